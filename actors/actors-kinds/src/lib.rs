@@ -1,0 +1,1 @@
+//! Kubernetes' kinds: fact tables, defaulting, validation, columns, strategies.

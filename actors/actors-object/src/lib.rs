@@ -1,0 +1,1 @@
+//! The object tree and its encodings, metadata, quantities, selectors, patches.

@@ -1,0 +1,1 @@
+//! Production host on ractor and tokio: dedicated and slab actors, registry, supervisor, observer.

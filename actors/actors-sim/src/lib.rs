@@ -1,0 +1,1 @@
+//! Deterministic host: virtual time, simulated network and disks, trace hash.

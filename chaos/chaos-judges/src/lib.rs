@@ -1,0 +1,1 @@
+//! Who judges a history: linearizability by revision, watch guarantees, invariants.

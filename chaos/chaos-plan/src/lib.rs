@@ -1,0 +1,1 @@
+//! Experiments and fault schedules as data.

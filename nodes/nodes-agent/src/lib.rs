@@ -1,0 +1,1 @@
+//! The node actor, pod actors, container drivers, volumes, logs, exec.

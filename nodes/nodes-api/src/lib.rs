@@ -1,0 +1,1 @@
+//! The HTTP edge: TLS, authentication, routes, encodings, discovery, OpenAPI, streams.

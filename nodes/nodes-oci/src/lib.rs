@@ -1,0 +1,1 @@
+//! The embedded runtime: image store, OCI bundles, containers by libcontainer.

@@ -1,0 +1,1 @@
+//! Pod and container lifecycle: start order, probes, restarts, back-off, stop, status.

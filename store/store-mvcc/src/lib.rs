@@ -1,0 +1,1 @@
+//! Revisions, transactions, leases, epochs, compaction: what a log entry does to the state.

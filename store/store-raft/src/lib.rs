@@ -1,0 +1,1 @@
+//! The Raft group as a machine over tikv raft.

@@ -1,0 +1,1 @@
+//! RocksDB behind LogStore and StateStore.

@@ -1,0 +1,1 @@
+//! The Raft actor group: drivers, proposals, reads, watches, recovery.

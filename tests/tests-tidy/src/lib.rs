@@ -1,0 +1,1 @@
+//! The ratchets: direction, purity, sizes, documents.
