@@ -1,7 +1,12 @@
-# Sourced by the Makefile's steps, and by hand: `. scripts/env.sh`. One build folder for `make up`, `make test` and CI,
-# outside the checkout, and a librocksdb.a that was built once for all profiles.
+# Sourced by every step of the Makefile, and by hand: `. scripts/env.sh`.
+# One build folder for `make up`, `make test` and CI, outside the checkout, and a librocksdb.a that is built once
+# a machine and linked by every profile (RocksDB is twenty CPU-minutes of C++).
 STARLING_CACHE="${STARLING_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/starling}"
+export STARLING_CACHE
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$STARLING_CACHE/target}"
-if [ -f "$STARLING_CACHE/rocksdb/librocksdb.a" ]; then
-    export ROCKSDB_LIB_DIR="$STARLING_CACHE/rocksdb" ROCKSDB_STATIC=1
+export PATH="$HOME/.cargo/bin:$PATH"
+rocksdb_version="$(awk -F'"' '/^name = "librocksdb-sys"/ { getline; print $2 }' Cargo.lock)"
+rocksdb_dir="$STARLING_CACHE/rocksdb/$rocksdb_version"
+if [ -f "$rocksdb_dir/librocksdb.a" ]; then
+    export ROCKSDB_LIB_DIR="$rocksdb_dir" ROCKSDB_STATIC=1
 fi
