@@ -1,1 +1,27 @@
-//! Revisions, transactions, leases, epochs, compaction: what a log entry does to the state.
+//! What a log entry does to the state: revisions, transactions, leases, epochs, compaction.
+//!
+//! Way in: [`Proposal`] (what is logged), [`Mvcc::apply`] (what it does), [`Reader`] (what there is and was).
+//! Owns: the rows of one group in a `StateStore`.  Never: a clock, a disk of its own, a decision about Kubernetes.
+//! Every replica that applies the same entries holds equal rows and an equal [`StateHash`].
+
+mod change;
+mod entry;
+mod ids;
+mod key;
+mod mvcc;
+mod outcome;
+mod reader;
+mod rows;
+mod staging;
+mod txn;
+
+pub use change::{Change, ChangeKind, Stored};
+pub use entry::{
+    Columns, ENTRY_BYTES_MAX, ENTRY_VERSION, EntryError, Expect, Op, Proposal, Splice,
+    VALUE_BYTES_MAX, Writer,
+};
+pub use ids::{Epoch, GroupId, LeaseId, Revision, ShardId, StateHash, Token};
+pub use key::Key;
+pub use mvcc::{Applied, ApplyError, LEVEL_MAX, Mvcc, Swept, TOKEN_AGE_MAX, TOKENS_MAX};
+pub use outcome::{Flaw, OpResult, Outcome};
+pub use reader::{Lease, Position, ReadError, Reader};
