@@ -1,1 +1,56 @@
-//! The one way in for in-process callers: call and watch through the door under an identity.
+//! The one way in for callers within the process: requests and watches through the door, under an identity; and the
+//! streams that a node offers (logs, exec).
+//!
+//! Way in: [`Client`], [`NodeStreams`].  Never: a way around the door; only the API servers touch the store.
+
+mod requests;
+mod streams;
+
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use actors_object::ApiError;
+use nodes_door::{Identity, Request, Response, WatchEvent};
+use tokio::sync::mpsc;
+
+pub use requests::Calls;
+pub use streams::{ExecExit, ExecInput, ExecOutput, ExecRequest, ExecStream, LogRequest, LogStream, NodeStreams};
+
+/// A future that can be a trait object's answer.
+pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Calls the door. Implemented by the server in its own process, and over the mesh elsewhere.
+pub trait Client: Send + Sync {
+    /// One request, one answer. Never retried within: a write of unknown outcome is the caller's to judge.
+    fn call(&self, request: Request) -> Later<'_, Response>;
+
+    /// Changes as they come; `request.verb` is `Watch`.
+    fn watch(&self, request: Request) -> Later<'_, Result<WatchStream, ApiError>>;
+}
+
+/// Says who a bearer token belongs to.
+pub trait Authenticator: Send + Sync {
+    /// The identity behind a token, or `None` if nobody's.
+    fn authenticate<'a>(&'a self, token: &'a str) -> Later<'a, Option<Identity>>;
+}
+
+/// A shared client.
+pub type SharedClient = Arc<dyn Client>;
+
+/// Events of one watch, in batches, bounded: a reader that is too slow gets an `Expired` error event and the end.
+#[derive(Debug)]
+pub struct WatchStream {
+    batches: mpsc::Receiver<Vec<WatchEvent>>,
+}
+
+impl WatchStream {
+    /// A stream fed by `batches`.
+    #[must_use]
+    pub fn new(batches: mpsc::Receiver<Vec<WatchEvent>>) -> Self {
+        Self { batches }
+    }
+
+    /// The next events; `None` when the watch has ended.
+    pub async fn next(&mut self) -> Option<Vec<WatchEvent>> {
+        self.batches.recv().await
+    }
+}

@@ -1,0 +1,220 @@
+//! What can be typed: verbs, options and their help.
+//!
+//! Way in: [`Arguments`].  Never: a default that depends on the machine; `place` and `record` have those.
+
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+
+use crate::{DEFAULT_NAME, Failure};
+
+/// A Kubernetes-compatible cluster of supervised actors, in one binary.
+#[derive(Debug, Parser)]
+#[command(name = "starling", version, arg_required_else_help = true, after_help = EXAMPLES)]
+pub struct Arguments {
+    /// Which cluster of this machine is meant.
+    #[arg(long, global = true, value_name = "CLUSTER", default_value = DEFAULT_NAME)]
+    pub name: String,
+    /// How answers are printed.
+    #[arg(short, long, global = true, value_enum, default_value_t = Format::Text)]
+    pub output: Format,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+const EXAMPLES: &str = "Examples:
+  starling up                          start a cluster on this machine
+  starling image import web.tar        make an image available to its pods
+  starling apply -f web.yaml           create or change objects
+  starling get pods                    list them
+  starling down                        stop the cluster, keep its data";
+
+/// How answers are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[value(alias = "wide")]
+    Text,
+    /// For programs: one JSON document.
+    Json,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Start a cluster on this machine; does nothing if it runs.
+    Up(UpOptions),
+    /// Stop a cluster; its data stay unless --purge.
+    Down(DownOptions),
+    /// Show the clusters of this machine: nodes, pids, addresses, folders.
+    Status,
+    /// Print the kubeconfig of a cluster.
+    Kubeconfig,
+    /// Import, list and remove container images of this machine.
+    #[command(subcommand)]
+    Image(ImageVerb),
+    /// Show objects: `starling get pods`, `starling get deployment/web -o json`.
+    Get(Query),
+    /// Create or change objects from files: `starling apply -f web.yaml`.
+    Apply(Files),
+    /// Delete objects: `starling delete pod/web-0`.
+    Delete(Query),
+    /// Print a container's log.
+    Logs(LogsOptions),
+    /// Run a command in a container: `starling exec web-0 -- ls /`.
+    Exec(ExecOptions),
+    /// Show and kill the actors of a running cluster.
+    #[command(subcommand)]
+    Actors(ActorsVerb),
+    /// Print shell completions.
+    Completion {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Run a part in the foreground; the guardian does this.
+    #[command(hide = true)]
+    Run(RunOptions),
+    /// Keep the server process alive; `up` starts this.
+    #[command(hide = true)]
+    Guardian(RunOptions),
+}
+
+/// Options of `up`.
+#[derive(Debug, Clone, Args)]
+pub struct UpOptions {
+    /// Port of the API on 127.0.0.1, for a new cluster.
+    #[arg(long, value_name = "PORT")]
+    pub api_port: Option<u16>,
+    /// Name of this machine's node, for a new cluster.
+    #[arg(long, value_name = "NODE")]
+    pub node: Option<String>,
+    /// Leave the kubeconfig file alone.
+    #[arg(long)]
+    pub no_kubeconfig: bool,
+}
+
+/// Options of `down`.
+#[derive(Debug, Clone, Args)]
+pub struct DownOptions {
+    /// Remove the cluster's data too: objects, images, volumes, keys.
+    #[arg(long)]
+    pub purge: bool,
+}
+
+/// Options of the parts that run in the background.
+#[derive(Debug, Clone, Args)]
+pub struct RunOptions {
+    /// The cluster's record.
+    #[arg(long, value_name = "FILE")]
+    pub record: PathBuf,
+}
+
+/// What can be done with images.
+#[derive(Debug, Subcommand)]
+pub enum ImageVerb {
+    /// Import an archive of `docker save` or an OCI layout (archive or folder).
+    Import {
+        /// The archive or folder.
+        path: PathBuf,
+        /// A further name to give the image.
+        #[arg(long)]
+        tag: Option<String>,
+    },
+    /// List images.
+    #[command(alias = "ls")]
+    List,
+    /// Remove an image's name; blobs that nothing names go too.
+    #[command(alias = "rm")]
+    Remove {
+        /// Its reference.
+        reference: String,
+    },
+}
+
+/// Which objects are meant.
+#[derive(Debug, Clone, Args)]
+pub struct Query {
+    /// `KIND`, `KIND/NAME` or `KIND NAME...`; kinds as kubectl names them.
+    #[arg(required = true, value_name = "KIND[/NAME]")]
+    pub words: Vec<String>,
+    /// The namespace.
+    #[arg(short, long, default_value = "default")]
+    pub namespace: String,
+    /// All namespaces.
+    #[arg(short = 'A', long)]
+    pub all_namespaces: bool,
+    /// Only objects with these labels.
+    #[arg(short = 'l', long)]
+    pub selector: Option<String>,
+}
+
+/// Which files are meant.
+#[derive(Debug, Clone, Args)]
+pub struct Files {
+    /// Files of YAML or JSON; `-` reads standard input.
+    #[arg(short, long = "filename", required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The namespace of objects that name none.
+    #[arg(short, long, default_value = "default")]
+    pub namespace: String,
+}
+
+/// Options of `logs`.
+#[derive(Debug, Clone, Args)]
+pub struct LogsOptions {
+    /// The pod.
+    pub pod: String,
+    /// The namespace.
+    #[arg(short, long, default_value = "default")]
+    pub namespace: String,
+    /// The container, where the pod has several.
+    #[arg(short, long)]
+    pub container: Option<String>,
+    /// Go on with new lines.
+    #[arg(short, long)]
+    pub follow: bool,
+    /// The container's life before this one.
+    #[arg(short, long)]
+    pub previous: bool,
+    /// Only the newest lines.
+    #[arg(long)]
+    pub tail: Option<u64>,
+}
+
+/// Options of `exec`.
+#[derive(Debug, Clone, Args)]
+pub struct ExecOptions {
+    /// The pod.
+    pub pod: String,
+    /// The namespace.
+    #[arg(short, long, default_value = "default")]
+    pub namespace: String,
+    /// The container, where the pod has several.
+    #[arg(short, long)]
+    pub container: Option<String>,
+    /// The command and its arguments.
+    #[arg(last = true, required = true)]
+    pub command: Vec<String>,
+}
+
+/// What can be done with actors.
+#[derive(Debug, Subcommand)]
+pub enum ActorsVerb {
+    /// Show the tree: state, restarts, mailbox, busy time.
+    Tree,
+    /// Kill one actor; its supervisor starts it again.
+    Kill {
+        /// Its path in the tree.
+        path: String,
+    },
+}
+
+/// Prints the completions of one shell.
+///
+/// # Errors
+/// None today; the signature is that of every verb.
+pub(crate) fn completion(shell: clap_complete::Shell) -> Result<(), Failure> {
+    clap_complete::generate(shell, &mut Arguments::command(), "starling", &mut std::io::stdout());
+    Ok(())
+}

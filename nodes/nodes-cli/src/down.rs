@@ -1,0 +1,91 @@
+//! `starling down`: stops a cluster and removes all that it made in the kernel; its data only with `--purge`.
+//!
+//! Way in: [`run`].  Order: guardian first (it stops the server), then pods, mounts, interfaces, rules, cgroups.
+
+use std::{fs, os::fd::AsFd as _, time::Duration};
+
+use nix::{
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::signal::Signal,
+};
+use nodes_pki::Kubeconfig;
+use serde_json::json;
+
+use crate::{
+    Arguments, Caller, Failure, Output, arguments::DownOptions, processes,
+    up::{known, read_kubeconfig, save_kubeconfig},
+};
+
+/// How long the guardian may take: its own limit for the server and a little more.
+const STOP_WITHIN: Duration = Duration::from_secs(20);
+
+pub(crate) fn run(
+    arguments: &Arguments,
+    options: &DownOptions,
+    caller: &Caller<'_>,
+    output: &Output,
+) -> Result<(), Failure> {
+    let record = known(arguments, caller)?;
+    let living = processes::find(&record);
+    for (what, pid) in [("guardian", living.guardian), ("server", living.server)] {
+        if let Some(pid) = pid {
+            output.progress(&format!("  stopping the {what} (pid {pid})"));
+            stop(what, pid)?;
+        }
+    }
+    output.progress("  removing pods, mounts, interfaces, rules and cgroups");
+    (caller.teardown)(&record).map_err(|cause| {
+        Failure::new(format!("something is left over: {cause}"))
+            .next(format!("starling down --name {}", record.name))
+    })?;
+    remove(&record.run_dir)?;
+    if options.purge {
+        output.progress(&format!("  removing {}", record.data_dir.display()));
+        remove(&record.data_dir)?;
+        forget(&record.name, caller)?;
+    }
+    let state = if options.purge { "purged" } else { "stopped" };
+    let kept = if options.purge { String::new() } else { format!("; its data stay in {}", record.data_dir.display()) };
+    let text = format!("cluster {} is {state}{kept}", record.name);
+    output.answer(&text, &json!({"name": record.name, "state": state, "dataDir": record.data_dir}))
+}
+
+/// Asks the process to stop and waits for its end; kills it when the time has passed.
+fn stop(what: &str, pid: i32) -> Result<(), Failure> {
+    let failed = |error: nix::errno::Errno| Failure::new(format!("cannot stop the {what} (pid {pid}): {error}"));
+    let process = match nodes_sys::pidfd_open(pid) {
+        Ok(process) => process,
+        Err(nix::errno::Errno::ESRCH) => return Ok(()),
+        Err(error) => return Err(failed(error)),
+    };
+    for signal in [Signal::SIGTERM, Signal::SIGKILL] {
+        if !processes::signal(pid, signal) {
+            return Ok(());
+        }
+        let limit = PollTimeout::try_from(STOP_WITHIN).unwrap_or(PollTimeout::MAX);
+        let ended = poll(&mut [PollFd::new(process.as_fd(), PollFlags::POLLIN)], limit).map_err(failed)?;
+        if ended > 0 {
+            return Ok(());
+        }
+    }
+    Err(Failure::new(format!("the {what} (pid {pid}) does not end, even killed")))
+}
+
+fn remove(folder: &std::path::Path) -> Result<(), Failure> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Failure::new(format!("cannot remove {}: {error}", folder.display())).next("mount | grep starling"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Takes the cluster out of the kubeconfig file; a purged cluster's keys are worth nothing.
+fn forget(name: &str, caller: &Caller<'_>) -> Result<(), Failure> {
+    let path = caller.environment.kubeconfig_path();
+    let mut config = read_kubeconfig(&path)?;
+    match Kubeconfig::remove_from(&mut config, name) {
+        true => save_kubeconfig(&path, &config),
+        false => Ok(()),
+    }
+}

@@ -1,0 +1,42 @@
+//! What this machine must have before a cluster starts, each lack with its remedy.
+//!
+//! Way in: [`check`].
+
+use std::{fs, net::TcpListener};
+
+use crate::{ClusterRecord, Failure};
+
+/// Whether the API could listen there.
+#[must_use]
+pub(crate) fn is_port_free(port: u16) -> bool {
+    TcpListener::bind(("127.0.0.1", port)).is_ok()
+}
+
+/// Checks ports and kernel features.
+pub(crate) fn check(record: &ClusterRecord) -> Result<(), Failure> {
+    if !is_port_free(record.api_port) {
+        let cause = format!("port {} on 127.0.0.1, which the API needs, is in use", record.api_port);
+        let next = format!("ss -ltnp 'sport = :{}'   (or: starling up --name other)", record.api_port);
+        return Err(Failure::new(cause).next(next));
+    }
+    if record.runtime != "oci" {
+        return Ok(());
+    }
+    let filesystems = read("/proc/filesystems");
+    let features: [(&str, bool, &str); 4] = [
+        ("overlay file systems", filesystems.contains("overlay"), "modprobe overlay"),
+        ("network namespaces", fs::exists("/proc/self/ns/net").unwrap_or(false), "a kernel with CONFIG_NET_NS"),
+        ("PID namespaces", fs::exists("/proc/self/ns/pid").unwrap_or(false), "a kernel with CONFIG_PID_NS"),
+        ("control groups", read("/proc/self/mounts").contains("cgroup"), "mount -t cgroup2 none /sys/fs/cgroup"),
+    ];
+    for (feature, is_there, remedy) in features {
+        if !is_there {
+            return Err(Failure::new(format!("this kernel offers no {feature}, which containers need")).next(remedy));
+        }
+    }
+    Ok(())
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(path).unwrap_or_default()
+}

@@ -1,0 +1,43 @@
+//! The processes of a cluster on this machine, found by their pid files.
+//!
+//! Way in: [`find`].  A pid file whose process is gone, or is another program, counts as absent.
+
+use std::{fs, path::Path};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+use crate::ClusterRecord;
+
+/// Pids of one cluster's processes, where they live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Processes {
+    /// The guardian.
+    pub(crate) guardian: Option<i32>,
+    /// The server.
+    pub(crate) server: Option<i32>,
+}
+
+pub(crate) fn find(record: &ClusterRecord) -> Processes {
+    let of = |file: &str, verb: &str| read_pid(&record.run_dir.join(file)).filter(|pid| is_ours(*pid, verb));
+    Processes { guardian: of("guardian.pid", "guardian"), server: of("server.pid", "run") }
+}
+
+/// Sends a signal; false if the process is gone.
+pub(crate) fn signal(pid: i32, signal: Signal) -> bool {
+    kill(Pid::from_raw(pid), signal).is_ok()
+}
+
+fn read_pid(path: &Path) -> Option<i32> {
+    fs::read_to_string(path).ok()?.trim().parse().ok()
+}
+
+/// Whether the process is this binary under this verb: pids are used again.
+fn is_ours(pid: i32, verb: &str) -> bool {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let mut words = line.split(|byte| *byte == 0);
+    words.next();
+    words.next() == Some(verb.as_bytes())
+}

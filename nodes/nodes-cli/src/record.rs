@@ -1,0 +1,233 @@
+//! What this machine remembers of each cluster: its number, ports, address ranges and names, which never collide.
+//!
+//! Way in: [`Records::open`].  Owns: `cluster.json` in each cluster's data folder.
+//! Invariant: two clusters never share an index; an index fixes the bridge, the table and the address ranges.
+
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use nix::fcntl::{Flock, FlockArg};
+use serde::{Deserialize, Serialize};
+
+use crate::place::Place;
+
+/// Most clusters of one machine: each has a /16 for pods and one for Services within 10.0.0.0/8.
+const CLUSTERS_MAX: u8 = 64;
+
+/// The API's port of the default cluster; others take the next free one.
+pub const API_PORT: u16 = 6443;
+
+/// The default cluster's name.
+pub const DEFAULT_NAME: &str = "starling";
+
+/// One cluster of this machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterRecord {
+    /// Its name: a DNS label.
+    pub name: String,
+    /// Identifies it for ever: 32 hexadecimal digits; a data folder of another cluster is refused.
+    pub uid: String,
+    /// Its number on this machine, from 0.
+    pub index: u8,
+    /// Where the API listens on 127.0.0.1.
+    pub api_port: u16,
+    /// The pods' addresses.
+    pub pod_cidr: String,
+    /// The Services' addresses.
+    pub service_cidr: String,
+    /// The bridge of its pods.
+    pub bridge: String,
+    /// The table of its nf_tables rules.
+    pub table: String,
+    /// Name of the node on this machine.
+    pub node: String,
+    /// `oci` or `process`.
+    pub runtime: String,
+    /// Its data folder.
+    pub data_dir: PathBuf,
+    /// Its folder of sockets and pids.
+    pub run_dir: PathBuf,
+}
+
+/// All records, locked against other callers until dropped.
+pub struct Records {
+    place: Place,
+    _lock: Flock<fs::File>,
+    all: Vec<ClusterRecord>,
+}
+
+/// Why records cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The operating system refused.
+    #[error("cannot read or write {path}")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A record is not what was written.
+    #[error("{path} is damaged: {reason}")]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The name cannot be a cluster's.
+    #[error("cluster name {0:?} must be a DNS label: 1 to 20 of a-z, 0-9 and '-', beginning with a letter")]
+    Name(String),
+    /// No number is left.
+    #[error("this machine has {CLUSTERS_MAX} clusters already: remove one with `starling down --purge --name NAME`")]
+    Full,
+}
+
+impl Records {
+    /// Reads all records and keeps others from changing them.
+    ///
+    /// # Errors
+    /// If the data folder cannot be made or a record cannot be read.
+    pub fn open(place: &Place) -> Result<Self, RecordError> {
+        let file = |path: &Path| {
+            let path = path.to_owned();
+            move |source| RecordError::File { path: path.clone(), source }
+        };
+        fs::create_dir_all(&place.data).map_err(file(&place.data))?;
+        let path = place.data.join(".lock");
+        let lock = fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+        let lock = Flock::lock(lock.map_err(file(&path))?, FlockArg::LockExclusive)
+            .map_err(|(_, errno)| file(&path)(io::Error::from(errno)))?;
+        let mut all = Vec::new();
+        for entry in fs::read_dir(&place.data).map_err(file(&place.data))? {
+            let path = entry.map_err(file(&place.data))?.path().join("cluster.json");
+            if path.is_file() {
+                let text = fs::read(&path).map_err(file(&path))?;
+                let damaged = |error: serde_json::Error| RecordError::Damaged { path, reason: error.to_string() };
+                all.push(serde_json::from_slice(&text).map_err(damaged)?);
+            }
+        }
+        all.sort_by(|a: &ClusterRecord, b| a.index.cmp(&b.index));
+        Ok(Self { place: place.clone(), _lock: lock, all })
+    }
+
+    /// The record of this name.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&ClusterRecord> {
+        self.all.iter().find(|record| record.name == name)
+    }
+
+    /// All records, by index.
+    #[must_use]
+    pub fn all(&self) -> &[ClusterRecord] {
+        &self.all
+    }
+
+    /// Makes and writes the record of a new cluster. `is_free` says whether a port can be listened on.
+    ///
+    /// # Errors
+    /// If the name is unusable, the machine is full, or the file cannot be written.
+    pub fn create(
+        &mut self,
+        wanted: &NewCluster,
+        is_free: impl Fn(u16) -> bool,
+    ) -> Result<ClusterRecord, RecordError> {
+        let name = wanted.name.as_str();
+        if !is_cluster_name(name) {
+            return Err(RecordError::Name(name.to_owned()));
+        }
+        let taken: BTreeSet<u8> = self.all.iter().map(|record| record.index).collect();
+        let index = (0..CLUSTERS_MAX).find(|index| !taken.contains(index)).ok_or(RecordError::Full)?;
+        let ports: BTreeSet<u16> = self.all.iter().map(|record| record.api_port).collect();
+        let free = || (API_PORT..API_PORT + 1_000).find(|port| !ports.contains(port) && is_free(*port));
+        let api_port = match (wanted.api_port, name) {
+            (Some(port), _) => port,
+            (None, DEFAULT_NAME) => API_PORT,
+            (None, _) => free().unwrap_or(API_PORT),
+        };
+        let record = ClusterRecord {
+            name: name.to_owned(),
+            uid: wanted.uid.clone(),
+            index,
+            api_port,
+            pod_cidr: format!("10.{}.0.0/16", 64 + index),
+            service_cidr: format!("10.{}.0.0/16", 160 + index),
+            bridge: format!("starling{index}"),
+            table: format!("starling-{name}"),
+            node: wanted.node.clone(),
+            runtime: if self.place.is_root { "oci" } else { "process" }.to_owned(),
+            data_dir: self.place.cluster_data(name),
+            run_dir: self.place.cluster_run(name),
+        };
+        self.write(&record)?;
+        self.all.push(record.clone());
+        Ok(record)
+    }
+
+    fn write(&self, record: &ClusterRecord) -> Result<(), RecordError> {
+        let path = record.data_dir.join("cluster.json");
+        let file = |source| RecordError::File { path: path.clone(), source };
+        fs::create_dir_all(&record.data_dir).map_err(file)?;
+        let text = serde_json::to_vec_pretty(record).map_err(|error| file(error.into()))?;
+        let beside = path.with_extension("new");
+        fs::write(&beside, text).and_then(|()| fs::rename(&beside, &path)).map_err(file)
+    }
+}
+
+/// What a new cluster is asked to be.
+#[derive(Debug, Clone)]
+pub struct NewCluster {
+    /// Its name.
+    pub name: String,
+    /// Its identity, drawn by the caller.
+    pub uid: String,
+    /// Name of the node on this machine.
+    pub node: String,
+    /// A port that the user demands.
+    pub api_port: Option<u16>,
+}
+
+fn is_cluster_name(name: &str) -> bool {
+    let body = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    let ends = name.starts_with(|first: char| first.is_ascii_lowercase()) && !name.ends_with('-');
+    body && ends && name.len() <= 20
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(name: &str) -> NewCluster {
+        NewCluster { name: name.into(), uid: "u".into(), node: "n".into(), api_port: None }
+    }
+
+    #[test]
+    fn clusters_of_one_machine_share_nothing_and_free_numbers_are_used_again() {
+        let data = std::env::temp_dir().join(format!("starling-records-{}", std::process::id()));
+        let place = Place { data: data.clone(), run: data.join("run"), is_root: true };
+        let mut records = Records::open(&place).expect("opened");
+        let one = records.create(&wanted("starling"), |_| true).expect("one");
+        let two = records.create(&wanted("two"), |port| port != 6_444).expect("two");
+        assert_eq!((one.index, one.api_port), (0, 6_443));
+        assert_eq!((two.index, two.api_port), (1, 6_445));
+        assert_ne!((&one.pod_cidr, &one.bridge, &one.table), (&two.pod_cidr, &two.bridge, &two.table));
+        drop(records);
+        fs::remove_dir_all(&one.data_dir).expect("purged");
+        let mut again = Records::open(&place).expect("opened again");
+        assert_eq!(again.find("two"), Some(&two));
+        assert_eq!(again.create(&wanted("three"), |_| true).expect("three").index, 0);
+        fs::remove_dir_all(&data).expect("cleaned up");
+    }
+
+    #[test]
+    fn names_that_cannot_be_part_of_other_names_are_refused() {
+        for name in ["", "A", "1a", "a-", "a/b", "a_b", "a123456789012345678901"] {
+            assert!(!is_cluster_name(name), "{name}");
+        }
+        assert!(is_cluster_name("eu-1"));
+    }
+}

@@ -1,0 +1,216 @@
+//! `starling up`: a cluster on this machine, from nothing or from its data.
+//!
+//! Way in: [`run`].  Time and order: the record is written before anything starts; the kubeconfig only when the API
+//! serves.
+
+use std::{
+    fs,
+    io::Write as _,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use nodes_pki::{Kubeconfig, Leaf};
+use serde_json::{Value, json};
+
+use crate::{
+    Arguments, Caller, ClusterRecord, Failure, Output, Records,
+    arguments::UpOptions,
+    preflight, processes,
+    readiness::{Listener, Word},
+    record::{NewCluster, RecordError},
+};
+
+/// How long the server may be silent while it starts.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
+
+pub(crate) fn run(
+    arguments: &Arguments,
+    options: &UpOptions,
+    caller: &mut Caller<'_>,
+    output: &Output,
+) -> Result<(), Failure> {
+    let record = open_record(arguments, options, caller)?;
+    let living = processes::find(&record);
+    if living.guardian.is_some() && living.server.is_some() {
+        return answer(&record, output, "already running");
+    }
+    if living.server.is_none() {
+        preflight::check(&record)?;
+    }
+    if !caller.place.is_root {
+        output.progress(
+            "note: without root, pods run as plain processes of this user: no isolation, images or pod network",
+        );
+    }
+    start(&record, output)?;
+    if !options.no_kubeconfig {
+        write_kubeconfig(&record, caller)?;
+    }
+    answer(&record, output, "running")
+}
+
+fn open_record(
+    arguments: &Arguments,
+    options: &UpOptions,
+    caller: &mut Caller<'_>,
+) -> Result<ClusterRecord, Failure> {
+    let mut records = Records::open(&caller.place).map_err(|error| unusable(&error))?;
+    if let Some(record) = records.find(&arguments.name) {
+        let mut record = record.clone();
+        record.api_port = options.api_port.unwrap_or(record.api_port);
+        return Ok(record);
+    }
+    let mut uid = [0; 16];
+    caller.rng.fill(&mut uid);
+    let wanted = NewCluster {
+        name: arguments.name.clone(),
+        uid: uid.iter().map(|byte| format!("{byte:02x}")).collect(),
+        node: options.node.clone().unwrap_or_else(host_name),
+        api_port: options.api_port,
+    };
+    records.create(&wanted, preflight::is_port_free).map_err(|error| unusable(&error))
+}
+
+fn unusable(error: &RecordError) -> Failure {
+    Failure::of(error)
+}
+
+/// The machine's name as a node's: lower case, of a DNS name's letters.
+fn host_name() -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_lowercase();
+    let good = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '.';
+    let name: String = name.chars().map(|letter| if good(letter) { letter } else { '-' }).collect();
+    let name = name.trim_matches(['-', '.']);
+    if name.is_empty() { "node-1".to_owned() } else { name.to_owned() }
+}
+
+fn start(record: &ClusterRecord, output: &Output) -> Result<(), Failure> {
+    let listener = Listener::open(&record.run_dir).map_err(|error| Failure::of(&error))?;
+    spawn_guardian(record)?;
+    loop {
+        match listener.next(SILENCE_MAX).map_err(|error| Failure::of(&error))? {
+            Word::Step(step) => output.progress(&format!("  {step}")),
+            Word::Ready => return Ok(()),
+            Word::Failed(why) => {
+                stop_guardian(record);
+                return Err(Failure::new(why).next(format!("less {}", log_of(record).display())));
+            }
+            Word::Silence => {
+                let cause = format!("the server said nothing for {} s", SILENCE_MAX.as_secs());
+                return Err(Failure::new(cause).next(format!("less {}", log_of(record).display())));
+            }
+        }
+    }
+}
+
+/// A failing start must not be tried again in the background.
+fn stop_guardian(record: &ClusterRecord) {
+    if let Some(pid) = processes::find(record).guardian {
+        processes::signal(pid, nix::sys::signal::Signal::SIGTERM);
+    }
+}
+
+fn spawn_guardian(record: &ClusterRecord) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::of(&error);
+    let log_path = log_of(record);
+    fs::create_dir_all(log_path.parent().unwrap_or(&record.data_dir)).map_err(failed)?;
+    let log = fs::OpenOptions::new().create(true).append(true).open(&log_path).map_err(failed)?;
+    let again = log.try_clone().map_err(failed)?;
+    let program = std::env::current_exe().map_err(failed)?;
+    Command::new(program)
+        .arg("guardian")
+        .arg("--record")
+        .arg(record.data_dir.join("cluster.json"))
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(log)
+        .stderr(again)
+        .spawn()
+        .map_err(failed)?;
+    Ok(())
+}
+
+/// Where the guardian and the server write what they say.
+pub(crate) fn log_of(record: &ClusterRecord) -> PathBuf {
+    record.data_dir.join("logs/server.log")
+}
+
+fn answer(record: &ClusterRecord, output: &Output, state: &str) -> Result<(), Failure> {
+    let server = format!("https://127.0.0.1:{}", record.api_port);
+    let json = json!({"name": record.name, "state": state, "server": server, "node": record.node});
+    let text = format!(
+        "cluster {} is {state} at {server}\n\
+         try: kubectl get nodes -o wide   (or: starling get nodes)\n\
+         log: {}",
+        record.name,
+        log_of(record).display()
+    );
+    output.answer(&text, &json)
+}
+
+pub(crate) fn print_kubeconfig(arguments: &Arguments, caller: &Caller<'_>) -> Result<(), Failure> {
+    let record = known(arguments, caller)?;
+    let config = with_kubeconfig(&record, |kubeconfig| kubeconfig.to_json())?;
+    writeln!(std::io::stdout(), "{config:#}").map_err(|error| Failure::of(&error))
+}
+
+/// The record that a verb means; a failure that names the others if it is unknown.
+pub(crate) fn known(arguments: &Arguments, caller: &Caller<'_>) -> Result<ClusterRecord, Failure> {
+    let records = Records::open(&caller.place).map_err(|error| unusable(&error))?;
+    records.find(&arguments.name).cloned().ok_or_else(|| {
+        let names: Vec<&str> = records.all().iter().map(|record| record.name.as_str()).collect();
+        let there = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        Failure::new(format!("there is no cluster {:?} on this machine; there is: {there}", arguments.name))
+            .next(format!("starling up --name {}", arguments.name))
+            .code(3)
+    })
+}
+
+/// Reads the keys that the server made.
+pub(crate) fn with_kubeconfig<T>(
+    record: &ClusterRecord,
+    use_it: impl FnOnce(&Kubeconfig<'_>) -> T,
+) -> Result<T, Failure> {
+    let read = |file: &str| {
+        let path = record.data_dir.join("pki").join(file);
+        fs::read_to_string(&path).map_err(|error| {
+            Failure::new(format!("cannot read {}: {error}", path.display()))
+                .next(format!("starling up --name {}", record.name))
+        })
+    };
+    let authority = read("ca.crt")?;
+    let client = Leaf { certificate_pem: read("kubernetes-admin.crt")?, key_pem: read("kubernetes-admin.key")? };
+    let server = format!("https://127.0.0.1:{}", record.api_port);
+    Ok(use_it(&Kubeconfig { name: &record.name, server: &server, authority_pem: &authority, client: &client }))
+}
+
+fn write_kubeconfig(record: &ClusterRecord, caller: &Caller<'_>) -> Result<(), Failure> {
+    let path = caller.environment.kubeconfig_path();
+    let mut config = read_kubeconfig(&path)?;
+    with_kubeconfig(record, |kubeconfig| kubeconfig.merge_into(&mut config))?;
+    save_kubeconfig(&path, &config)
+}
+
+pub(crate) fn read_kubeconfig(path: &Path) -> Result<Value, Failure> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) if !text.trim().is_empty() => text,
+        _ => return Ok(json!({"apiVersion": "v1", "kind": "Config", "preferences": {}})),
+    };
+    serde_saphyr::from_str(&text)
+        .map_err(|error| Failure::new(format!("{} is no kubeconfig: {error}", path.display())))
+}
+
+pub(crate) fn save_kubeconfig(path: &Path, config: &Value) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::new(format!("cannot write {}: {error}", path.display()));
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(failed)?;
+    }
+    let beside = path.with_extension("starling-new");
+    let mut options = fs::OpenOptions::new();
+    options.create(true).write(true).truncate(true).mode(0o600);
+    let mut file = options.open(&beside).map_err(failed)?;
+    writeln!(file, "{config:#}").and_then(|()| fs::rename(&beside, path)).map_err(failed)
+}
