@@ -1,0 +1,140 @@
+//! Which sort of object, and which object: the names that controllers and their host exchange.
+//!
+//! Way in: [`Kind`], [`Key`], [`Target`].
+
+use std::{borrow::Cow, fmt};
+
+use actors_object::Object;
+use serde::{Deserialize, Serialize};
+
+/// A kind as objects write it: `apiVersion` and `kind`. Constant for built-in kinds, owned for others.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Kind {
+    api_version: Cow<'static, str>,
+    kind: Cow<'static, str>,
+}
+
+impl Kind {
+    /// A kind that is known when the program is built: `Kind::new("apps/v1", "Deployment")`.
+    #[must_use]
+    pub const fn new(api_version: &'static str, kind: &'static str) -> Self {
+        Self { api_version: Cow::Borrowed(api_version), kind: Cow::Borrowed(kind) }
+    }
+
+    /// A kind that is read from somewhere.
+    #[must_use]
+    pub fn owned(api_version: impl Into<String>, kind: impl Into<String>) -> Self {
+        Self { api_version: Cow::Owned(api_version.into()), kind: Cow::Owned(kind.into()) }
+    }
+
+    /// The kind of `object`.
+    #[must_use]
+    pub fn of(object: &Object) -> Self {
+        Self::owned(object.api_version(), object.kind())
+    }
+
+    /// `group/version`, or the version alone in the core group.
+    #[must_use]
+    pub fn api_version(&self) -> &str {
+        &self.api_version
+    }
+
+    /// The group; empty for the core group.
+    #[must_use]
+    pub fn group(&self) -> &str {
+        self.api_version.split_once('/').map_or("", |(group, _)| group)
+    }
+
+    /// The version without its group.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        self.api_version.split_once('/').map_or(&*self.api_version, |(_, version)| version)
+    }
+
+    /// The name of the kind: `Deployment`.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// Whether `object` is of this kind, in whichever version.
+    #[must_use]
+    pub fn is_kind_of(&self, object: &Object) -> bool {
+        let version = object.api_version();
+        let group = version.split_once('/').map_or("", |(group, _)| group);
+        object.kind() == self.kind() && group == self.group()
+    }
+
+    /// Whether both name one kind, in whichever versions.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.kind == other.kind && self.group() == other.group()
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.kind)
+    }
+}
+
+/// One object by name: what a controller is asked to look at.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Key {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its namespace; empty for a cluster-scoped kind.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl Key {
+    /// The key of a name.
+    #[must_use]
+    pub fn new(kind: &Kind, namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { kind: kind.clone(), namespace: namespace.into(), name: name.into() }
+    }
+
+    /// The key of `object`.
+    #[must_use]
+    pub fn of(object: &Object) -> Self {
+        Self::new(&Kind::of(object), object.namespace(), object.name())
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.namespace.is_empty() {
+            write!(f, "{}/{}", self.kind, self.name)
+        } else {
+            write!(f, "{}/{}/{}", self.kind, self.namespace, self.name)
+        }
+    }
+}
+
+/// One object as a controller saw it: a write meets it or is refused, never its successor of the same name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// By name.
+    pub key: Key,
+    /// Invariant: never empty. The write carries it as a precondition.
+    pub uid: String,
+    /// If set, the write is refused when the object has changed since.
+    pub resource_version: Option<String>,
+}
+
+impl Target {
+    /// This life of `object`, in whichever state it is by then.
+    #[must_use]
+    pub fn of(object: &Object) -> Self {
+        Self { key: Key::of(object), uid: object.uid().to_owned(), resource_version: None }
+    }
+
+    /// `object` exactly as it was seen; for writes that replace a list as a whole.
+    #[must_use]
+    pub fn exactly(object: &Object) -> Self {
+        let resource_version = Some(object.resource_version().to_owned());
+        Self { resource_version, ..Self::of(object) }
+    }
+}
