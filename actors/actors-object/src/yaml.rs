@@ -1,0 +1,84 @@
+//! YAML into the same tree as JSON.
+//!
+//! Way in: [`parse`].  Never: a tag, an include or a property that reaches outside the text.
+//! Bounds: those of [`Limits`], and at most 1,000 replayed anchors, so that aliases cannot explode.
+
+use serde::de::{Deserialize, DeserializeSeed, Deserializer};
+
+use crate::{
+    Value,
+    json::{Limits, ParseError, Parsed},
+    value::{Duplicates, Seed},
+};
+
+/// Reads one YAML document.
+///
+/// # Errors
+/// [`ParseError`], with the line of what is wrong.
+pub fn parse(text: &[u8], limits: Limits) -> Result<Parsed, ParseError> {
+    if text.len() > limits.bytes {
+        return Err(ParseError::TooLarge { len: text.len(), max: limits.bytes });
+    }
+    let mut found = Duplicates::default();
+    let value = serde_saphyr::with_deserializer_from_slice_with_options(
+        text,
+        options(limits),
+        |document| Seed::new(limits, &mut found).deserialize(document),
+    );
+    let value = value.map_err(|error| ParseError::Yaml(error.to_string()))?;
+    Ok(Parsed { value, duplicates: found.paths })
+}
+
+/// Reads all documents of a YAML stream; empty ones are left out.
+///
+/// # Errors
+/// [`ParseError`] of the first document that is not YAML.
+pub fn parse_all(text: &[u8], limits: Limits) -> Result<Vec<Value>, ParseError> {
+    if text.len() > limits.bytes {
+        return Err(ParseError::TooLarge { len: text.len(), max: limits.bytes });
+    }
+    let text = std::str::from_utf8(text).map_err(|error| ParseError::Yaml(error.to_string()))?;
+    let documents: Vec<Document> = serde_saphyr::from_multiple_with_options(text, options(limits))
+        .map_err(|error| ParseError::Yaml(error.to_string()))?;
+    Ok(documents
+        .into_iter()
+        .map(|Document(value)| value)
+        .filter(|value| !value.is_null())
+        .collect())
+}
+
+/// The YAML text of a tree, ended by a line break.
+///
+/// # Errors
+/// [`ParseError::Yaml`] if the tree cannot be written as YAML.
+pub fn to_string(value: &Value) -> Result<String, ParseError> {
+    let mut text =
+        serde_saphyr::to_string(value).map_err(|error| ParseError::Yaml(error.to_string()))?;
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+struct Document(Value);
+
+impl<'de> Deserialize<'de> for Document {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Value::deserialize(deserializer).map(Self)
+    }
+}
+
+fn options(limits: Limits) -> serde_saphyr::Options {
+    serde_saphyr::options! {
+        duplicate_keys: serde_saphyr::DuplicateKeyPolicy::LastWins,
+        with_snippet: false,
+        budget: serde_saphyr::budget! {
+            max_depth: limits.depth + 1,
+            max_aliases: 1_000,
+            max_nodes: limits.bytes,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;
