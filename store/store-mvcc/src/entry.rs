@@ -2,7 +2,7 @@
 //!
 //! Way in: [`Proposal::encode`], [`Proposal::decode`].
 //! Invariants: 1. the first byte is the format's version. 2. an entry holds the canonical bytes *and* the index
-//! columns, so that no follower parses. 3. golden samples of every version are in `tests/golden`.
+//! columns, so that no follower parses. 3. golden samples of every version are committed beside the tests.
 
 use actors_core::Wall;
 use bytes::Bytes;

@@ -13,6 +13,9 @@ mod outcome;
 mod reader;
 mod rows;
 mod staging;
+mod sweep;
+mod tokens;
+mod transfer;
 mod txn;
 
 pub use change::{Change, ChangeKind, Stored};
@@ -22,6 +25,11 @@ pub use entry::{
 };
 pub use ids::{Epoch, GroupId, LeaseId, Revision, ShardId, StateHash, Token};
 pub use key::Key;
-pub use mvcc::{Applied, ApplyError, LEVEL_MAX, Mvcc, Swept, TOKEN_AGE_MAX, TOKENS_MAX};
+pub use mvcc::{Applied, ApplyError, LEVEL_MAX, Mvcc};
 pub use outcome::{Flaw, OpResult, Outcome};
 pub use reader::{Lease, Position, ReadError, Reader};
+pub use sweep::Swept;
+pub use tokens::{TOKEN_AGE_MAX, TOKENS_MAX};
+
+#[cfg(test)]
+mod tests;

@@ -7,36 +7,21 @@
 //! they are split into batches and wherever the process was killed.
 //! Time and order: `apply` stages, `commit` writes, `flush` makes durable; the log is kept until then.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
-use actors_core::{
-    Wall,
-    ports::{DiskError, KeyRange, StateStore},
-};
+use actors_core::ports::{DiskError, StateStore, Write};
 
 use crate::{
-    Change, Epoch, GroupId, Op, OpResult, Outcome, Position, Proposal, Reader, Revision, ShardId,
-    Token,
-    rows::{self, GrantRow, HistoryRow, Rows, TokenRow},
+    Change, Epoch, GroupId, Op, OpResult, Outcome, Position, Proposal, Reader, ShardId,
+    rows::{self, GrantRow, Rows, TokenRow},
     staging::Staging,
+    tokens::Tokens,
+    transfer,
     txn::Txn,
 };
 
 /// The highest feature level that this build can apply.
 pub const LEVEL_MAX: u16 = 1;
-
-/// Most tokens that are remembered; about 5 MB of memory when all are.
-pub const TOKENS_MAX: usize = 65_536;
-
-/// How long a token is remembered, on the time of the state.
-pub const TOKEN_AGE_MAX: Duration = Duration::from_secs(600);
-
-/// Tokens that one entry forgets at most. Each entry remembers one, so the surplus still shrinks.
-const TOKENS_FORGOTTEN: usize = 8;
 
 /// The state of one group of one replica.
 pub struct Mvcc {
@@ -44,9 +29,7 @@ pub struct Mvcc {
     staging: Staging,
     position: Position,
     epochs: BTreeMap<ShardId, Epoch>,
-    tokens: BTreeMap<Token, u64>,
-    /// The same tokens, oldest first.
-    token_ages: VecDeque<(u64, Wall, Token)>,
+    tokens: Tokens,
     /// Set when the disk failed: what is in memory may then be ahead of it for good.
     failed: bool,
 }
@@ -58,15 +41,6 @@ pub struct Applied {
     pub outcome: Outcome,
     /// What changed, in the order of revisions; empty if the token was known already.
     pub changes: Vec<Arc<Change>>,
-}
-
-/// What one pass over compacted history did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Swept {
-    /// Rows that were deleted.
-    pub rows: usize,
-    /// Whether nothing compacted is left.
-    pub done: bool,
 }
 
 /// Why an entry cannot be applied. Each means that this replica must stop serving.
@@ -108,37 +82,22 @@ impl Mvcc {
     /// # Errors
     /// The disk's; [`ApplyError::Level`] if the state is beyond what this build knows.
     pub fn open(store: Arc<dyn StateStore>, group: GroupId) -> Result<Self, ApplyError> {
-        let staging = Staging::new(store, group);
+        let (staging, rows) = (Staging::new(store, group), Rows(group));
         let mut position = staging.reader().position()?;
+        if position.index == 0 {
+            // A copy of another replica was cut short: its rows are worth nothing without their position.
+            transfer::clear(staging.store().as_ref(), rows)?;
+        }
         position.level = position.level.max(1);
-        let mut state = Self {
-            rows: Rows(group),
-            staging,
-            position,
-            epochs: BTreeMap::new(),
-            tokens: BTreeMap::new(),
-            token_ages: VecDeque::new(),
-            failed: false,
-        };
         check_level(position.level)?;
-        state.load()?;
-        Ok(state)
-    }
-
-    fn load(&mut self) -> Result<(), DiskError> {
-        let Self { staging, rows, epochs, tokens, token_ages, .. } = self;
+        let mut epochs = BTreeMap::new();
         staging.reader().scan(&rows.grants(), |row, bytes| {
             let shard = u16::try_from(Rows::number(row)).unwrap_or(u16::MAX);
             epochs.insert(ShardId(shard), rows::decode::<GrantRow>(row, bytes)?.epoch);
             Ok(true)
         })?;
-        staging.reader().scan(&rows.tokens(), |row, bytes| {
-            let TokenRow { token, at, .. } = rows::decode(row, bytes)?;
-            let index = Rows::number(row);
-            tokens.insert(token, index);
-            token_ages.push_back((index, at, token));
-            Ok(true)
-        })
+        let tokens = Tokens::load(&staging, rows)?;
+        Ok(Self { rows, staging, position, epochs, tokens, failed: false })
     }
 
     /// How far this replica is, what is staged included.
@@ -184,7 +143,7 @@ impl Mvcc {
                 check_level(*level)?;
             }
         }
-        let applied = match self.recall(proposal.token) {
+        let applied = match self.tokens.recall(&self.staging, self.rows, proposal.token) {
             Ok(Some(outcome)) => Ok(Applied { outcome, changes: Vec::new() }),
             Ok(None) => self.apply_new(index, proposal),
             Err(cause) => Err(cause),
@@ -221,9 +180,7 @@ impl Mvcc {
         }
         let mut writes = self.staging.take();
         writes.push((self.rows.position(), Some(rows::encode(&self.position)?)));
-        let written = self.staging.store().batch(writes);
-        self.failed = written.is_err();
-        Ok(written?)
+        self.write(writes)
     }
 
     /// Commits, and makes everything durable. Gives the index up to which the log may be forgotten.
@@ -238,49 +195,19 @@ impl Mvcc {
         Ok(self.position.index)
     }
 
-    /// Deletes some of what was compacted: at most `limit` revisions, so that nothing waits for it.
-    ///
-    /// Called when there is time, until [`Swept::done`]. It is this replica's own matter: no reader can tell.
-    ///
-    /// # Errors
-    /// The disk's: this state must not be used any more.
-    pub fn sweep(&mut self, limit: usize) -> Result<Swept, ApplyError> {
-        // A row may only go when the compaction that allows it is on disk.
-        self.commit()?;
-        let cursor = self.rows.sweep();
-        let from = self
-            .staging
-            .get(&cursor)?
-            .map(|bytes| rows::decode::<Revision>(&cursor, &bytes))
-            .transpose()?;
-        let (start, _) = self.rows.history_after(from.unwrap_or_default());
-        let (end, _) = self.rows.history_after(self.position.compacted);
-        if start >= end {
-            return Ok(Swept { rows: 0, done: true });
-        }
-        let range = KeyRange { start: &start, end: Some(&end), limit, reverse: false };
-        let page = self.staging.store().range(range)?;
-        let mut writes = Vec::new();
-        let mut reached = self.position.compacted;
-        for (row, bytes) in &page {
-            let HistoryRow { key, kind, prev } = rows::decode(row, bytes)?;
-            let revision = Revision(Rows::number(row));
-            // Each revision ends the one before it; a deletion also ends itself.
-            let ended = [prev, (kind == crate::ChangeKind::Delete).then_some(revision)];
-            writes.extend(
-                ended.into_iter().flatten().map(|ended| (self.rows.version(&key, ended), None)),
-            );
-            writes.push((row.clone(), None));
-            if page.len() == limit {
-                reached = revision;
-            }
-        }
-        let swept = Swept { rows: writes.len(), done: reached == self.position.compacted };
-        writes.push((cursor, Some(rows::encode(&reached)?)));
+    /// Writes a batch; if that fails, this state is at its end.
+    pub(crate) fn write(&mut self, writes: Vec<Write>) -> Result<(), ApplyError> {
         let written = self.staging.store().batch(writes);
         self.failed = written.is_err();
-        written?;
-        Ok(swept)
+        Ok(written?)
+    }
+
+    pub(crate) fn rows(&self) -> Rows {
+        self.rows
+    }
+
+    pub(crate) fn store(&self) -> &Arc<dyn StateStore> {
+        self.staging.store()
     }
 
     fn check_next(&self, found: u64) -> Result<(), ApplyError> {
@@ -293,11 +220,16 @@ impl Mvcc {
     }
 
     fn apply_new(&mut self, index: u64, proposal: &Proposal) -> Result<Applied, DiskError> {
-        let Self { rows, staging, position, epochs, .. } = self;
-        let mut before = *position;
+        let mut before = self.position;
         before.clock = before.clock.max(proposal.at);
-        let (granted, changes) = Default::default();
-        let mut txn = Txn { staging, rows: *rows, position: before, epochs, granted, changes };
+        let mut txn = Txn {
+            staging: &mut self.staging,
+            rows: self.rows,
+            position: before,
+            epochs: &self.epochs,
+            granted: BTreeMap::new(),
+            changes: Vec::new(),
+        };
         let refusal = refusal(&txn, proposal);
         let mut results = Vec::with_capacity(proposal.ops.len());
         for op in &proposal.ops {
@@ -317,40 +249,10 @@ impl Mvcc {
         let outcome = Outcome { index, results };
         self.position = position;
         self.epochs.append(&mut granted);
-        self.remember(index, proposal.token, &outcome)?;
+        let row = TokenRow { token: proposal.token, at: position.clock, outcome: outcome.clone() };
+        self.tokens.remember(&mut self.staging, self.rows, row)?;
         self.position.hash = self.staging.end_entry(self.position.hash);
         Ok(Applied { outcome, changes })
-    }
-
-    /// The outcome of a token that was applied before.
-    fn recall(&self, token: Token) -> Result<Option<Outcome>, DiskError> {
-        let Some(index) = self.tokens.get(&token) else { return Ok(None) };
-        let row = self.rows.token(*index);
-        let missing = || DiskError::Damaged(format!("outcome of entry {index} is missing"));
-        let bytes = self.staging.get(&row)?.ok_or_else(missing)?;
-        Ok(Some(rows::decode::<TokenRow>(&row, &bytes)?.outcome))
-    }
-
-    fn remember(&mut self, index: u64, token: Token, outcome: &Outcome) -> Result<(), DiskError> {
-        let at = self.position.clock;
-        if token != Token::NONE {
-            let row = TokenRow { token, at, outcome: outcome.clone() };
-            self.staging.put(self.rows.token(index), rows::encode(&row)?);
-            self.tokens.insert(token, index);
-            self.token_ages.push_back((index, at, token));
-        }
-        for _ in 0..TOKENS_FORGOTTEN {
-            let full = self.token_ages.len() > TOKENS_MAX;
-            let Some(oldest) = self
-                .token_ages
-                .pop_front_if(|(_, then, _)| full || at.since(*then) > TOKEN_AGE_MAX)
-            else {
-                break;
-            };
-            self.tokens.remove(&oldest.2);
-            self.staging.delete(self.rows.token(oldest.0));
-        }
-        Ok(())
     }
 }
 

@@ -54,6 +54,9 @@ pub(crate) struct TokenRow {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rows(pub(crate) GroupId);
 
+/// A row: its key and its bytes.
+pub(crate) type Row = (Vec<u8>, Vec<u8>);
+
 /// A span of rows: from the first key, to before the second.
 pub(crate) type Span = (Vec<u8>, Vec<u8>);
 
@@ -73,6 +76,11 @@ impl Rows {
 
     pub(crate) fn position(self) -> Vec<u8> {
         self.row(b'm', &[])
+    }
+
+    /// Every row of the group.
+    pub(crate) fn everything(self) -> Span {
+        (self.row(0, &[]), self.row(u8::MAX, &[]))
     }
 
     pub(crate) fn sweep(self) -> Vec<u8> {

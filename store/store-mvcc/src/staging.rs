@@ -8,7 +8,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use actors_core::ports::{DiskError, KeyRange, StateStore, Write};
 use sha2::{Digest, Sha256};
 
-use crate::{GroupId, Reader, StateHash, rows::Span};
+use crate::{
+    GroupId, Reader, StateHash,
+    rows::{Row, Span},
+};
 
 type Layer = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
@@ -42,7 +45,7 @@ impl Staging {
     }
 
     /// The first row of a span in which every later write sorts before all earlier ones (versions of a key).
-    pub(crate) fn newest(&self, span: &Span) -> Result<Option<(Vec<u8>, Vec<u8>)>, DiskError> {
+    pub(crate) fn newest(&self, span: &Span) -> Result<Option<Row>, DiskError> {
         for layer in [&self.entry, &self.applied] {
             let first = layer.range(span.0.clone()..span.1.clone()).next();
             if let Some((key, Some(value))) = first {
