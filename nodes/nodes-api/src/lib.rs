@@ -1,1 +1,25 @@
 //! The HTTP edge: TLS, authentication, routes, encodings, discovery, OpenAPI, streams.
+//!
+//! Way in: [`serve`].  Never: a rule about an object; the door decides, the edge translates.
+//! A request's way: `server` (TLS, peer certificate) -> `identity` (who) -> `path` (what) -> `query` (how) -> the
+//! door through [`nodes_client::Client`] -> `encode` (JSON, Table) or a stream (`watch`, `logs`, `exec`).
+
+mod actors;
+mod discovery;
+mod edge;
+mod encode;
+mod exec;
+mod health;
+mod identity;
+mod logs;
+mod negotiate;
+mod path;
+mod query;
+mod server;
+mod table;
+mod watch;
+
+pub use actors::ActorsPort;
+pub use edge::EdgeParts;
+pub use health::{Condition, Readiness};
+pub use server::{ServeConfig, ServeError, serve};

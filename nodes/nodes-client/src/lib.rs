@@ -23,6 +23,9 @@ pub trait Client: Send + Sync {
     /// One request, one answer. Never retried within: a write of unknown outcome is the caller's to judge.
     fn call(&self, request: Request) -> Later<'_, Response>;
 
+    /// Whether RBAC lets this identity use a path that is no object's: `/version`, `/starling/actors`.
+    fn allows_url<'a>(&'a self, identity: &'a Identity, verb: &'a str, path: &'a str) -> Later<'a, bool>;
+
     /// Changes as they come; `request.verb` is `Watch`.
     fn watch(&self, request: Request) -> Later<'_, Result<WatchStream, ApiError>>;
 }

@@ -6,9 +6,11 @@
 mod authority;
 mod files;
 mod kubeconfig;
+mod subject;
 mod tokens;
 
 pub use authority::{Authority, AuthorityError, Leaf, LeafRequest, Usage};
 pub use files::{Pki, PkiError};
 pub use kubeconfig::Kubeconfig;
+pub use subject::{Subject, subject_of};
 pub use tokens::{Claims, TokenError, TokenKey};

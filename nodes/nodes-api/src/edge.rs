@@ -1,0 +1,204 @@
+//! One request from its path to its answer.
+//!
+//! Way in: [`handle`].  Order: who, may they, what, how, the door, the form of the answer.
+
+use std::sync::Arc;
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::Method,
+    web::{self, Bytes},
+};
+use actors_kinds::Registry;
+use actors_object::ApiError;
+use actors_runtime::Clock;
+use nodes_client::{Authenticator, Client, NodeStreams};
+use nodes_door::{Body, Identity, Media, PatchKind, Request, Target, Verb};
+
+use crate::{
+    ActorsPort, Readiness, actors, discovery, encode, exec, health,
+    identity::identify,
+    logs,
+    negotiate::Form,
+    path::{self, Route},
+    query::{Query, decode, merge_delete_options},
+    watch,
+};
+
+/// Largest body that is read. Spec: API servers refuse requests over 3 MiB with 413.
+pub(crate) const BODY_MAX: usize = 3 * 1024 * 1024;
+
+/// What the edge translates for.
+pub struct EdgeParts {
+    /// The door.
+    pub client: Arc<dyn Client>,
+    /// Who tokens belong to.
+    pub authenticator: Arc<dyn Authenticator>,
+    /// The kinds that are served.
+    pub registry: Arc<Registry>,
+    /// Logs and exec of this machine's node.
+    pub streams: Arc<dyn NodeStreams>,
+    /// The supervision tree.
+    pub actors: Arc<dyn ActorsPort>,
+    /// Whether requests can be served.
+    pub readiness: Arc<dyn Readiness>,
+}
+
+/// One request, understood as far as every route needs.
+pub(crate) struct Visit<'a> {
+    pub(crate) parts: &'a EdgeParts,
+    pub(crate) http: &'a HttpRequest,
+    pub(crate) identity: Identity,
+    pub(crate) query: Query,
+    pub(crate) form: Form,
+}
+
+pub(crate) async fn handle(http: HttpRequest, payload: web::Payload) -> HttpResponse {
+    let Some(parts) = http.app_data::<web::Data<EdgeParts>>().cloned() else {
+        return encode::error(&ApiError::internal("the edge has no parts"));
+    };
+    match answer(&parts, &http, payload).await {
+        Ok(response) => response,
+        Err(error) => encode::error(&error),
+    }
+}
+
+async fn answer(parts: &EdgeParts, http: &HttpRequest, payload: web::Payload) -> Result<HttpResponse, ApiError> {
+    let query = Query::parse(http.query_string());
+    if matches!(http.path(), "/healthz" | "/livez") {
+        return Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ok"));
+    }
+    if http.path() == "/readyz" {
+        return Ok(health::answer(parts.readiness.as_ref(), query.text("verbose").is_some()));
+    }
+    let identity = identify(http, parts.authenticator.as_ref()).await?;
+    let accept = http.headers().get("accept").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let form = Form::of(accept).ok_or_else(|| ApiError::not_acceptable("application/json"))?;
+    let visit = Visit { parts, http, identity, query, form };
+    match path::parse(&decode(http.path())) {
+        Route::Resource(target) => resource(&visit, target, payload).await,
+        route => other(&visit, &route).await,
+    }
+}
+
+/// Paths that are no object's: guarded by RBAC's non-resource rules.
+async fn other(visit: &Visit<'_>, route: &Route) -> Result<HttpResponse, ApiError> {
+    let path = visit.http.path();
+    let verb = visit.http.method().as_str().to_lowercase();
+    if !visit.parts.client.allows_url(&visit.identity, &verb, path).await {
+        return Err(forbidden_url(&visit.identity, &verb, path));
+    }
+    match (route, path) {
+        (Route::Other, "/version") => Ok(health::version()),
+        (Route::Other, "/starling/actors") => Ok(actors::tree(visit.parts.actors.as_ref())),
+        (Route::Other, "/starling/actors/kill") if verb == "post" => {
+            actors::kill(visit.parts.actors.as_ref(), visit.query.text("path"))
+        }
+        (Route::Other, path) => discovery::openapi(visit, path),
+        _ => discovery::answer(visit, route),
+    }
+}
+
+fn forbidden_url(identity: &Identity, verb: &str, path: &str) -> ApiError {
+    let mut error = ApiError::bad_request(format!(
+        "forbidden: User {:?} cannot {verb} path {path:?}",
+        identity.user
+    ));
+    error.code = 403;
+    error.reason = actors_object::Reason::Forbidden;
+    error
+}
+
+async fn resource(visit: &Visit<'_>, target: Target, payload: web::Payload) -> Result<HttpResponse, ApiError> {
+    let subresource = target.subresource.as_deref();
+    match (target.resource.as_str(), subresource, target.group.as_str()) {
+        ("pods", Some("exec"), "") => return exec::answer(visit, target, payload).await,
+        ("pods", Some("log"), "") => return logs::answer(visit, target).await,
+        _ => {}
+    }
+    let verb = verb_of(visit, &target)?;
+    let bytes = read(payload).await?;
+    let request = request(visit, verb, target, bytes)?;
+    if verb == Verb::Watch {
+        return watch::answer(visit, request).await;
+    }
+    let kind = visit.parts.registry.resource(
+        &request.target.group,
+        &request.target.version,
+        &request.target.resource,
+    );
+    let kind = kind.cloned();
+    let response = visit.parts.client.call(request).await;
+    encode::response(&response, visit, kind.as_ref(), Clock.now())
+}
+
+/// The verb of a method and a target. Spec: Kubernetes documentation, "Determine the request verb".
+fn verb_of(visit: &Visit<'_>, target: &Target) -> Result<Verb, ApiError> {
+    let named = target.name.is_some();
+    let watching = visit.query.truth("watch")?.unwrap_or(false);
+    Ok(match (visit.http.method(), named) {
+        (&Method::GET, _) if watching => Verb::Watch,
+        (&Method::GET | &Method::HEAD, true) => Verb::Get,
+        (&Method::GET | &Method::HEAD, false) => Verb::List,
+        (&Method::POST, _) => Verb::Create,
+        (&Method::PUT, true) => Verb::Update,
+        (&Method::PATCH, true) => Verb::Patch(patch_kind(visit)?),
+        (&Method::DELETE, true) => Verb::Delete,
+        (&Method::DELETE, false) => Verb::DeleteCollection,
+        (method, _) => {
+            let resource = actors_object::GroupResource::new(&target.group, &target.resource);
+            return Err(ApiError::method_not_allowed(&resource, &method.as_str().to_lowercase()));
+        }
+    })
+}
+
+fn patch_kind(visit: &Visit<'_>) -> Result<PatchKind, ApiError> {
+    match content_type(visit) {
+        "application/json-patch+json" => Ok(PatchKind::Json),
+        "application/merge-patch+json" => Ok(PatchKind::Merge),
+        "application/strategic-merge-patch+json" => Ok(PatchKind::Strategic),
+        "application/apply-patch+yaml" => Ok(PatchKind::Apply),
+        _ => Err(ApiError::unsupported_media_type(
+            "application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json",
+        )),
+    }
+}
+
+fn content_type<'a>(visit: &'a Visit<'_>) -> &'a str {
+    let header = visit.http.headers().get("content-type").and_then(|value| value.to_str().ok());
+    header.unwrap_or_default().split(';').next().unwrap_or_default().trim()
+}
+
+fn request(visit: &Visit<'_>, verb: Verb, target: Target, bytes: Bytes) -> Result<Request, ApiError> {
+    let mut options = visit.query.options()?;
+    let media = match content_type(visit) {
+        "application/yaml" | "application/apply-patch+yaml" => Media::Yaml,
+        "application/vnd.kubernetes.protobuf" if !bytes.is_empty() => {
+            return Err(ApiError::unsupported_media_type("application/json, application/yaml"));
+        }
+        _ => Media::Json,
+    };
+    let body = match verb {
+        Verb::Delete | Verb::DeleteCollection => {
+            merge_delete_options(&mut options, &bytes)?;
+            Body::default()
+        }
+        _ => Body { media, bytes },
+    };
+    let agent = visit.http.headers().get("user-agent").and_then(|value| value.to_str().ok());
+    let user_agent = agent.unwrap_or_default().to_owned();
+    Ok(Request { identity: visit.identity.clone(), verb, target, options, body, user_agent })
+}
+
+/// A request without a body, for streams that begin with an authorization.
+pub(crate) fn bare_request(visit: &Visit<'_>, verb: Verb, target: Target) -> Result<Request, ApiError> {
+    request(visit, verb, target, Bytes::new())
+}
+
+async fn read(payload: web::Payload) -> Result<Bytes, ApiError> {
+    match payload.to_bytes_limited(BODY_MAX).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(error)) => Err(ApiError::bad_request(format!("the body cannot be read: {error}"))),
+        Err(_) => Err(ApiError::too_large(format!("limit is {BODY_MAX} bytes"))),
+    }
+}

@@ -1,0 +1,133 @@
+//! Answers as bytes: objects as they are stored, lists around them, errors as `metav1.Status`.
+//!
+//! Way in: [`response`].  Never: a second encoding of what is stored.
+
+use actix_web::{HttpResponse, http::StatusCode};
+use actors_core::Now;
+use actors_kinds::KindFacts;
+use actors_object::{ApiError, Map, Object, Value, json};
+use bytes::Bytes;
+use nodes_door::{Entry, List, Response, ResponseBody};
+
+use crate::{edge::Visit, negotiate::Form, table};
+
+/// The JSON of one entry.
+pub(crate) fn entry_json(entry: &Entry) -> Bytes {
+    match entry {
+        Entry::Stored(item) => item.bytes_with_rv(),
+        Entry::Made(object) => json::to_vec(&object.0).into(),
+    }
+}
+
+/// The metadata of one entry alone: `metav1.PartialObjectMetadata`.
+pub(crate) fn metadata_json(object: &Object) -> Value {
+    let mut partial = Value::Map(Map::default());
+    partial.set_path(&["kind"], "PartialObjectMetadata".into());
+    partial.set_path(&["apiVersion"], "meta.k8s.io/v1".into());
+    partial.set_path(&["metadata"], object.0.at("metadata").clone());
+    partial
+}
+
+/// The door's answer in the form that the client wants.
+pub(crate) fn response(
+    answer: &Response,
+    visit: &Visit<'_>,
+    kind: Option<&KindFacts>,
+    now: Now,
+) -> Result<HttpResponse, ApiError> {
+    let bytes: Bytes = match (&answer.body, visit.form, kind) {
+        (ResponseBody::Error(error), _, _) => return Ok(with_warnings(self::error(error), answer)),
+        (ResponseBody::Success(value), _, _) => json::to_vec(value).into(),
+        (ResponseBody::Entry(entry), Form::Table, Some(kind)) if has_metadata(entry) => {
+            table::of_entries(kind, std::slice::from_ref(entry), &visit.query, now).into()
+        }
+        (ResponseBody::Entry(entry), Form::Metadata, _) => json::to_vec(&metadata_json(&entry.object())).into(),
+        (ResponseBody::Entry(_), Form::Table, _) if !accepts_json(visit) => {
+            return Err(ApiError::not_acceptable("application/json"));
+        }
+        (ResponseBody::Entry(entry), _, _) => entry_json(entry),
+        (ResponseBody::List(list), Form::Table, Some(kind)) => table::of_list(kind, list, &visit.query, now).into(),
+        (ResponseBody::List(list), form, _) => list_json(list, form),
+    };
+    let code = StatusCode::from_u16(answer.code).unwrap_or(StatusCode::OK);
+    let http = HttpResponse::build(code).content_type(Form::Json.content_type()).body(bytes);
+    Ok(with_warnings(http, answer))
+}
+
+fn has_metadata(entry: &Entry) -> bool {
+    !entry.object().name().is_empty()
+}
+
+/// Whether plain JSON is accepted behind the Table. Spec: without it, an answer that is no table is 406.
+fn accepts_json(visit: &Visit<'_>) -> bool {
+    let accept = visit.http.headers().get("accept").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    accept.split(',').any(|item| matches!(item.trim(), "application/json" | "*/*" | "application/*"))
+}
+
+fn list_json(list: &List, form: Form) -> Bytes {
+    let mut head = Value::Map(Map::default());
+    let (kind, version) = match form {
+        Form::Metadata => ("PartialObjectMetadataList", "meta.k8s.io/v1"),
+        _ => (list.kind.as_str(), list.api_version.as_str()),
+    };
+    head.set_path(&["kind"], kind.into());
+    head.set_path(&["apiVersion"], version.into());
+    head.set_path(&["metadata"], list_metadata(list));
+    let mut bytes = json::to_vec(&head);
+    // The closing brace comes back behind the items.
+    bytes.pop();
+    bytes.extend_from_slice(b",\"items\":[");
+    for (index, entry) in list.entries.iter().enumerate() {
+        if index > 0 {
+            bytes.push(b',');
+        }
+        match form {
+            Form::Metadata => json::write(&metadata_json(&entry.object()), &mut bytes),
+            _ => bytes.extend_from_slice(&entry_json(entry)),
+        }
+    }
+    bytes.extend_from_slice(b"]}");
+    bytes.into()
+}
+
+/// `metav1.ListMeta` of a list.
+pub(crate) fn list_metadata(list: &List) -> Value {
+    let mut metadata = Value::Map(Map::default());
+    metadata.set_path(&["resourceVersion"], list.revision.0.to_string().into());
+    if let Some(token) = &list.continue_token {
+        metadata.set_path(&["continue"], token.clone().into());
+    }
+    if let Some(remaining) = list.remaining {
+        metadata.set_path(&["remainingItemCount"], Value::Int(i64::try_from(remaining).unwrap_or(i64::MAX)));
+    }
+    metadata
+}
+
+/// An error as its Status.
+pub(crate) fn error(error: &ApiError) -> HttpResponse {
+    let code = StatusCode::from_u16(error.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = HttpResponse::build(code);
+    let retry = error.details.as_ref().map_or(0, |details| details.retry_after_seconds);
+    if retry > 0 {
+        response.insert_header(("retry-after", retry.to_string()));
+    }
+    response.content_type(Form::Json.content_type()).body(json::to_vec(&error.to_value()))
+}
+
+/// Adds one `Warning: 299 - "text"` header a sentence, each sentence once.
+fn with_warnings(mut http: HttpResponse, answer: &Response) -> HttpResponse {
+    let mut told: Vec<&str> = Vec::new();
+    for text in &answer.warnings {
+        if told.contains(&text.as_str()) {
+            continue;
+        }
+        told.push(text);
+        let quoted = text.replace('\\', "\\\\").replace('"', "\\\"");
+        let name = actix_web::http::header::HeaderName::from_static("warning");
+        if let Ok(value) = actix_web::http::header::HeaderValue::from_str(&format!("299 - \"{quoted}\"")) {
+            http.headers_mut().append(name, value);
+        }
+    }
+    http
+}
+

@@ -1,0 +1,66 @@
+//! `pods/NAME/log`: what a container printed.
+//!
+//! Way in: [`answer`].  Spec: Kubernetes API reference, "read log of the specified Pod".
+
+use actix_web::HttpResponse;
+use actors_object::{ApiError, Object};
+use bytes::Bytes;
+use futures_util::stream;
+use nodes_client::{LogRequest, LogStream};
+use nodes_door::{Target, Verb};
+
+use crate::{
+    edge::{Visit, bare_request},
+    watch::Never,
+};
+
+pub(crate) async fn answer(visit: &Visit<'_>, target: Target) -> Result<HttpResponse, ApiError> {
+    // The door authorizes `get pods/log` and answers the pod.
+    let pod = visit.parts.client.call(bare_request(visit, Verb::Get, target)?).await.into_object()?;
+    let query = &visit.query;
+    let request = LogRequest {
+        namespace: pod.namespace().to_owned(),
+        pod: pod.name().to_owned(),
+        uid: pod.uid().to_owned(),
+        container: container_of(&pod, query.text("container"))?,
+        follow: query.truth("follow")?.unwrap_or(false),
+        previous: query.truth("previous")?.unwrap_or(false),
+        timestamps: query.truth("timestamps")?.unwrap_or(false),
+        tail_lines: query.number("tailLines")?,
+        since_seconds: query.number("sinceSeconds")?,
+        since_time: query.text("sinceTime"),
+        limit_bytes: query.number("limitBytes")?,
+    };
+    let log = visit.parts.streams.logs(request).await?;
+    let pieces = stream::unfold(log, next);
+    Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").streaming(pieces))
+}
+
+async fn next(mut log: LogStream) -> Option<(Result<Bytes, Never>, LogStream)> {
+    let piece = log.pieces.recv().await?;
+    Some((Ok(piece), log))
+}
+
+/// The container that is meant: the named one, the default one, or the only one.
+pub(crate) fn container_of(pod: &Object, wanted: Option<String>) -> Result<String, ApiError> {
+    let names = |list: &str| -> Vec<String> {
+        let of = pod.0.list_at(&["spec", list]).iter();
+        of.filter_map(|container| container.str_at(&["name"])).map(str::to_owned).collect()
+    };
+    let (main, init) = (names("containers"), names("initContainers"));
+    let by_default = || pod.annotation("kubectl.kubernetes.io/default-container").map(str::to_owned);
+    let Some(name) = wanted.or_else(by_default) else {
+        return match main.as_slice() {
+            [only] => Ok(only.clone()),
+            _ => Err(ApiError::bad_request(format!(
+                "a container name must be specified for pod {}, choose one of: [{}]",
+                pod.name(),
+                main.join(" ")
+            ))),
+        };
+    };
+    if main.contains(&name) || init.contains(&name) {
+        return Ok(name);
+    }
+    Err(ApiError::bad_request(format!("container {name} is not valid for pod {}", pod.name())))
+}

@@ -1,0 +1,111 @@
+//! Listens, speaks TLS, and learns who is on the other side.
+//!
+//! Way in: [`serve`].  Spec: TLS 1.2 and 1.3 (RFC 8446); a client certificate is asked for and optional.
+
+use std::{any::Any, io, net::TcpListener, sync::Arc};
+
+use actix_tls::accept::rustls_0_23::TlsStream;
+use actix_web::{App, HttpServer, dev::Extensions, rt::net::TcpStream, web};
+use actors_runtime::Service;
+use nodes_pki::{Leaf, subject_of};
+use rustls::{
+    RootCertStore, ServerConfig,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+    server::WebPkiClientVerifier,
+};
+
+use crate::{
+    edge::{EdgeParts, handle},
+    identity::Peer,
+};
+
+/// Most connections of one worker.
+const CONNECTIONS_MAX: usize = 10_000;
+
+/// Most TLS handshakes at once on one worker.
+const HANDSHAKES_MAX: usize = 256;
+
+/// What serving needs besides its parts.
+pub struct ServeConfig {
+    /// A bound listener: whether the port is free was found out before anything else started.
+    pub listener: TcpListener,
+    /// The API's own certificate.
+    pub leaf: Leaf,
+    /// The authority of client certificates, PEM.
+    pub authority_pem: String,
+    /// HTTP workers.
+    pub workers: usize,
+}
+
+/// Why the edge cannot serve. The operator mends the keys.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// A certificate or key cannot be used.
+    #[error("cannot use {what}: {why}")]
+    Keys {
+        /// Which.
+        what: &'static str,
+        /// Why.
+        why: String,
+    },
+    /// The socket failed.
+    #[error("the API's listener failed")]
+    Io(#[from] io::Error),
+}
+
+/// Serves until the service is asked to stop.
+///
+/// # Errors
+/// If the keys cannot be used or the listener fails.
+pub async fn serve(service: Service, config: ServeConfig, parts: EdgeParts) -> Result<(), ServeError> {
+    let tls = tls(&config)?;
+    let parts = web::Data::new(parts);
+    let server = HttpServer::new(move || {
+        App::new().app_data(parts.clone()).default_service(web::to(handle))
+    })
+    .workers(config.workers)
+    .max_connections(CONNECTIONS_MAX)
+    .max_connection_rate(HANDSHAKES_MAX)
+    .on_connect(remember_peer)
+    .disable_signals()
+    .shutdown_timeout(1)
+    .listen_rustls_0_23(config.listener, tls)?
+    .run();
+    let handle = server.handle();
+    tokio::pin!(server);
+    tokio::select! {
+        ended = &mut server => return Ok(ended?),
+        () = service.stopping() => {}
+    }
+    // Watches never end by themselves: those who wait for them would wait for ever.
+    tokio::join!(handle.stop(false), async { server.await.map_err(ServeError::from) }).1
+}
+
+fn tls(config: &ServeConfig) -> Result<ServerConfig, ServeError> {
+    let bad = |what: &'static str| move |why: &dyn std::fmt::Display| ServeError::Keys { what, why: why.to_string() };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut roots = RootCertStore::empty();
+    let authority = CertificateDer::from_pem_slice(config.authority_pem.as_bytes());
+    let authority = authority.map_err(|error| bad("the authority's certificate")(&error))?;
+    roots.add(authority).map_err(|error| bad("the authority's certificate")(&error))?;
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+        .allow_unauthenticated()
+        .build()
+        .map_err(|error| bad("the authority's certificate")(&error))?;
+    let chain = CertificateDer::pem_slice_iter(config.leaf.certificate_pem.as_bytes()).collect::<Result<Vec<_>, _>>();
+    let chain = chain.map_err(|error| bad("the API's certificate")(&error))?;
+    let key = PrivateKeyDer::from_pem_slice(config.leaf.key_pem.as_bytes());
+    let key = key.map_err(|error| bad("the API's key")(&error))?;
+    ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .and_then(|builder| builder.with_client_cert_verifier(verifier).with_single_cert(chain, key))
+        .map_err(|error| bad("the API's certificate")(&error))
+}
+
+/// Puts the verified subject of the client's certificate beside its connection.
+fn remember_peer(connection: &dyn Any, data: &mut Extensions) {
+    let stream = connection.downcast_ref::<TlsStream<TcpStream>>();
+    let certificates = stream.and_then(|stream| stream.get_ref().1.peer_certificates());
+    let subject = certificates.and_then(|chain| chain.first()).and_then(|leaf| subject_of(leaf));
+    data.insert(Peer(subject));
+}

@@ -1,0 +1,56 @@
+//! Rows for people: `meta.k8s.io/v1` Table.
+//!
+//! Way in: [`of_list`].  Spec: Kubernetes API concepts, "Receiving resources as Tables": each row carries the
+//! object's metadata, or what `includeObject` asks for.
+
+use actors_core::Now;
+use actors_kinds::{KindFacts, column_definitions, columns};
+use actors_object::{Map, Value, json};
+use nodes_door::{Entry, List};
+
+use crate::{
+    encode::{list_metadata, metadata_json},
+    query::Query,
+};
+
+/// The table of a list.
+pub(crate) fn of_list(kind: &KindFacts, list: &List, query: &Query, now: Now) -> Vec<u8> {
+    write(kind, list_metadata(list), &list.entries, query, now)
+}
+
+/// The table of some objects: a single one, or one of a watch.
+pub(crate) fn of_entries(kind: &KindFacts, entries: &[Entry], query: &Query, now: Now) -> Vec<u8> {
+    let mut metadata = Value::Map(Map::default());
+    if let [one] = entries {
+        metadata.set_path(&["resourceVersion"], one.object().resource_version().into());
+    }
+    write(kind, metadata, entries, query, now)
+}
+
+fn write(kind: &KindFacts, metadata: Value, entries: &[Entry], query: &Query, now: Now) -> Vec<u8> {
+    let mut table = Value::Map(Map::default());
+    table.set_path(&["kind"], "Table".into());
+    table.set_path(&["apiVersion"], "meta.k8s.io/v1".into());
+    table.set_path(&["metadata"], metadata);
+    table.set_path(&["columnDefinitions"], column_definitions(kind));
+    let include = query.text("includeObject").unwrap_or_else(|| "Metadata".to_owned());
+    let rows = entries.iter().map(|entry| row(kind, entry, &include, now)).collect();
+    table.set_path(&["rows"], Value::List(rows));
+    json::to_vec(&table)
+}
+
+fn row(kind: &KindFacts, entry: &Entry, include: &str, now: Now) -> Value {
+    let object = entry.object();
+    let mut row = Value::Map(Map::default());
+    row.set_path(&["cells"], Value::List(columns(kind, &object, now)));
+    match include {
+        "None" => {}
+        "Object" => {
+            row.set_path(&["object"], object.0.clone());
+        }
+        _ => {
+            row.set_path(&["object"], metadata_json(&object));
+        }
+    }
+    row
+}

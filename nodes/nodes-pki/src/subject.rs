@@ -1,0 +1,24 @@
+//! Who a certificate speaks of.
+//!
+//! Way in: [`subject_of`].
+
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+/// The parts of a subject that name a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// The common name: the user.
+    pub common_name: String,
+    /// The organizations: its groups.
+    pub organizations: Vec<String>,
+}
+
+/// The subject of a DER certificate whose chain was verified already; `None` if it has no common name.
+#[must_use]
+pub fn subject_of(der: &[u8]) -> Option<Subject> {
+    let (_, certificate) = X509Certificate::from_der(der).ok()?;
+    let subject = certificate.subject();
+    let common_name = subject.iter_common_name().next()?.as_str().ok()?.to_owned();
+    let organizations = subject.iter_organization().filter_map(|name| name.as_str().ok()).map(str::to_owned);
+    Some(Subject { common_name, organizations: organizations.collect() })
+}
