@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 /// A key and the value it gets, or `None` if it is deleted.
 pub type Write = (Vec<u8>, Option<Vec<u8>>);
 
+/// A key and its value.
+pub type Pair = (Vec<u8>, Vec<u8>);
+
 /// Why a disk operation failed. The driver tells its machine, which stops serving rather than guess.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum DiskError {
@@ -90,7 +93,7 @@ pub trait StateStore: Send + Sync {
     ///
     /// # Errors
     /// The disk's.
-    fn range(&self, range: KeyRange<'_>) -> Result<Vec<(Vec<u8>, Vec<u8>)>, DiskError>;
+    fn range(&self, range: KeyRange<'_>) -> Result<Vec<Pair>, DiskError>;
 
     /// Makes everything before this call durable.
     ///

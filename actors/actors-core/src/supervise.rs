@@ -158,6 +158,11 @@ impl SupervisorMachine {
         self.children.iter().map(|child| (child.spec.name.as_str(), child.incarnation.0.saturating_sub(1)))
     }
 
+    /// Names of all children that it knows, whatever their phase, in the order of their starts.
+    pub fn children(&self) -> impl Iterator<Item = &str> {
+        self.children.iter().map(|child| child.spec.name.as_str())
+    }
+
     /// Names of the children that failed too often.
     pub fn parked(&self) -> impl Iterator<Item = &str> {
         self.children.iter().filter(|child| child.phase == Phase::Parked).map(|child| child.spec.name.as_str())

@@ -1,1 +1,37 @@
-//! Production host on ractor and tokio: dedicated and slab actors, registry, supervisor, observer.
+//! Production host of actors, on ractor and tokio: machines on actors of their own or in slabs, services,
+//! supervisors, timers, and an observer.
+//!
+//! Way in: [`System::run`] with a [`Tree`] of [`Child`]ren.  Never: a process-wide value, an unbounded queue, or
+//! a decision: what to restart, park or give up is decided by `actors_core::SupervisorMachine`.
+//! Everything that runs belongs to one life of one actor, and an actor's next life begins only when nothing of
+//! the last one runs any more.
+
+mod asks;
+mod child;
+mod clock;
+mod dedicated;
+mod driver;
+mod life;
+mod mailbox;
+mod observer;
+mod reference;
+mod service;
+mod slab;
+mod supervisor;
+mod system;
+mod task;
+mod timers;
+
+pub use asks::{Answers, AskError, Asks};
+pub use child::{Child, Failure, Start, Tree};
+pub use clock::{Clock, entropy};
+pub use driver::{Driver, Inbox};
+pub use mailbox::{Refusal, TellError};
+pub use observer::{
+    DeadLetter, DeadLetters, DeadReason, Node, NodeKind, NodeState, Notice, Notices,
+};
+pub use reference::{Exact, Ref};
+pub use service::{Service, SpawnError};
+pub use slab::{EventOf, KeyInbox, Keyed, SlabRef, SlabSpec};
+pub use supervisor::{ChildError, SupervisorRef};
+pub use system::{OrderError, Root, System};

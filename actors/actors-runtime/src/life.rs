@@ -1,0 +1,258 @@
+//! One life of one actor, from the decision to start it until nothing of it runs any more.
+//!
+//! Way in: [`Birth`].  Owns: the tasks, the first reason to end, and the report to the supervisor.
+//! Invariants: 1. an end is reported exactly once.  2. it is reported only when the actor, its tasks and all
+//! children have ended, so two lives of one actor never overlap.
+//! Time and order: whoever runs something of a life holds its [`Death`]; the last one that lets go reports.
+
+use std::{
+    any::Any,
+    sync::{Arc, OnceLock, Weak},
+};
+
+use actors_core::{ExitReason, Incarnation};
+use ractor::ActorCell;
+use tokio::sync::watch;
+
+use crate::{
+    observer::{Meter, Node, NodeState, Slot},
+    supervisor::Table,
+    task::{Tasks, lock},
+};
+
+/// What any mailbox can do, whatever its messages are.
+pub(crate) trait AnyMailbox: std::fmt::Debug + Send + Sync + 'static {
+    /// Tells the actor to stop, ahead of all messages.
+    fn request_stop(&self);
+    /// Refuses everything from now on; what waits becomes dead letters.
+    fn close(&self);
+    fn levels(&self) -> Levels;
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
+    /// The machines behind this mailbox, if it is a slab's.
+    fn keyed_nodes(&self) -> Vec<Node> {
+        Vec::new()
+    }
+    /// Does something to one key of a slab; false if this is none or does not know the key.
+    fn command(&self, _key: &str, _command: KeyCommand) -> bool {
+        false
+    }
+}
+
+/// What an operator may do to one key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyCommand {
+    Kill,
+    Unpark,
+}
+
+/// How full a mailbox is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Levels {
+    pub(crate) depth: u64,
+    pub(crate) capacity: u64,
+    pub(crate) refused: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    Alive,
+    Stopping,
+    Killed,
+}
+
+/// What the world holds of a life.
+#[derive(Debug)]
+pub(crate) struct Life {
+    pub(crate) slot: Arc<Slot>,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) tasks: Tasks,
+    pub(crate) meter: Meter,
+    phase: watch::Sender<Phase>,
+    exit: OnceLock<ExitReason>,
+    cell: OnceLock<ActorCell>,
+    mailbox: OnceLock<Arc<dyn AnyMailbox>>,
+    death: OnceLock<Weak<Death>>,
+    children: OnceLock<Table>,
+}
+
+impl Life {
+    pub(crate) fn mailbox(&self) -> Option<&Arc<dyn AnyMailbox>> {
+        self.mailbox.get()
+    }
+
+    /// Names the mailbox; once, before the actor runs.
+    pub(crate) fn set_mailbox(&self, mailbox: Arc<dyn AnyMailbox>) {
+        if self.mailbox.set(mailbox).is_ok() && *self.phase.borrow() >= Phase::Stopping {
+            self.stop();
+        }
+    }
+
+    /// The actor runs now, as `cell`.
+    pub(crate) fn attach(&self, cell: ActorCell) {
+        self.slot.set_state(NodeState::Running);
+        if self.cell.set(cell.clone()).is_err() {
+            return;
+        }
+        // What was asked of it before it ran is done now.
+        if *self.phase.borrow() == Phase::Killed {
+            cell.kill();
+        } else if self.is_ending() {
+            cell.stop(None);
+        }
+    }
+
+    /// A supervisor's children; once, before it runs.
+    pub(crate) fn set_children(&self, children: Table) {
+        if self.children.set(children).is_err() {
+            tracing::trace!(path = %self.slot.path, "it had children already");
+        }
+    }
+
+    pub(crate) fn children(&self) -> Option<&Table> {
+        self.children.get()
+    }
+
+    pub(crate) fn cell(&self) -> Option<&ActorCell> {
+        self.cell.get()
+    }
+
+    /// Asks it to stop.
+    pub(crate) fn stop(&self) {
+        self.phase.send_if_modified(|phase| {
+            let rises = *phase < Phase::Stopping;
+            *phase = (*phase).max(Phase::Stopping);
+            rises
+        });
+        self.slot.set_state(NodeState::Stopping);
+        if let Some(mailbox) = self.mailbox() {
+            mailbox.request_stop();
+        }
+    }
+
+    /// Ends it between two events, whatever it does.
+    pub(crate) fn kill(&self) {
+        self.set_exit(ExitReason::Killed);
+        self.phase.send_replace(Phase::Killed);
+        if let Some(cell) = self.cell.get() {
+            cell.kill();
+        }
+    }
+
+    /// It ends by itself, for this reason.
+    pub(crate) fn end(&self, reason: ExitReason) {
+        self.set_exit(reason);
+        if let Some(cell) = self.cell.get() {
+            cell.stop(None);
+        }
+    }
+
+    /// The first reason counts.
+    pub(crate) fn set_exit(&self, reason: ExitReason) {
+        if self.exit.set(reason).is_err() {
+            tracing::trace!(path = %self.slot.path, "it was ending already");
+        }
+    }
+
+    pub(crate) fn is_ending(&self) -> bool {
+        self.exit.get().is_some()
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        *self.phase.borrow() >= Phase::Stopping
+    }
+
+    /// Resolves when it is asked to stop, or killed.
+    pub(crate) async fn stopping(&self) {
+        let mut phase = self.phase.subscribe();
+        // The sender is in `self`, so the channel cannot close first.
+        drop(phase.wait_for(|phase| *phase >= Phase::Stopping).await);
+    }
+
+    /// The share of whoever runs something of this life; `None` if it is over.
+    pub(crate) fn share(&self) -> Option<Arc<Death>> {
+        self.death.get().and_then(Weak::upgrade)
+    }
+}
+
+/// Reports the end when the last share of it is dropped.
+pub(crate) struct Death {
+    life: Arc<Life>,
+    report: Option<Box<dyn FnOnce(ExitReason) + Send + Sync>>,
+    /// A supervisor's end waits for its children's.
+    _parent: Option<Arc<Death>>,
+}
+
+impl Drop for Death {
+    fn drop(&mut self) {
+        let lost = || ExitReason::Lost("its task was cancelled".to_owned());
+        let reason = self.life.exit.get_or_init(lost).clone();
+        let mut status = lock(&self.life.slot.status);
+        status.state = NodeState::Ended;
+        status.last_exit = Some(reason.clone());
+        status.current = None;
+        drop(status);
+        if let Some(report) = self.report.take() {
+            report(reason);
+        }
+    }
+}
+
+/// A life that is about to begin. Whoever holds it runs the actor; dropping it ends the life.
+pub(crate) struct Birth {
+    pub(crate) life: Arc<Life>,
+    pub(crate) death: Arc<Death>,
+    /// The actor that is linked to, so that it takes this one along.
+    pub(crate) parent: Option<ActorCell>,
+}
+
+/// Where a life is lived, and who is told of its end.
+pub(crate) struct Place {
+    pub(crate) slot: Arc<Slot>,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) parent: Option<(ActorCell, Arc<Death>)>,
+}
+
+impl Birth {
+    pub(crate) fn new(
+        place: Place,
+        tasks: Tasks,
+        report: impl FnOnce(ExitReason) + Send + Sync + 'static,
+    ) -> Self {
+        let Place { slot, incarnation, parent } = place;
+        let (parent, parent_death) = parent.unzip();
+        let life = Arc::new(Life {
+            slot,
+            incarnation,
+            tasks,
+            meter: Meter::default(),
+            phase: watch::Sender::new(Phase::Alive),
+            exit: OnceLock::new(),
+            cell: OnceLock::new(),
+            mailbox: OnceLock::new(),
+            death: OnceLock::new(),
+            children: OnceLock::new(),
+        });
+        let death = Arc::new(Death {
+            life: Arc::clone(&life),
+            report: Some(Box::new(report)),
+            _parent: parent_death,
+        });
+        // Nobody else has this life yet, so the cell is empty.
+        drop(life.death.set(Arc::downgrade(&death)));
+        let mut status = lock(&life.slot.status);
+        status.state = NodeState::Starting;
+        status.incarnation = incarnation;
+        status.current = Some(Arc::clone(&life));
+        drop(status);
+        Self { life, death, parent }
+    }
+}
+
+impl Drop for Birth {
+    fn drop(&mut self) {
+        if let Some(mailbox) = self.life.mailbox() {
+            mailbox.close();
+        }
+        self.life.tasks.close();
+    }
+}

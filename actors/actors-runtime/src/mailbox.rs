@@ -1,0 +1,270 @@
+//! The bounded queue in front of one machine, and the two lanes into it.
+//!
+//! Way in: [`Mailbox`].  Owns: what waits.  Never: a handler.
+//! Invariants: 1. no more told messages wait than the policy allows.  2. the actor is woken at most once until
+//! it finds both lanes empty.  3. the machine's own lane is never longer than [`Mailbox::OWN_MAX`].
+//! Time and order: messages of one sender stay in order; ends of the machine's own effects go ahead of them.
+
+use std::{
+    any::Any,
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use actors_core::{MailboxPolicy, WhenFull};
+use ractor::ActorRef;
+use tokio::sync::{Semaphore, TryAcquireError};
+
+use crate::{
+    life::{AnyMailbox, Levels},
+    observer::{DeadReason, Morgue},
+    task::lock,
+};
+
+/// Tells an actor that something waits in its mailbox.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wake;
+
+/// Why a message was not taken. It goes back to its sender.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Its mailbox is full: the sender tries later, or does without.
+    #[error("the mailbox is full")]
+    Full,
+    /// That life is over, or its end has begun. A virtual reference finds the next one.
+    #[error("the actor has ended")]
+    Ended,
+    /// Nothing runs at that path or address now.
+    #[error("no such actor is running")]
+    NotFound,
+    /// What runs there takes messages of another type: a mistake in the program.
+    #[error("the actor takes messages of another type")]
+    WrongType,
+    /// The key failed too often and is left stopped until somebody unparks it.
+    #[error("the key is parked")]
+    Parked,
+}
+
+/// A message that was not taken, with the reason.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{refusal}")]
+pub struct TellError<E> {
+    /// The message.
+    pub event: E,
+    /// Why it was not taken.
+    pub refusal: Refusal,
+}
+
+/// What the host does next.
+pub(crate) enum Next<E> {
+    Stop,
+    Event(E),
+    Idle,
+}
+
+/// The mailbox of one life of one machine.
+#[derive(Debug)]
+pub(crate) struct Mailbox<E> {
+    path: Arc<str>,
+    policy: MailboxPolicy,
+    queue: Mutex<Queue<E>>,
+    /// One permit for each message that may still wait; used only by `WhenFull::Wait`.
+    room: Semaphore,
+    refused: AtomicU64,
+    morgue: Arc<Morgue>,
+}
+
+#[derive(Debug)]
+struct Queue<E> {
+    own: VecDeque<E>,
+    told: VecDeque<E>,
+    actor: Option<ActorRef<Wake>>,
+    is_awake: bool,
+    is_closed: bool,
+    stop_asked: bool,
+}
+
+impl<E: Send + 'static> Mailbox<E> {
+    /// Most ends of effects that may wait. A machine that passes it has more under way than any disk or network
+    /// takes, which is a bug: it ends with an error.
+    pub(crate) const OWN_MAX: usize = 65_536;
+
+    pub(crate) fn new(path: Arc<str>, policy: MailboxPolicy, morgue: Arc<Morgue>) -> Arc<Self> {
+        let queue = Queue {
+            own: VecDeque::new(),
+            told: VecDeque::new(),
+            actor: None,
+            is_awake: false,
+            is_closed: false,
+            stop_asked: false,
+        };
+        Arc::new(Self {
+            path,
+            policy,
+            queue: Mutex::new(queue),
+            room: Semaphore::new(policy.capacity as usize),
+            refused: AtomicU64::new(0),
+            morgue,
+        })
+    }
+
+    /// Names the actor that is woken, and wakes it if something waits already.
+    pub(crate) fn attach(&self, actor: ActorRef<Wake>) {
+        let mut queue = lock(&self.queue);
+        queue.actor = Some(actor);
+        if queue.has_work() {
+            queue.wake();
+        }
+    }
+
+    /// Sends one message; waits for room only if the policy says so.
+    pub(crate) async fn tell(&self, event: E) -> Result<(), TellError<E>> {
+        if self.policy.when_full != WhenFull::Wait {
+            return self.try_tell(event);
+        }
+        match self.room.acquire().await {
+            Ok(permit) => permit.forget(),
+            Err(_) => return Err(TellError { event, refusal: Refusal::Ended }),
+        }
+        self.push(event)
+    }
+
+    /// Sends one message without waiting, whatever the policy.
+    pub(crate) fn try_tell(&self, event: E) -> Result<(), TellError<E>> {
+        if self.policy.when_full == WhenFull::Wait {
+            match self.room.try_acquire() {
+                Ok(permit) => permit.forget(),
+                Err(TryAcquireError::NoPermits) => return Err(self.refuse(event)),
+                Err(TryAcquireError::Closed) => {
+                    return Err(TellError { event, refusal: Refusal::Ended });
+                }
+            }
+        }
+        self.push(event)
+    }
+
+    fn refuse(&self, event: E) -> TellError<E> {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        TellError { event, refusal: Refusal::Full }
+    }
+
+    fn push(&self, event: E) -> Result<(), TellError<E>> {
+        let mut queue = lock(&self.queue);
+        if queue.is_closed {
+            return Err(TellError { event, refusal: Refusal::Ended });
+        }
+        if queue.told.len() >= self.policy.capacity as usize {
+            match self.policy.when_full {
+                WhenFull::ShedOldest => {
+                    queue.told.pop_front();
+                    self.morgue.add::<E>(&self.path, DeadReason::Shed);
+                }
+                // With `Wait` a permit was taken, so this cannot be reached.
+                WhenFull::Refuse | WhenFull::Wait => return Err(self.refuse(event)),
+            }
+        }
+        queue.told.push_back(event);
+        queue.wake();
+        Ok(())
+    }
+
+    /// Adds the end of an effect. False if there is no room, which ends the actor.
+    pub(crate) fn push_own(&self, event: E) -> bool {
+        let mut queue = lock(&self.queue);
+        if queue.is_closed {
+            drop(queue);
+            self.morgue.add::<E>(&self.path, DeadReason::Ended);
+            return true;
+        }
+        if queue.own.len() >= Self::OWN_MAX {
+            return false;
+        }
+        queue.own.push_back(event);
+        queue.wake();
+        true
+    }
+
+    /// What is to be handled now. `Idle` means that the next message wakes the actor again.
+    pub(crate) fn next(&self) -> Next<E> {
+        let mut queue = lock(&self.queue);
+        if std::mem::take(&mut queue.stop_asked) {
+            return Next::Stop;
+        }
+        if let Some(event) = queue.own.pop_front() {
+            return Next::Event(event);
+        }
+        let Some(event) = queue.told.pop_front() else {
+            queue.is_awake = false;
+            return Next::Idle;
+        };
+        drop(queue);
+        if self.policy.when_full == WhenFull::Wait {
+            self.room.add_permits(1);
+        }
+        Next::Event(event)
+    }
+
+    /// Lets the actor look at its other ports before it goes on.
+    pub(crate) fn wake_again(&self) {
+        let mut queue = lock(&self.queue);
+        queue.is_awake = false;
+        if queue.has_work() {
+            queue.wake();
+        }
+    }
+
+    pub(crate) fn bury(&self, reason: DeadReason) {
+        self.morgue.add::<E>(&self.path, reason);
+    }
+}
+
+impl<E> Queue<E> {
+    fn has_work(&self) -> bool {
+        self.stop_asked || !self.own.is_empty() || !self.told.is_empty()
+    }
+
+    fn wake(&mut self) {
+        if self.is_awake {
+            return;
+        }
+        if let Some(actor) = &self.actor {
+            // A refused wake means that the actor is ending: its guard closes this mailbox.
+            self.is_awake = actor.send_message(Wake).is_ok();
+        }
+    }
+}
+
+impl<E: std::fmt::Debug + Send + 'static> AnyMailbox for Mailbox<E> {
+    fn request_stop(&self) {
+        let mut queue = lock(&self.queue);
+        queue.stop_asked = true;
+        queue.wake();
+    }
+
+    fn close(&self) {
+        self.room.close();
+        let (own, told) = {
+            let mut queue = lock(&self.queue);
+            queue.is_closed = true;
+            queue.actor = None;
+            (std::mem::take(&mut queue.own), std::mem::take(&mut queue.told))
+        };
+        own.into_iter().chain(told).for_each(|_| self.bury(DeadReason::Ended));
+    }
+
+    fn levels(&self) -> Levels {
+        let queue = lock(&self.queue);
+        Levels {
+            depth: (queue.own.len() + queue.told.len()) as u64,
+            capacity: u64::from(self.policy.capacity),
+            refused: self.refused.load(Ordering::Relaxed),
+        }
+    }
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+}

@@ -1,0 +1,358 @@
+//! What people and tools can see of a running system: its tree, its notices, and its dead letters.
+//!
+//! Way in: `System::tree`, `System::notices`, `System::dead_letters`.  Owns: one slot for each place in the tree.
+//! Never: a decision. Everything here is a copy; reading it stops nobody.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{
+        Arc, Mutex, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use actors_core::{Address, ExitReason, Incarnation, SupervisorNotice};
+use serde::{Deserialize, Serialize};
+use tokio::sync::broadcast;
+
+use crate::{clock::Clock, life::Life, task::lock};
+
+/// One place in the tree, as it was when it was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Node {
+    /// Names from the root on, joined by `/`.
+    pub path: String,
+    /// The address under which others reach it, if it has one.
+    pub address: Option<Address>,
+    /// How it is hosted.
+    pub kind: NodeKind,
+    /// What it does now.
+    pub state: NodeState,
+    /// Which of its lives; 0 before the first.
+    pub incarnation: Incarnation,
+    /// How often it was started again.
+    pub restarts: u64,
+    /// Messages that wait now.
+    pub depth: u64,
+    /// Most messages that may wait; 0 for a service, which has no mailbox.
+    pub capacity: u64,
+    /// Messages that found the mailbox full and went back to their senders, in this life.
+    pub refused: u64,
+    /// Microseconds of work in this life.
+    pub busy_us: u64,
+    /// Events handled in this life; for a service, how often it was polled.
+    pub processed: u64,
+    /// How its last life ended.
+    pub last_exit: Option<ExitReason>,
+}
+
+/// How an actor is hosted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NodeKind {
+    /// One machine with a mailbox of its own.
+    Dedicated,
+    /// The host of many keyed machines.
+    Slab,
+    /// One machine in a slab.
+    Keyed,
+    /// A long-lived asynchronous part.
+    Service,
+    /// It starts and restarts others.
+    Supervisor,
+}
+
+/// What an actor does now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NodeState {
+    /// It is being built.
+    Starting,
+    /// It is up.
+    Running,
+    /// It failed and waits for its next start.
+    Waiting,
+    /// It was asked to stop.
+    Stopping,
+    /// It failed too often and is left stopped until somebody unparks it.
+    Parked,
+    /// It is not up.
+    Ended,
+}
+
+/// Counts work.
+#[derive(Debug, Default)]
+pub(crate) struct Meter {
+    processed: AtomicU64,
+    busy_ns: AtomicU64,
+}
+
+/// Adds the time until it is dropped.
+pub(crate) struct Busy<'a> {
+    meter: &'a Meter,
+    since: actors_core::Mono,
+}
+
+impl Meter {
+    pub(crate) fn start(&self, pieces: u64) -> Busy<'_> {
+        self.processed.fetch_add(pieces, Ordering::Relaxed);
+        Busy { meter: self, since: Clock.mono() }
+    }
+
+    pub(crate) fn add(&self, pieces: u64, busy: std::time::Duration) {
+        let nanos = u64::try_from(busy.as_nanos()).unwrap_or(u64::MAX);
+        self.processed.fetch_add(pieces, Ordering::Relaxed);
+        self.busy_ns.fetch_add(nanos, Ordering::Relaxed);
+    }
+
+    pub(crate) fn processed(&self) -> u64 {
+        self.processed.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn busy_us(&self) -> u64 {
+        self.busy_ns.load(Ordering::Relaxed) / 1_000
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.meter.add(0, Clock.mono().since(self.since));
+    }
+}
+
+/// One place in the tree: it outlives the lives that are lived in it.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) path: Arc<str>,
+    pub(crate) address: Option<Address>,
+    pub(crate) kind: NodeKind,
+    pub(crate) status: Mutex<SlotStatus>,
+}
+
+/// The part of a slot that changes.
+#[derive(Debug)]
+pub(crate) struct SlotStatus {
+    pub(crate) state: NodeState,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) last_exit: Option<ExitReason>,
+    pub(crate) current: Option<Arc<Life>>,
+}
+
+impl Slot {
+    pub(crate) fn new(path: Arc<str>, address: Option<Address>, kind: NodeKind) -> Arc<Self> {
+        let status = SlotStatus {
+            state: NodeState::Starting,
+            incarnation: Incarnation(0),
+            last_exit: None,
+            current: None,
+        };
+        Arc::new(Self { path, address, kind, status: Mutex::new(status) })
+    }
+
+    pub(crate) fn current(&self) -> Option<Arc<Life>> {
+        lock(&self.status).current.clone()
+    }
+
+    pub(crate) fn set_state(&self, state: NodeState) {
+        lock(&self.status).state = state;
+    }
+
+    fn nodes(&self) -> Vec<Node> {
+        let (state, incarnation, last_exit, current) = {
+            let status = lock(&self.status);
+            (status.state, status.incarnation, status.last_exit.clone(), status.current.clone())
+        };
+        let mut node = Node {
+            path: self.path.to_string(),
+            address: self.address.clone(),
+            kind: self.kind,
+            state,
+            incarnation,
+            restarts: incarnation.0.saturating_sub(1),
+            depth: 0,
+            capacity: 0,
+            refused: 0,
+            busy_us: 0,
+            processed: 0,
+            last_exit,
+        };
+        let Some(life) = current else { return vec![node] };
+        node.processed = life.meter.processed();
+        node.busy_us = life.meter.busy_us();
+        let Some(mailbox) = life.mailbox() else { return vec![node] };
+        let levels = mailbox.levels();
+        (node.depth, node.capacity, node.refused) = (levels.depth, levels.capacity, levels.refused);
+        let mut nodes = vec![node];
+        nodes.extend(mailbox.keyed_nodes());
+        nodes
+    }
+}
+
+/// All slots of one system, by path and by address.
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    slots: Mutex<Slots>,
+}
+
+#[derive(Debug, Default)]
+struct Slots {
+    by_path: BTreeMap<Arc<str>, Arc<Slot>>,
+    by_address: BTreeMap<String, Weak<Slot>>,
+}
+
+impl Registry {
+    /// The slot at this path, made if there is none of this kind.
+    pub(crate) fn enter(
+        &self,
+        path: &Arc<str>,
+        address: Option<&Address>,
+        kind: NodeKind,
+    ) -> Arc<Slot> {
+        let mut slots = lock(&self.slots);
+        if let Some(slot) = slots.by_path.get(path).filter(|slot| slot.kind == kind) {
+            return Arc::clone(slot);
+        }
+        let slot = Slot::new(Arc::clone(path), address.cloned(), kind);
+        slots.by_path.insert(Arc::clone(path), Arc::clone(&slot));
+        if let Some(address) = address {
+            slots.by_address.insert(address.to_string(), Arc::downgrade(&slot));
+        }
+        slot
+    }
+
+    /// Forgets a place and everything below it.
+    pub(crate) fn forget(&self, path: &str) {
+        let below = format!("{path}/");
+        self.forget_where(|other| other == path || other.starts_with(&below));
+    }
+
+    /// Forgets everything below a place.
+    pub(crate) fn forget_below(&self, path: &str) {
+        let below = format!("{path}/");
+        self.forget_where(|other| other.starts_with(&below));
+    }
+
+    fn forget_where(&self, is_gone: impl Fn(&str) -> bool) {
+        let mut slots = lock(&self.slots);
+        slots.by_path.retain(|other, _| !is_gone(other));
+        slots.by_address.retain(|_, slot| slot.upgrade().is_some_and(|slot| !is_gone(&slot.path)));
+    }
+
+    pub(crate) fn by_path(&self, path: &str) -> Option<Arc<Slot>> {
+        lock(&self.slots).by_path.get(path).cloned()
+    }
+
+    pub(crate) fn by_address(&self, address: &str) -> Option<Arc<Slot>> {
+        lock(&self.slots).by_address.get(address).and_then(Weak::upgrade)
+    }
+
+    /// The slot of the slab that hosts what is at `path`, with the key.
+    pub(crate) fn slab_above<'a>(&self, path: &'a str) -> Option<(Arc<Slot>, &'a str)> {
+        path.match_indices('/').find_map(|(at, _)| {
+            let slot = self.by_path(&path[..at]).filter(|slot| slot.kind == NodeKind::Slab)?;
+            Some((slot, &path[at + 1..]))
+        })
+    }
+
+    pub(crate) fn tree(&self) -> Vec<Node> {
+        let slots: Vec<_> = lock(&self.slots).by_path.values().cloned().collect();
+        slots.iter().flat_map(|slot| slot.nodes()).collect()
+    }
+}
+
+/// A notice of a supervisor, or of a slab about one of its keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// The path of the child that it is about.
+    pub path: String,
+    /// What happened.
+    pub notice: SupervisorNotice,
+}
+
+/// A bounded stream of notices: one that reads too slowly misses the oldest, and can see how many.
+#[derive(Debug)]
+pub struct Notices {
+    pub(crate) receiver: broadcast::Receiver<Notice>,
+    pub(crate) missed: u64,
+}
+
+impl Notices {
+    /// How many notices may wait for one reader.
+    pub const LEN_MAX: usize = 1_024;
+
+    /// The next notice; `None` once the system is gone.
+    pub async fn next(&mut self) -> Option<Notice> {
+        loop {
+            match self.receiver.recv().await {
+                Ok(notice) => return Some(notice),
+                Err(broadcast::error::RecvError::Lagged(count)) => self.missed += count,
+                Err(broadcast::error::RecvError::Closed) => return None,
+            }
+        }
+    }
+
+    /// How many notices this reader was too slow for.
+    #[must_use]
+    pub fn missed(&self) -> u64 {
+        self.missed
+    }
+}
+
+/// A message that nobody will handle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadLetter {
+    /// The path of the actor that it was for.
+    pub path: String,
+    /// The type of the message.
+    pub event: String,
+    /// Why nobody will handle it.
+    pub reason: DeadReason,
+}
+
+/// Why a message died.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeadReason {
+    /// It waited in the mailbox of an actor that ended.
+    Ended,
+    /// A newer message took its place ([`actors_core::WhenFull::ShedOldest`]).
+    Shed,
+    /// It waited for a key that was parked.
+    Parked,
+    /// Its handler panicked.
+    Poison,
+}
+
+/// The newest dead letters, and how many there ever were.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadLetters {
+    /// Counts by reason since the start.
+    pub counts: BTreeMap<DeadReason, u64>,
+    /// The newest ones, oldest first.
+    pub recent: VecDeque<DeadLetter>,
+}
+
+/// Collects dead letters. Invariant: never more than [`Morgue::LEN_MAX`] are kept.
+#[derive(Debug, Default)]
+pub(crate) struct Morgue {
+    letters: Mutex<DeadLetters>,
+}
+
+impl Morgue {
+    const LEN_MAX: usize = 256;
+
+    pub(crate) fn add<E>(&self, path: &str, reason: DeadReason) {
+        let letter =
+            DeadLetter { path: path.to_owned(), event: std::any::type_name::<E>().into(), reason };
+        let mut letters = lock(&self.letters);
+        *letters.counts.entry(reason).or_default() += 1;
+        if letters.recent.len() == Self::LEN_MAX {
+            letters.recent.pop_front();
+        }
+        letters.recent.push_back(letter);
+    }
+
+    pub(crate) fn read(&self) -> DeadLetters {
+        lock(&self.letters).clone()
+    }
+}

@@ -1,0 +1,166 @@
+//! References to actors: exact ones die with a life, virtual ones find the current one each time.
+//!
+//! Way in: [`Ref`], [`Exact`].  Never: an owner; holding a reference keeps nobody alive.
+//! Time and order: messages of one sender through one reference arrive in order within a life.
+
+use std::{
+    any::Any,
+    sync::{Arc, Mutex, Weak},
+};
+
+use actors_core::Address;
+
+use crate::{
+    mailbox::{Mailbox, Refusal, TellError},
+    observer::{Registry, Slot},
+    task::lock,
+};
+
+/// Reaches one life of one actor.
+#[derive(Debug)]
+pub struct Exact<E> {
+    mailbox: Weak<Mailbox<E>>,
+}
+
+impl<E> Clone for Exact<E> {
+    fn clone(&self) -> Self {
+        Self { mailbox: Weak::clone(&self.mailbox) }
+    }
+}
+
+impl<E: Send + 'static> Exact<E> {
+    pub(crate) fn new(mailbox: Arc<Mailbox<E>>) -> Self {
+        Self { mailbox: Arc::downgrade(&mailbox) }
+    }
+
+    /// Sends a message; waits for room if the actor's policy is `Wait`.
+    ///
+    /// # Errors
+    /// The message comes back if that life is over, or if the mailbox is full and the policy is `Refuse`.
+    pub async fn tell(&self, event: E) -> Result<(), TellError<E>> {
+        match self.mailbox.upgrade() {
+            Some(mailbox) => mailbox.tell(event).await,
+            None => Err(TellError { event, refusal: Refusal::Ended }),
+        }
+    }
+
+    /// Sends a message without waiting, whatever the policy.
+    ///
+    /// # Errors
+    /// The message comes back if that life is over, or if the mailbox is full and does not shed.
+    pub fn try_tell(&self, event: E) -> Result<(), TellError<E>> {
+        match self.mailbox.upgrade() {
+            Some(mailbox) => mailbox.try_tell(event),
+            None => Err(TellError { event, refusal: Refusal::Ended }),
+        }
+    }
+}
+
+/// Names a place, by where it is in the tree or by what it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Target {
+    Path(String),
+    Address(String),
+}
+
+impl From<&Address> for Target {
+    fn from(address: &Address) -> Self {
+        Self::Address(address.to_string())
+    }
+}
+
+/// Reaches whichever life of an actor is current: it survives restarts.
+#[derive(Debug)]
+pub struct Ref<E> {
+    registry: Weak<Registry>,
+    target: Target,
+    /// The mailbox that was found last; asked first, so that a message costs no search.
+    found: Arc<Mutex<Weak<Mailbox<E>>>>,
+}
+
+impl<E> Clone for Ref<E> {
+    fn clone(&self) -> Self {
+        Self {
+            registry: Weak::clone(&self.registry),
+            target: self.target.clone(),
+            found: Arc::clone(&self.found),
+        }
+    }
+}
+
+impl<E: Send + 'static> Ref<E> {
+    pub(crate) fn new(registry: &Arc<Registry>, target: Target) -> Self {
+        let found = Arc::new(Mutex::new(Weak::new()));
+        Self { registry: Arc::downgrade(registry), target, found }
+    }
+
+    /// Sends a message; waits for room if the actor's policy is `Wait`. Does not wait for an actor to start.
+    ///
+    /// # Errors
+    /// The message comes back with the reason.
+    pub async fn tell(&self, event: E) -> Result<(), TellError<E>> {
+        let Some(mailbox) = lock(&self.found).upgrade() else {
+            return self.tell_anew(event).await;
+        };
+        match mailbox.tell(event).await {
+            Err(TellError { event, refusal: Refusal::Ended }) => self.tell_anew(event).await,
+            result => result,
+        }
+    }
+
+    async fn tell_anew(&self, event: E) -> Result<(), TellError<E>> {
+        match self.find() {
+            Ok(mailbox) => mailbox.tell(event).await,
+            Err(refusal) => Err(TellError { event, refusal }),
+        }
+    }
+
+    /// Sends a message without waiting, whatever the policy.
+    ///
+    /// # Errors
+    /// The message comes back with the reason.
+    pub fn try_tell(&self, event: E) -> Result<(), TellError<E>> {
+        let found = lock(&self.found).upgrade();
+        let event = match found {
+            Some(mailbox) => match mailbox.try_tell(event) {
+                Err(TellError { event, refusal: Refusal::Ended }) => event,
+                result => return result,
+            },
+            None => event,
+        };
+        match self.find() {
+            Ok(mailbox) => mailbox.try_tell(event),
+            Err(refusal) => Err(TellError { event, refusal }),
+        }
+    }
+
+    /// The current life.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`] or [`Refusal::WrongType`].
+    pub fn exact(&self) -> Result<Exact<E>, Refusal> {
+        self.find().map(Exact::new)
+    }
+
+    fn find(&self) -> Result<Arc<Mailbox<E>>, Refusal> {
+        let registry = self.registry.upgrade().ok_or(Refusal::NotFound)?;
+        let mailbox = mailbox_at::<Mailbox<E>>(&registry, &self.target)?;
+        *lock(&self.found) = Arc::downgrade(&mailbox);
+        Ok(mailbox)
+    }
+}
+
+/// The mailbox of type `T` of what runs at `target` now.
+pub(crate) fn mailbox_at<T: Any + Send + Sync>(
+    registry: &Registry,
+    target: &Target,
+) -> Result<Arc<T>, Refusal> {
+    let slot: Arc<Slot> = match target {
+        Target::Path(path) => registry.by_path(path),
+        Target::Address(address) => registry.by_address(address),
+    }
+    .ok_or(Refusal::NotFound)?;
+    let life = slot.current().ok_or(Refusal::NotFound)?;
+    let mailbox = life.mailbox().ok_or(Refusal::NotFound)?;
+    Arc::clone(mailbox).into_any().downcast().map_err(|_| Refusal::WrongType)
+}

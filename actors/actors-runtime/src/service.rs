@@ -1,0 +1,152 @@
+//! The service host: a long-lived asynchronous body (a server, a pump) as a supervised actor.
+//!
+//! Way in: [`Service`].  Owns: the body's future.  Never: a decision of the domain.
+//! Time and order: asked to stop, the body sees [`Service::stopping`]; when its time is over it is dropped.
+
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use actors_core::{ExitReason, Incarnation, Rng};
+use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
+
+use crate::{
+    child::Failure,
+    life::{Birth, Life},
+    system::System,
+    task::caught,
+};
+
+/// What the body of a service is given.
+#[derive(Debug, Clone)]
+pub struct Service {
+    pub(crate) system: System,
+    pub(crate) life: Arc<Life>,
+}
+
+impl Service {
+    /// The system that it runs in.
+    #[must_use]
+    pub fn system(&self) -> &System {
+        &self.system
+    }
+
+    /// Names from the root on, joined by `/`.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.life.slot.path
+    }
+
+    /// Which of its lives this is.
+    #[must_use]
+    pub fn incarnation(&self) -> Incarnation {
+        self.life.incarnation
+    }
+
+    /// Randomness of its own, different in each life.
+    #[must_use]
+    pub fn rng(&self) -> Rng {
+        self.system.rng_of(&self.life)
+    }
+
+    /// Resolves when the service is asked to stop. It then has its `shutdown` time to return.
+    pub async fn stopping(&self) {
+        self.life.stopping().await;
+    }
+
+    /// Whether the service was asked to stop.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.life.is_stopping()
+    }
+
+    /// Runs a shorter part beside the body, such as one connection. It is dropped with the service; if it
+    /// panics, the service ends.
+    ///
+    /// # Errors
+    /// The service is ending, or runs 65,536 parts already.
+    pub fn spawn(&self, part: impl Future<Output = ()> + Send + 'static) -> Result<(), SpawnError> {
+        let share = self.life.share().ok_or(SpawnError)?;
+        let life = Arc::clone(&self.life);
+        let spawned = self.life.tasks.spawn(async move {
+            let _share = share;
+            if let Err(text) = caught(part, &life.meter).await {
+                life.end(ExitReason::Panic(text));
+                // The body runs inside one message, which only a kill interrupts.
+                life.kill();
+            }
+        });
+        spawned.map_err(|_| SpawnError)
+    }
+}
+
+/// Why a part of a service was not started. The caller gives up, or tries when others have ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the service is ending or runs too many parts")]
+pub struct SpawnError;
+
+pub(crate) type Body = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>;
+
+pub(crate) struct Host;
+
+/// Everything of one life of a service.
+pub(crate) struct Running {
+    body: Option<Body>,
+    /// Dropped last: its end is the life's.
+    birth: Birth,
+}
+
+impl Running {
+    pub(crate) fn new(body: Body, birth: Birth) -> Self {
+        Self { body: Some(body), birth }
+    }
+
+    pub(crate) fn birth(&self) -> &Birth {
+        &self.birth
+    }
+}
+
+/// Runs the body.
+pub(crate) struct Run;
+
+impl Actor for Host {
+    type Msg = Run;
+    type State = Running;
+    type Arguments = Running;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Run>,
+        running: Running,
+    ) -> Result<Running, ActorProcessingErr> {
+        running.birth.life.attach(myself.get_cell());
+        myself.send_message(Run)?;
+        Ok(running)
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<Run>,
+        _run: Run,
+        running: &mut Running,
+    ) -> Result<(), ActorProcessingErr> {
+        let Some(body) = running.body.take() else { return Ok(()) };
+        let life = &running.birth.life;
+        let reason = match caught(body, &life.meter).await {
+            Ok(Ok(())) if life.is_stopping() => ExitReason::Shutdown,
+            Ok(Ok(())) => ExitReason::Normal,
+            Ok(Err(failure)) => ExitReason::Error(failure.to_string()),
+            Err(text) => ExitReason::Panic(text),
+        };
+        life.set_exit(reason);
+        myself.stop(None);
+        Ok(())
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        _myself: ActorRef<Run>,
+        _event: SupervisionEvent,
+        _running: &mut Running,
+    ) -> Result<(), ActorProcessingErr> {
+        Ok(())
+    }
+}

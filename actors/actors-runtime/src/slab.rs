@@ -1,0 +1,197 @@
+//! The slab host: one actor runs many keyed machines, each awake only while it has work.
+//!
+//! Way in: [`Keyed`], [`SlabRef::tell`].  Owns: the machines of one kind.
+//! Invariants: 1. a key that panics, waits or is parked never holds up another.  2. a key at rest without timers,
+//! tasks or recent failures takes no memory at all.  3. every key has its own mailbox bound.
+//! Time and order: keys take turns, one event each; a key's own events go ahead of what others sent.
+
+mod host;
+mod pool;
+
+use std::{
+    future::Future,
+    ops::Deref,
+    sync::{Arc, Weak},
+};
+
+use actors_core::{Backoff, ExitReason, Intensity, Machine, MailboxPolicy, Mono};
+
+use self::pool::Order;
+pub(crate) use self::{host::start_slab, pool::Pool};
+use crate::{
+    life::{Death, Life},
+    mailbox::{Refusal, TellError},
+    task::caught,
+    timers::Timers,
+};
+
+/// What makes the machines of a slab, and carries out their effects. It is shared by all keys.
+pub trait Keyed: Send + 'static {
+    /// The machine of one key.
+    type Machine: Machine<Event: Send, Effect: Send> + Send;
+    /// Keeps what a machine reads alive while it handles one event.
+    type Guard: Deref<Target = <Self::Machine as Machine>::View>;
+
+    /// What a machine may read now.
+    fn view(&self) -> Self::Guard;
+
+    /// Makes the machine of `inbox.key()` from what the store knows; its first events may be sent to `inbox`.
+    /// `None` if there is no such thing: what was sent to the key becomes dead letters.
+    fn activate(&mut self, inbox: &KeyInbox<EventOf<Self>>) -> Option<Self::Machine>;
+
+    /// Begins one effect and returns at once; its end comes back through `inbox`. Never waits, never blocks.
+    fn submit(
+        &mut self,
+        effect: <Self::Machine as Machine>::Effect,
+        inbox: &KeyInbox<EventOf<Self>>,
+    );
+
+    /// Whether the machine may be forgotten until the next event, because the store could give it back.
+    fn is_at_rest(&self, machine: &Self::Machine) -> bool;
+}
+
+/// The event of a keyed machine.
+pub type EventOf<K> = <<K as Keyed>::Machine as Machine>::Event;
+
+/// How a slab runs its keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlabSpec {
+    /// The first part of their addresses: `kind/key`.
+    pub kind: String,
+    /// The bound of each key's mailbox.
+    pub mailbox: MailboxPolicy,
+    /// Most keys that may be awake, waiting or parked at a time; more are refused as [`Refusal::Full`].
+    pub keys_max: u32,
+    /// How often one key may fail before it is parked.
+    pub intensity: Intensity,
+    /// How long a key waits after a failure.
+    pub backoff: Backoff,
+}
+
+/// The way back to one keyed machine. Dies with the life of the key that it was made for: a failure ends it,
+/// rest does not.
+pub struct KeyInbox<E> {
+    pool: Weak<Pool<E>>,
+    key: Arc<str>,
+    /// Which life of the key, counted over the whole slab.
+    life: u64,
+    slab: Arc<Life>,
+    timers: Arc<Timers>,
+}
+
+impl<E> Clone for KeyInbox<E> {
+    fn clone(&self) -> Self {
+        Self {
+            pool: Weak::clone(&self.pool),
+            key: Arc::clone(&self.key),
+            life: self.life,
+            slab: Arc::clone(&self.slab),
+            timers: Arc::clone(&self.timers),
+        }
+    }
+}
+
+impl<E> std::fmt::Debug for KeyInbox<E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "KeyInbox({}/{})", self.slab.slot.path, self.key)
+    }
+}
+
+impl<E: std::fmt::Debug + Send + 'static> KeyInbox<E> {
+    /// The key.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Delivers `event` ahead of what others sent to this key.
+    pub fn send(&self, event: E) {
+        if let Some(pool) = self.pool.upgrade() {
+            pool.push_own(&self.key, self.life, event);
+        }
+    }
+
+    /// Delivers `event` at `at`; wakes the machine if it is at rest. Never, if the key fails or ends before.
+    pub fn send_at(&self, at: Mono, event: E) {
+        if self.begin() {
+            let inbox = self.clone();
+            self.timers.at(at, move || inbox.finish(Ok(event)));
+        }
+    }
+
+    /// Runs `future` and delivers what it gives; if it panics, the key fails. Dropped with the slab, not with
+    /// the key: what an ended key's future gives is a dead letter.
+    pub fn spawn(&self, future: impl Future<Output = E> + Send + 'static) {
+        let Some(share) = self.slab.share().filter(|_| self.begin()) else { return };
+        let inbox = self.clone();
+        let spawned = self.slab.tasks.spawn(async move {
+            let _share: Arc<Death> = share;
+            let end = caught(future, &inbox.slab.meter).await;
+            inbox.finish(end.map_err(ExitReason::Panic));
+        });
+        if spawned.is_err() {
+            let text = "too many tasks are under way".to_owned();
+            self.finish(Err(ExitReason::Error(text)));
+        }
+    }
+
+    /// Ends this key after its current event. `Normal` and `Shutdown` forget it, anything else is a failure.
+    pub fn end(&self, reason: ExitReason) {
+        if let Some(pool) = self.pool.upgrade() {
+            pool.order(&self.key, Order::End { life: self.life, reason });
+        }
+    }
+
+    fn begin(&self) -> bool {
+        self.pool.upgrade().is_some_and(|pool| pool.begin(&self.key, self.life))
+    }
+
+    fn finish(&self, end: Result<E, ExitReason>) {
+        let Some(pool) = self.pool.upgrade() else { return };
+        pool.finish(&self.key, self.life);
+        match end {
+            Ok(event) => pool.push_own(&self.key, self.life, event),
+            Err(reason) => pool.order(&self.key, Order::End { life: self.life, reason }),
+        }
+    }
+}
+
+/// One life of a slab, as senders see it.
+#[derive(Debug)]
+pub struct SlabRef<E> {
+    pool: Weak<Pool<E>>,
+}
+
+impl<E> Clone for SlabRef<E> {
+    fn clone(&self) -> Self {
+        Self { pool: Weak::clone(&self.pool) }
+    }
+}
+
+impl<E: std::fmt::Debug + Send + 'static> SlabRef<E> {
+    pub(crate) fn new(pool: &Arc<Pool<E>>) -> Self {
+        Self { pool: Arc::downgrade(pool) }
+    }
+
+    /// Sends a message to one key, which wakes if it is at rest; waits for room if the policy is `Wait`.
+    ///
+    /// # Errors
+    /// The message comes back: the slab's life is over, the key is full or parked, or too many keys are awake.
+    pub async fn tell(&self, key: &str, event: E) -> Result<(), TellError<E>> {
+        match self.pool.upgrade() {
+            Some(pool) => pool.tell(key, event).await,
+            None => Err(TellError { event, refusal: Refusal::Ended }),
+        }
+    }
+
+    /// Sends a message to one key without waiting, whatever the policy.
+    ///
+    /// # Errors
+    /// As [`SlabRef::tell`].
+    pub fn try_tell(&self, key: &str, event: E) -> Result<(), TellError<E>> {
+        match self.pool.upgrade() {
+            Some(pool) => pool.try_tell(key, event),
+            None => Err(TellError { event, refusal: Refusal::Ended }),
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! The driver of `SupervisorMachine`: starts, stops and kills real actors; supervisors nest.
+//!
+//! Way in: [`SupervisorRef`].  Owns: how each child is started.  Never: when; that is the machine's to decide.
+//! Time and order: children are started one after the other. A child's end is told to the machine when nothing
+//! of it runs any more.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::{Arc, Mutex, Weak},
+    time::Duration,
+};
+
+use actors_core::{
+    ChildSpec, Effects, ExitReason, Incarnation, SpecError, SupervisorEffect, SupervisorEvent,
+    SupervisorMachine, SupervisorNotice,
+};
+use tokio::sync::Notify;
+
+use crate::{
+    child::{Child, Failure, Job, Tree, start_failure},
+    clock::Clock,
+    dedicated::{Dedicated, start},
+    driver::{Driver, Inbox},
+    life::{Birth, Life, Place},
+    mailbox::{Mailbox, Refusal},
+    observer::{NodeState, Slot},
+    system::System,
+    task::{caught, lock},
+};
+
+/// The longest that building one child may take: its siblings wait for it.
+const START_MAX: Duration = Duration::from_secs(60);
+
+/// The children that a supervisor knows, by name.
+pub(crate) type Table = Arc<Mutex<BTreeMap<String, Entry>>>;
+
+pub(crate) struct Entry {
+    child: Child,
+    /// Unset until the machine starts it for the first time.
+    slot: Option<Arc<Slot>>,
+}
+
+/// Children that are to be started, in order.
+#[derive(Default)]
+struct Starts {
+    jobs: Mutex<VecDeque<(Child, Job)>>,
+    changed: Notify,
+}
+
+impl std::fmt::Debug for Entry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}", self.child)
+    }
+}
+
+pub(crate) async fn start_supervisor(tree: &Tree, job: Job) -> Result<(), Failure> {
+    let Job { system, spec, birth } = job;
+    let life = Arc::clone(&birth.life);
+    let path = Arc::clone(&life.slot.path);
+    let mailbox = Mailbox::new(Arc::clone(&path), spec.mailbox, system.morgue());
+    life.set_mailbox(Arc::<Mailbox<SupervisorEvent>>::clone(&mailbox));
+    let inbox = Inbox { mailbox, life: Arc::clone(&life), timers: system.timers() };
+    let entry = |child: &Child| Entry { child: child.clone(), slot: None };
+    let table = tree.children.iter().map(|(name, child)| (name.clone(), entry(child))).collect();
+    let table: Table = Arc::new(Mutex::new(table));
+    life.set_children(Arc::<Mutex<BTreeMap<String, Entry>>>::clone(&table));
+    // Children of the life before, of which some may not come again.
+    system.registry().forget_below(&path);
+    let starts = Arc::new(Starts::default());
+    // The starter only reports through the children that it starts, so it needs no share of this life.
+    life.tasks.spawn(run_starts(Arc::clone(&starts))).map_err(|_| "the supervisor is ending")?;
+    let rng = system.rng_of(&life);
+    let driver = SupervisorDriver { system, table, starts };
+    let machine = SupervisorMachine::new(tree.spec.clone());
+    inbox.send(SupervisorEvent::Start);
+    Ok(start(Dedicated { machine, driver, inbox, rng, out: Effects::default(), birth }).await?)
+}
+
+/// Starts children one after the other.
+async fn run_starts(starts: Arc<Starts>) {
+    loop {
+        let Some((child, job)) = lock(&starts.jobs).pop_front() else {
+            starts.changed.notified().await;
+            continue;
+        };
+        let life = Arc::clone(&job.birth.life);
+        // Held until the reason is known: without it a failed start would be reported as lost.
+        let _share = Arc::clone(&job.birth.death);
+        let build = caught(async move { child.start(job).await }, &life.meter);
+        tokio::select! {
+            biased;
+            () = life.stopping() => life.set_exit(ExitReason::Shutdown),
+            built = tokio::time::timeout(START_MAX, build) => match built {
+                Ok(Ok(Ok(()))) => {}
+                Ok(Ok(Err(failure))) => life.set_exit(start_failure(&failure)),
+                Ok(Err(text)) => life.set_exit(ExitReason::Panic(text)),
+                Err(_) => life.set_exit(start_failure(&"it took too long".into())),
+            },
+        }
+    }
+}
+
+struct SupervisorDriver {
+    system: System,
+    table: Table,
+    starts: Arc<Starts>,
+}
+
+impl SupervisorDriver {
+    fn path_of(inbox: &Inbox<SupervisorEvent>, name: &str) -> Arc<str> {
+        format!("{}/{name}", inbox.path()).into()
+    }
+
+    fn start(&self, spec: ChildSpec, incarnation: Incarnation, inbox: &Inbox<SupervisorEvent>) {
+        let (Some(cell), Some(share)) = (inbox.life.cell(), inbox.life.share()) else { return };
+        let (child, slot) = {
+            let mut table = lock(&self.table);
+            let Some(entry) = table.get_mut(&spec.name) else { return };
+            let child = entry.child.clone();
+            let path = Self::path_of(inbox, &spec.name);
+            let enter = || self.system.registry().enter(&path, child.address.as_ref(), child.kind);
+            let slot = Arc::clone(entry.slot.get_or_insert_with(enter));
+            (child, slot)
+        };
+        let report = {
+            let inbox = inbox.clone();
+            let name = spec.name.clone();
+            move |reason| inbox.send(SupervisorEvent::Exited { name, incarnation, reason })
+        };
+        let place = Place { slot, incarnation, parent: Some((cell.clone(), share)) };
+        let birth = Birth::new(place, self.system.new_tasks(), report);
+        let job = Job { system: self.system.clone(), spec, birth };
+        lock(&self.starts.jobs).push_back((child, job));
+        self.starts.changed.notify_one();
+    }
+
+    fn slot_of(&self, name: &str) -> Option<Arc<Slot>> {
+        lock(&self.table).get(name).and_then(|entry| entry.slot.clone())
+    }
+
+    fn stop_child(&self, name: &str, within: Duration) {
+        let Some(life) = self.slot_of(name).and_then(|slot| slot.current()) else { return };
+        life.stop();
+        let life: Weak<Life> = Arc::downgrade(&life);
+        self.system.timers().at(Clock.mono().after(within), move || {
+            if let Some(life) = life.upgrade() {
+                life.kill();
+            }
+        });
+    }
+
+    fn notify(&self, notice: SupervisorNotice, inbox: &Inbox<SupervisorEvent>) {
+        let (name, state) = match &notice {
+            SupervisorNotice::Restarting { name, .. } => (name, NodeState::Waiting),
+            SupervisorNotice::Parked { name, .. } => (name, NodeState::Parked),
+            SupervisorNotice::Escalated { name, .. } => (name, NodeState::Ended),
+        };
+        if let Some(slot) = self.slot_of(name) {
+            slot.set_state(state);
+        }
+        self.system.notify(Self::path_of(inbox, name).to_string(), notice);
+    }
+}
+
+impl Driver<SupervisorMachine> for SupervisorDriver {
+    type Guard = &'static ();
+
+    fn view(&self) -> &'static () {
+        &()
+    }
+
+    fn submit(&mut self, effect: SupervisorEffect, inbox: &Inbox<SupervisorEvent>) {
+        match effect {
+            SupervisorEffect::Start { spec, incarnation } => self.start(spec, incarnation, inbox),
+            SupervisorEffect::Stop { name, within } => self.stop_child(&name, within),
+            SupervisorEffect::Wait { name, incarnation, at } => {
+                inbox.send_at(at, SupervisorEvent::Waited { name, incarnation });
+            }
+            SupervisorEffect::Notify(notice) => self.notify(notice, inbox),
+            SupervisorEffect::End(reason) => inbox.end(reason),
+        }
+    }
+
+    fn settled(&mut self, machine: &SupervisorMachine) {
+        let mut table = lock(&self.table);
+        let started = table.values().filter(|entry| entry.slot.is_some()).count();
+        if started == machine.children().count() {
+            return;
+        }
+        let known: BTreeSet<&str> = machine.children().collect();
+        table.retain(|name, entry| {
+            let Some(slot) = entry.slot.as_ref().filter(|_| !known.contains(name.as_str())) else {
+                return true;
+            };
+            self.system.registry().forget(&slot.path);
+            false
+        });
+    }
+
+    fn stop(&mut self, inbox: &Inbox<SupervisorEvent>) {
+        inbox.send(SupervisorEvent::Shutdown);
+    }
+}
+
+/// One life of a supervisor, as whoever adds and removes children sees it.
+///
+/// What is added lives no longer than that supervisor's life: a restarted one begins with its own tree again.
+#[derive(Debug, Clone)]
+pub struct SupervisorRef {
+    pub(crate) path: Arc<str>,
+    pub(crate) mailbox: Weak<Mailbox<SupervisorEvent>>,
+    pub(crate) table: Weak<Mutex<BTreeMap<String, Entry>>>,
+}
+
+/// Why a child was not added or removed. The caller tells the user, or finds the supervisor again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChildError {
+    /// There is one of this name.
+    #[error("{path}: a child of this name exists")]
+    Exists {
+        /// Its path.
+        path: String,
+    },
+    /// The specification breaks a rule.
+    #[error("the child's specification is refused")]
+    Spec(#[source] SpecError),
+    /// This life of the supervisor is over, or its mailbox is full.
+    #[error("{path}: the supervisor does not take orders")]
+    Supervisor {
+        /// Its path.
+        path: String,
+        /// Why.
+        #[source]
+        refusal: Refusal,
+    },
+}
+
+impl SupervisorRef {
+    /// Adds a child behind the others, and starts it.
+    ///
+    /// # Errors
+    /// See [`ChildError`]; nothing was added.
+    pub async fn add(&self, spec: ChildSpec, child: Child) -> Result<(), ChildError> {
+        spec.validate(&self.path).map_err(ChildError::Spec)?;
+        let path = format!("{}/{}", self.path, spec.name);
+        child.validate(&path).map_err(ChildError::Spec)?;
+        let name = spec.name.clone();
+        {
+            let table = self.table.upgrade().ok_or_else(|| self.refused(Refusal::Ended))?;
+            let mut table = lock(&table);
+            if table.contains_key(&name) {
+                return Err(ChildError::Exists { path });
+            }
+            table.insert(name.clone(), Entry { child, slot: None });
+        }
+        let told = self.tell(SupervisorEvent::Add(spec)).await;
+        if let (Err(_), Some(table)) = (&told, self.table.upgrade()) {
+            lock(&table).remove(&name);
+        }
+        told
+    }
+
+    /// Stops a child within its time, and forgets it. A name that is not there is no error.
+    ///
+    /// # Errors
+    /// [`ChildError::Supervisor`].
+    pub async fn remove(&self, name: impl Into<String>) -> Result<(), ChildError> {
+        self.tell(SupervisorEvent::Remove(name.into())).await
+    }
+
+    /// Starts a parked child again, with its failures forgotten.
+    ///
+    /// # Errors
+    /// [`ChildError::Supervisor`].
+    pub async fn unpark(&self, name: impl Into<String>) -> Result<(), ChildError> {
+        self.tell(SupervisorEvent::Unpark(name.into())).await
+    }
+
+    async fn tell(&self, event: SupervisorEvent) -> Result<(), ChildError> {
+        let mailbox = self.mailbox.upgrade().ok_or_else(|| self.refused(Refusal::Ended))?;
+        mailbox.tell(event).await.map_err(|error| self.refused(error.refusal))
+    }
+
+    fn refused(&self, refusal: Refusal) -> ChildError {
+        ChildError::Supervisor { path: self.path.to_string(), refusal }
+    }
+}

@@ -1,0 +1,163 @@
+//! The one place that puts futures on the runtime: tasks that belong to one life of one actor.
+//!
+//! Way in: [`Tasks::spawn`].  Owns: the handles of what runs.
+//! Invariants: 1. a task does not outlive [`Tasks::close`] by more than its current poll.
+//! 2. never more than [`Tasks::LEN_MAX`] at once.
+
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::Poll,
+};
+
+use tokio::{runtime::Handle, task::AbortHandle};
+
+use crate::observer::Meter;
+
+/// The tasks of one life.
+#[derive(Debug)]
+pub(crate) struct Tasks {
+    runtime: Handle,
+    table: Arc<Mutex<Table>>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    next: u64,
+    /// `None` between the admission of a task and its start.
+    running: BTreeMap<u64, Option<AbortHandle>>,
+    closed: bool,
+}
+
+/// Why a task was not started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SpawnRefused {
+    /// The life is over.
+    Closed,
+    /// There are [`Tasks::LEN_MAX`] already.
+    Full,
+}
+
+impl Tasks {
+    /// Most tasks that one life may run at a time.
+    pub(crate) const LEN_MAX: usize = 65_536;
+
+    pub(crate) fn new(runtime: Handle) -> Self {
+        Self { runtime, table: Arc::default() }
+    }
+
+    /// Runs `future` until it ends or the life does.
+    pub(crate) fn spawn(
+        &self,
+        future: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), SpawnRefused> {
+        let done = self.admit()?;
+        let id = done.id;
+        let task = self.runtime.spawn(async move {
+            let _done = done;
+            future.await;
+        });
+        self.started(id, task.abort_handle());
+        Ok(())
+    }
+
+    /// Runs `work` on a thread that may block. It cannot be aborted: the life's end waits for it.
+    pub(crate) fn spawn_blocking(
+        &self,
+        work: impl FnOnce() + Send + 'static,
+    ) -> Result<(), SpawnRefused> {
+        let done = self.admit()?;
+        let id = done.id;
+        let task = self.runtime.spawn_blocking(move || {
+            let _done = done;
+            work();
+        });
+        self.started(id, task.abort_handle());
+        Ok(())
+    }
+
+    fn admit(&self) -> Result<Done, SpawnRefused> {
+        let mut table = lock(&self.table);
+        if table.closed {
+            return Err(SpawnRefused::Closed);
+        }
+        if table.running.len() >= Self::LEN_MAX {
+            return Err(SpawnRefused::Full);
+        }
+        table.next += 1;
+        let id = table.next;
+        table.running.insert(id, None);
+        Ok(Done { id, table: Arc::clone(&self.table) })
+    }
+
+    /// The task may be done by now, and the life may be over.
+    fn started(&self, id: u64, task: AbortHandle) {
+        let mut table = lock(&self.table);
+        if table.closed {
+            task.abort();
+        } else if let Some(entry) = table.running.get_mut(&id) {
+            *entry = Some(task);
+        }
+    }
+
+    /// Aborts everything, and refuses what comes later.
+    pub(crate) fn close(&self) {
+        let running = {
+            let mut table = lock(&self.table);
+            table.closed = true;
+            std::mem::take(&mut table.running)
+        };
+        running.into_values().flatten().for_each(|task| task.abort());
+    }
+}
+
+/// Takes a task out of the table when it ends in any way.
+struct Done {
+    id: u64,
+    table: Arc<Mutex<Table>>,
+}
+
+impl Drop for Done {
+    fn drop(&mut self) {
+        lock(&self.table).running.remove(&self.id);
+    }
+}
+
+/// Runs a future that belongs to no actor: the system's own timers, and the first start of a tree.
+pub(crate) fn spawn_unowned<T: Send + 'static>(
+    runtime: &Handle,
+    future: impl Future<Output = T> + Send + 'static,
+) -> tokio::task::JoinHandle<T> {
+    runtime.spawn(future)
+}
+
+/// Awaits `future`, with a panic as a value; every poll counts as one piece of work in `meter`.
+pub(crate) async fn caught<T>(future: impl Future<Output = T>, meter: &Meter) -> Result<T, String> {
+    let mut future = pin!(future);
+    std::future::poll_fn(|context| {
+        let _busy = meter.start(1);
+        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
+            Err(payload) => Poll::Ready(Err(panic_text(&*payload))),
+        }
+    })
+    .await
+}
+
+/// What a panic said.
+pub(crate) fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
+    payload
+        .downcast_ref::<String>()
+        .cloned()
+        .or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+        .unwrap_or_else(|| "a panic without a text".to_owned())
+}
+
+/// The guard of a mutex, even if a holder panicked: our critical sections leave nothing half done.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

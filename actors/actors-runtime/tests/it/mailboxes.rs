@@ -1,0 +1,83 @@
+//! What happens at the bound of a mailbox. The runtime has one thread, so nothing is handled until we wait.
+
+use actors_core::{MailboxPolicy, OnLimit, WhenFull};
+use actors_runtime::{DeadReason, Ref, Refusal};
+
+use crate::{Event, World, spec, tree};
+
+async fn world(when_full: WhenFull) -> (World, Ref<Event>) {
+    let mut world = World::new();
+    let policy = MailboxPolicy { capacity: 2, when_full };
+    let tree =
+        tree("root", 5, OnLimit::Escalate).child(spec("a").mailbox(policy), world.probe("a"));
+    drop(world.run(tree).await);
+    world.expect(&["a#1 up"]).await;
+    let actor = world.system.actor::<Event>("root/a");
+    actor.tell(Event::Note(0)).await.unwrap();
+    world.expect(&["a: 0"]).await;
+    (world, actor)
+}
+
+#[tokio::test]
+async fn a_full_mailbox_refuses_and_hands_the_message_back() {
+    let (mut world, actor) = world(WhenFull::Refuse).await;
+    actor.try_tell(Event::Note(1)).unwrap();
+    actor.try_tell(Event::Note(2)).unwrap();
+    let refused = actor.tell(Event::Note(3)).await.unwrap_err();
+    assert_eq!(refused.refusal, Refusal::Full);
+    assert!(matches!(refused.event, Event::Note(3)));
+    let node = world.node("root/a").unwrap();
+    assert_eq!((node.depth, node.capacity, node.refused), (2, 2, 1));
+    world.expect(&["a: 1", "a: 2"]).await;
+    actor.tell(Event::Note(4)).await.unwrap();
+    world.expect(&["a: 4"]).await;
+}
+
+#[tokio::test]
+async fn a_full_mailbox_sheds_its_oldest_message_as_a_dead_letter() {
+    let (mut world, actor) = world(WhenFull::ShedOldest).await;
+    for note in 1..=5 {
+        actor.tell(Event::Note(note)).await.unwrap();
+    }
+    world.expect(&["a: 4", "a: 5"]).await;
+    assert_eq!(world.system.dead_letters().counts[&DeadReason::Shed], 3);
+}
+
+#[tokio::test]
+async fn a_sender_waits_for_room_and_nothing_is_lost() {
+    let (mut world, actor) = world(WhenFull::Wait).await;
+    actor.tell(Event::Note(1)).await.unwrap();
+    actor.tell(Event::Note(2)).await.unwrap();
+    tokio::select! {
+        biased;
+        _ = actor.tell(Event::Note(3)) => panic!("there was no room"),
+        () = std::future::ready(()) => {}
+    }
+    assert_eq!(actor.try_tell(Event::Note(3)).unwrap_err().refusal, Refusal::Full);
+    for note in 3..=100 {
+        actor.tell(Event::Note(note)).await.unwrap();
+    }
+    for note in 1..=100 {
+        world.expect(&[&format!("a: {note}")]).await;
+    }
+}
+
+#[tokio::test]
+async fn what_waits_for_an_actor_that_dies_is_counted_and_its_senders_go_on() {
+    let (mut world, actor) = world(WhenFull::Wait).await;
+    let exact = actor.exact().unwrap();
+    actor.try_tell(Event::Boom).unwrap();
+    actor.try_tell(Event::Note(1)).unwrap();
+    assert_eq!(exact.tell(Event::Note(2)).await.unwrap_err().refusal, Refusal::Ended);
+    world.expect(&["a#2 up"]).await;
+    let counts = world.system.dead_letters().counts;
+    assert_eq!((counts[&DeadReason::Poison], counts[&DeadReason::Ended]), (1, 1));
+    assert_eq!(exact.tell(Event::Note(3)).await.unwrap_err().refusal, Refusal::Ended);
+}
+
+#[tokio::test]
+async fn a_reference_of_the_wrong_type_is_told_so() {
+    let (world, _) = world(WhenFull::Refuse).await;
+    let wrong = world.system.actor::<u8>("root/a");
+    assert_eq!(wrong.tell(1).await.unwrap_err().refusal, Refusal::WrongType);
+}

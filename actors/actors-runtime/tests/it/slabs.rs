@@ -1,0 +1,135 @@
+//! Keyed machines: activation, rest, poison, parking, bounds.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use actors_core::{
+    Backoff, ChildSpec, Intensity, MailboxPolicy, OnLimit, SupervisorNotice, WhenFull,
+};
+use actors_runtime::{Child, KeyInbox, Keyed, NodeState, Refusal, SlabRef, SlabSpec};
+
+use crate::{Effect, Event, Probe, Said, World, tree};
+
+struct Probes {
+    said: Said,
+    lives: BTreeMap<String, u32>,
+}
+
+impl Keyed for Probes {
+    type Machine = Probe;
+    type Guard = &'static ();
+
+    fn view(&self) -> &'static () {
+        &()
+    }
+
+    fn activate(&mut self, inbox: &KeyInbox<Event>) -> Option<Probe> {
+        let life = self.lives.entry(inbox.key().to_owned()).or_default();
+        *life += 1;
+        self.said.say(format!("{} awake {life}", inbox.key()));
+        (inbox.key() != "nobody").then_some(Probe)
+    }
+
+    fn submit(&mut self, effect: Effect, inbox: &KeyInbox<Event>) {
+        match effect {
+            Effect::Say(note) => self.said.say(format!("{}: {note}", inbox.key())),
+            Effect::Timer { at, note } => inbox.send_at(at, Event::Note(note)),
+            Effect::Work => inbox.spawn(async { Event::Note(77) }),
+            other => panic!("not for keys: {other:?}"),
+        }
+    }
+
+    fn is_at_rest(&self, _machine: &Probe) -> bool {
+        true
+    }
+}
+
+async fn world(when_full: WhenFull) -> (World, SlabRef<Event>) {
+    let world = World::new();
+    let ms = Duration::from_millis;
+    let spec = SlabSpec {
+        kind: "pod".into(),
+        mailbox: MailboxPolicy { capacity: 2, when_full },
+        keys_max: 4,
+        intensity: Intensity { restarts: 1, period: Duration::from_secs(60) },
+        backoff: Backoff { initial: ms(1), max: ms(1), jitter_percent: 0 },
+    };
+    let said = world.said.clone();
+    let slab = Child::slab(spec, move |_| {
+        let said = said.clone();
+        async move { Ok(Probes { said, lives: BTreeMap::new() }) }
+    });
+    let tree = tree("root", 0, OnLimit::Escalate).child(ChildSpec::permanent("pods"), slab);
+    drop(world.run(tree).await);
+    loop {
+        if let Ok(slab) = world.system.slab::<Event>("root/pods") {
+            return (world, slab);
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_key_wakes_for_a_message_and_takes_no_memory_at_rest() {
+    let (mut world, slab) = world(WhenFull::Refuse).await;
+    slab.tell("default/web-0", Event::Note(1)).await.unwrap();
+    world.expect(&["default/web-0 awake 1", "default/web-0: 1"]).await;
+    while world.node("root/pods/default/web-0").is_some() {
+        tokio::task::yield_now().await;
+    }
+    slab.tell("default/web-0", Event::Work).await.unwrap();
+    world.expect(&["default/web-0 awake 2", "default/web-0 awake 3", "default/web-0: 77"]).await;
+    let at = world.system.now().mono.after(Duration::from_millis(2));
+    slab.tell("x", Event::Timer { at, note: 5 }).await.unwrap();
+    world.expect(&["x awake 1", "x awake 2", "x: 5"]).await;
+    slab.tell("nobody", Event::Note(1)).await.unwrap();
+    world.expect(&["nobody awake 1"]).await;
+}
+
+#[tokio::test]
+async fn a_poisoned_key_is_parked_alone_until_it_is_unparked() {
+    let (mut world, slab) = world(WhenFull::Refuse).await;
+    let mut notices = world.system.notices();
+    slab.tell("bad", Event::Boom).await.unwrap();
+    slab.tell("bad", Event::Note(1)).await.unwrap();
+    slab.tell("good", Event::Note(2)).await.unwrap();
+    // What waits for the bad key outlives its failure.
+    world.expect(&["bad awake 1", "good awake 1", "good: 2", "bad awake 2", "bad: 1"]).await;
+    slab.tell("bad", Event::Boom).await.unwrap();
+    world.expect(&["bad awake 3"]).await;
+    assert!(matches!(notices.next().await.unwrap().notice, SupervisorNotice::Restarting { .. }));
+    let parked = notices.next().await.unwrap();
+    assert_eq!(parked.path, "root/pods/bad");
+    assert!(matches!(parked.notice, SupervisorNotice::Parked { name, .. } if name == "bad"));
+    let node = world.node("root/pods/bad").unwrap();
+    assert_eq!((node.state, node.restarts), (NodeState::Parked, 1));
+    assert_eq!(node.address.unwrap().to_string(), "pod/bad");
+    let refused = slab.tell("bad", Event::Note(3)).await.unwrap_err();
+    assert_eq!(refused.refusal, Refusal::Parked);
+    slab.tell("good", Event::Note(4)).await.unwrap();
+    world.expect(&["good awake 2", "good: 4"]).await;
+    world.system.unpark("root/pods/bad").unwrap();
+    world.expect(&["bad awake 4"]).await;
+    slab.tell("bad", Event::Note(5)).await.unwrap();
+    world.expect(&["bad awake 5", "bad: 5"]).await;
+}
+
+#[tokio::test]
+async fn each_key_has_its_own_bound_and_the_slab_has_one_for_keys() {
+    let (mut world, slab) = world(WhenFull::Wait).await;
+    for note in 0..2 {
+        slab.try_tell("full", Event::Note(note)).unwrap();
+    }
+    assert_eq!(slab.try_tell("full", Event::Note(2)).unwrap_err().refusal, Refusal::Full);
+    for key in ["a", "b", "c"] {
+        slab.try_tell(key, Event::Note(0)).unwrap();
+    }
+    assert_eq!(slab.try_tell("d", Event::Note(0)).unwrap_err().refusal, Refusal::Full);
+    // With this policy the sender waits until there is room.
+    slab.tell("full", Event::Note(2)).await.unwrap();
+    let mut heard = Vec::new();
+    while heard.len() < 3 {
+        let text = world.hear().await;
+        heard.extend(text.strip_prefix("full: ").map(str::to_owned));
+    }
+    assert_eq!(heard, ["0", "1", "2"]);
+}
