@@ -1,1 +1,42 @@
-//! Pod and container lifecycle: start order, probes, restarts, back-off, stop, status.
+//! What happens to one pod on its node, decided without I/O: start order, probes, restarts, stop, status.
+//!
+//! Way in: [`PodMachine`].  Never: a container, a file, a clock; those are effects that the agent's drivers carry out.
+//! Where to look: `machine` takes events, `starting` and `stopping` decide what is done next, `probing` runs probes,
+//! `restart_backoff` decides how long a container that ended waits, `phase`, `conditions` and `status` say how it is.
+//! Beside the machine stand the pure functions that turn a pod into what a container sees: `env`, `downward`, `links`.
+//! Spec: Kubernetes documentation, "Pod Lifecycle", "Init Containers", "Sidecar Containers", "Probes".
+
+mod conditions;
+mod container;
+mod downward;
+mod effect;
+mod env;
+mod event;
+mod expansion;
+mod links;
+mod machine;
+mod phase;
+mod pod_spec;
+mod probe_spec;
+mod probing;
+mod pull_backoff;
+mod qos;
+mod restart_backoff;
+mod starting;
+mod status;
+mod stopping;
+
+pub use downward::{DownwardError, NodeFacts, PodFacts, field_value, resource_value};
+pub use effect::{EventKind, PodEffect, Signal};
+pub use env::{DataSources, EnvError, Keys, referenced_data, resolve_env};
+pub use event::{
+    Adopted, AdoptedContainer, AdoptedSandbox, ContainerRef, Exit, HookKind, ImageAnswer, PodEvent,
+    ProbeKind, ProbeOutcome, StartFailure,
+};
+pub use expansion::expand;
+pub use links::service_links;
+pub use machine::{PodConfig, PodMachine};
+pub use pod_spec::{ContainerRole, ContainerSpec, PodSpec, PullPolicy, RestartPolicy};
+pub use probe_spec::{Action, HttpAction, PortRef, ProbeSpec};
+pub use qos::{QosClass, qos_class};
+pub use restart_backoff::RestartBackoff;

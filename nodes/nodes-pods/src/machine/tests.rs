@@ -1,0 +1,267 @@
+//! Whole lives of pods as text scripts: each line is an event, below it stand all its effects.
+
+use std::{fmt::Write as _, sync::Arc, time::Duration};
+
+use actors_core::{Effects, Machine, Mono, Now, Rng, Turn, Wall};
+use actors_object::{Object, Value, json};
+use expect_test::ExpectFile;
+
+use crate::{
+    Adopted, AdoptedContainer, AdoptedSandbox, ContainerRef, Exit, HookKind, ImageAnswer,
+    PodConfig, PodEffect, PodEvent, PodMachine, ProbeKind, ProbeOutcome, Signal, StartFailure,
+};
+
+mod endings;
+mod lives;
+
+/// 2026-01-01T00:00:00Z.
+const EPOCH_S: i64 = 1_767_225_600;
+
+/// Runs a script against a pod whose `spec` is given and compares the whole trace.
+fn check(spec: &str, script: &str, wanted: &ExpectFile) {
+    let mut scene = Scene::new(spec);
+    for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        scene.play(line);
+    }
+    wanted.assert_eq(&scene.trace);
+}
+
+struct Scene {
+    machine: PodMachine,
+    pod: Value,
+    seconds: u64,
+    trace: String,
+    /// The newest life of each container that was asked for.
+    lives: Vec<ContainerRef>,
+    sandbox: u32,
+}
+
+impl Scene {
+    fn new(spec: &str) -> Self {
+        let pod = r#"{"metadata":{"name":"web","namespace":"shop","uid":"u1","generation":1},"spec":SPEC}"#;
+        let pod = json::from_slice(pod.replace("SPEC", spec).as_bytes()).expect("a pod");
+        let machine = PodMachine::new(PodConfig { host_ips: vec!["192.0.2.1".into()] });
+        Self { machine, pod, seconds: 0, trace: String::new(), lives: Vec::new(), sandbox: 0 }
+    }
+
+    fn now(&self) -> Now {
+        let wall = Wall((EPOCH_S + i64::try_from(self.seconds).expect("small")) * 1_000_000_000);
+        Now { mono: Mono::default().after(Duration::from_secs(1_000_000 + self.seconds)), wall }
+    }
+
+    fn play(&mut self, line: &str) {
+        let mut words = line.split_whitespace().peekable();
+        if let Some(seconds) = words.peek().and_then(|word| word.strip_prefix('+')) {
+            self.seconds += seconds.parse::<u64>().expect("seconds");
+            words.next();
+        }
+        let words: Vec<&str> = words.collect();
+        writeln!(self.trace, "{}s {}", self.seconds, words.join(" ")).expect("text");
+        if words[0] == "restart-agent" {
+            self.machine = PodMachine::new(PodConfig { host_ips: vec!["192.0.2.1".into()] });
+            return;
+        }
+        let event = self.event(&words);
+        let mut out = Effects::default();
+        let mut rng = Rng::from_number(1);
+        self.machine.handle(Turn { now: self.now(), rng: &mut rng, view: &() }, event, &mut out);
+        self.machine.assert_invariants();
+        for effect in out.drain() {
+            let text = self.describe(&effect);
+            writeln!(self.trace, "    {text}").expect("text");
+        }
+    }
+
+    fn event(&mut self, words: &[&str]) -> PodEvent {
+        let attempt = self.sandbox;
+        match words {
+            ["update"] => self.updated(),
+            ["delete", grace] => {
+                let grace: i64 = grace.parse().expect("seconds");
+                self.pod.set_path(&["metadata", "deletionTimestamp"], "2026-01-01T00:00:00Z");
+                self.pod.set_path(&["metadata", "deletionGracePeriodSeconds"], grace);
+                self.updated()
+            }
+            ["set-image", image] => {
+                let containers = self.pod.list_at_mut(&["spec", "containers"]).expect("containers");
+                containers[0].set_path(&["image"], *image);
+                self.updated()
+            }
+            ["vanished"] => PodEvent::Vanished,
+            ["volumes"] => PodEvent::VolumesReady,
+            ["volumes-failed", message] => PodEvent::VolumesFailed { message: (*message).into() },
+            ["volumes-gone"] => PodEvent::VolumesGone,
+            ["sandbox"] => PodEvent::SandboxReady { attempt, ips: vec!["10.42.0.5".into()] },
+            ["sandbox-failed", message] => {
+                PodEvent::SandboxFailed { attempt, message: (*message).into() }
+            }
+            ["sandbox-gone"] => PodEvent::SandboxGone { attempt },
+            ["image", name] => PodEvent::Image {
+                container: (*name).into(),
+                answer: ImageAnswer::Present { id: "sha256:1".into() },
+            },
+            ["missing", name, present @ ..] => {
+                let present = present.iter().map(|reference| (*reference).to_owned()).collect();
+                PodEvent::Image {
+                    container: (*name).into(),
+                    answer: ImageAnswer::Missing { present },
+                }
+            }
+            ["images-changed"] => PodEvent::ImagesChanged,
+            ["withdrawn"] => PodEvent::Withdrawn,
+            ["woken"] => PodEvent::Woken,
+            ["adopt", lives @ ..] => PodEvent::Adopted(self.adopted(lives)),
+            [verb, name, rest @ ..] => self.container_event(verb, name, rest),
+            _ => panic!("unknown event {words:?}"),
+        }
+    }
+
+    fn updated(&self) -> PodEvent {
+        PodEvent::Updated(Arc::new(Object(self.pod.clone())))
+    }
+
+    fn container_event(&self, verb: &str, name: &str, rest: &[&str]) -> PodEvent {
+        let container = self.lives.iter().rev().find(|life| life.name == name).cloned();
+        let container = container.unwrap_or_else(|| ContainerRef { name: name.into(), attempt: 0 });
+        let probe = |kind: &str| match kind {
+            "startup" => ProbeKind::Startup,
+            "liveness" => ProbeKind::Liveness,
+            _ => ProbeKind::Readiness,
+        };
+        match (verb, rest) {
+            ("started", []) => {
+                PodEvent::Started { id: format!("{name}-{}", container.attempt), container }
+            }
+            ("exited", [code]) => PodEvent::Exited { container, exit: self.exit(code) },
+            ("failed", [stage, message]) => {
+                let failure = match *stage {
+                    "config" => StartFailure::Config,
+                    "create" => StartFailure::Create,
+                    _ => StartFailure::Start,
+                };
+                PodEvent::Failed { container, failure, message: (*message).into() }
+            }
+            ("ok", [kind]) => {
+                PodEvent::Probed { container, probe: probe(kind), outcome: ProbeOutcome::Success }
+            }
+            ("bad", [kind]) => {
+                let outcome = ProbeOutcome::Failure("refused".into());
+                PodEvent::Probed { container, probe: probe(kind), outcome }
+            }
+            ("hook-done", [kind]) => {
+                let hook =
+                    if *kind == "pre-stop" { HookKind::PreStop } else { HookKind::PostStart };
+                PodEvent::HookDone { container, hook, failure: None }
+            }
+            _ => panic!("unknown event {verb} {rest:?}"),
+        }
+    }
+
+    fn exit(&self, code: &str) -> Exit {
+        let (code, oom) = code.strip_suffix("oom").map_or((code, false), |code| (code, true));
+        let code = code.parse().expect("a code");
+        Exit { code, signal: 0, oom, at: self.now().wall, message: String::new() }
+    }
+
+    /// Lives as `name#attempt` (running) or `name#attempt=code`; `-` stands for a sandbox that is gone.
+    fn adopted(&mut self, lives: &[&str]) -> Adopted {
+        let sandbox = (!lives.contains(&"-"))
+            .then(|| AdoptedSandbox { attempt: self.sandbox, ips: vec!["10.42.0.5".into()] });
+        let life = |text: &&&str| {
+            let (life, code) =
+                text.split_once('=').map_or((**text, None), |(life, code)| (life, Some(code)));
+            let (name, attempt) = life.split_once('#')?;
+            let attempt = attempt.parse().expect("an attempt");
+            Some(AdoptedContainer {
+                container: ContainerRef { name: name.into(), attempt },
+                id: format!("{name}-{attempt}"),
+                image: "web:1".into(),
+                image_id: "sha256:1".into(),
+                started: Wall(EPOCH_S * 1_000_000_000),
+                exit: code.map(|code| self.exit(code)),
+            })
+        };
+        let containers: Vec<AdoptedContainer> =
+            lives.iter().filter_map(|text| life(&text)).collect();
+        self.lives.extend(containers.iter().map(|one| one.container.clone()));
+        Adopted { sandbox, containers }
+    }
+
+    fn describe(&mut self, effect: &PodEffect) -> String {
+        let life = |one: &ContainerRef| format!("{}#{}", one.name, one.attempt);
+        match effect {
+            PodEffect::SetUpVolumes => "set up volumes".into(),
+            PodEffect::TearDownVolumes => "tear down volumes".into(),
+            PodEffect::CreateSandbox { attempt } => {
+                self.sandbox = *attempt;
+                format!("create sandbox {attempt}")
+            }
+            PodEffect::TearDownSandbox { attempt } => format!("tear down sandbox {attempt}"),
+            PodEffect::CheckImage { container, image, policy } => {
+                format!("check image {image} {policy:?} for {container}")
+            }
+            PodEffect::StartContainer { container, .. } => {
+                self.lives.push(container.clone());
+                format!("start {}", life(container))
+            }
+            PodEffect::Signal { container, signal: Signal::Stop } => {
+                format!("stop {}", life(container))
+            }
+            PodEffect::Signal { container, signal: Signal::Kill } => {
+                format!("kill {}", life(container))
+            }
+            PodEffect::RunProbe { container, probe, .. } => {
+                format!("probe {probe:?} {}", life(container))
+            }
+            PodEffect::RunHook { container, hook, .. } => {
+                format!("hook {hook:?} {}", life(container))
+            }
+            PodEffect::WakeAt(at) => format!("wake at {}s", at.as_millis() / 1_000 - 1_000_000),
+            PodEffect::ReportStatus(status) => {
+                self.pod.set_path(&["status"], status.clone());
+                describe_status(status)
+            }
+            PodEffect::Event { kind, reason, message, .. } => {
+                format!("event {} {reason}: {message}", kind.as_str())
+            }
+            PodEffect::FinalizeDelete => "finalize".into(),
+        }
+    }
+}
+
+/// Phase, conditions that are true, and each container's state with its restarts.
+fn describe_status(status: &Value) -> String {
+    let mut text = format!("status {}", status.at("phase").as_str().unwrap_or_default());
+    if let Some(reason) = status.at("reason").as_str() {
+        write!(text, " ({reason})").expect("text");
+    }
+    let is_met = |one: &&Value| {
+        one.at("status").as_str() == Some("True") && one.at("type").as_str() != Some("PodScheduled")
+    };
+    let met = status.list_at(&["conditions"]).iter().filter(is_met);
+    let short = |kind: &str| match kind {
+        "PodReadyToStartContainers" => "Sandbox".to_owned(),
+        other => other.to_owned(),
+    };
+    let met: Vec<String> = met.filter_map(|one| one.at("type").as_str().map(short)).collect();
+    write!(text, " [{}]", met.join(" ")).expect("text");
+    let lists =
+        [status.list_at(&["initContainerStatuses"]), status.list_at(&["containerStatuses"])];
+    for container in lists.into_iter().flatten() {
+        let (kind, state) = container.map_at(&["state"]).iter().next().expect("a state");
+        let word = match kind.as_str() {
+            "running" if container.at("ready").as_bool() == Some(true) => "ready".to_owned(),
+            "running" => "running".to_owned(),
+            "terminated" => format!(
+                "{}:{}",
+                state.at("reason").as_str().unwrap_or_default(),
+                state.at("exitCode").as_i64().unwrap_or(-1)
+            ),
+            _ => state.at("reason").as_str().unwrap_or_default().to_owned(),
+        };
+        let name = container.at("name").as_str().unwrap_or_default();
+        let restarts = container.at("restartCount").as_i64().unwrap_or(-1);
+        write!(text, " {name}#{restarts}={word}").expect("text");
+    }
+    text
+}
