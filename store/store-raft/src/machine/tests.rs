@@ -1,0 +1,214 @@
+//! What raft 0.7.0 gets wrong, and what a disk can get wrong, seen through the machine.
+
+use actors_core::{Correlation, Effects, Machine, Mono, Now, Rng, Turn, ports::DiskError};
+use raft::{
+    ProgressState,
+    eraftpb::{Entry, Message, MessageType},
+};
+
+use super::RaftMachine;
+use crate::{
+    Bootstrap, Committed, Mark, NodeId, Proposed, RaftConfig, RaftEffect, RaftEvent, RecoverError,
+    Refusal, Role, Sender, Stored,
+    record::{encode_entry, frame},
+};
+
+const CLUSTER: [u8; 16] = [9; 16];
+
+fn config(node: u64) -> RaftConfig {
+    RaftConfig::new(NodeId(node), CLUSTER, 1)
+}
+
+fn stored(voters: &[u64], entries: u64) -> Stored {
+    let voters: Vec<NodeId> = voters.iter().copied().map(NodeId).collect();
+    let Bootstrap { head, mut records } = Bootstrap::new(&config(1), &voters);
+    for index in 2..2 + entries {
+        let entry = Entry { index, term: 1, data: vec![b'x'; 8], ..Entry::default() };
+        records.push(encode_entry(&entry));
+    }
+    Stored { head: Some(head), records, applied: 0 }
+}
+
+/// One member, whose disk answers when the test says so.
+struct Bench {
+    machine: RaftMachine,
+    rng: Rng,
+    now: u64,
+}
+
+impl Bench {
+    fn new(stored: &Stored) -> Self {
+        let machine = RaftMachine::recover(config(1), stored).unwrap();
+        Self { machine, rng: Rng::from_number(1), now: 0 }
+    }
+
+    fn tell(&mut self, event: RaftEvent) -> Vec<RaftEffect> {
+        let mut out = Effects::default();
+        let now = Now { mono: Mono(self.now), ..Now::default() };
+        self.machine.handle(Turn { now, rng: &mut self.rng, view: &() }, event, &mut out);
+        self.machine.assert_invariants();
+        out.drain().collect()
+    }
+
+    fn tick(&mut self) -> Vec<RaftEffect> {
+        self.now += 50_000_000;
+        self.tell(RaftEvent::Tick)
+    }
+
+    /// Ends all writes, and those that follow.
+    fn persist(&mut self) -> Vec<RaftEffect> {
+        let mut all = Vec::new();
+        while let Some(number) = self.machine.writes.back().map(|write| write.number) {
+            all.extend(self.tell(RaftEvent::Persisted { number }));
+        }
+        all
+    }
+
+    fn receive(&mut self, from: u64, fill: impl FnOnce(&mut Message)) -> Vec<RaftEffect> {
+        let mut message =
+            Message { from, to: 1, term: self.machine.role().term, ..Message::default() };
+        fill(&mut message);
+        let bytes = frame(&config(1), &message);
+        self.tell(RaftEvent::Message { from: NodeId(from), bytes })
+    }
+
+    /// Makes it the leader of three.
+    fn lead(&mut self) {
+        while self.machine.role().role == Role::Follower {
+            self.tick();
+        }
+        let next_term = self.machine.role().term + 1;
+        self.receive(2, |vote| {
+            vote.set_msg_type(MessageType::MsgRequestPreVoteResponse);
+            vote.term = next_term;
+        });
+        self.persist();
+        self.receive(2, |vote| vote.set_msg_type(MessageType::MsgRequestVoteResponse));
+        self.persist();
+        assert_eq!(self.machine.role().role, Role::Leader);
+    }
+
+    fn propose(&mut self, id: u64) -> Vec<RaftEffect> {
+        let items = vec![Proposed { id: Correlation(id), data: vec![b'p'; 10] }];
+        self.tell(RaftEvent::Propose { items })
+    }
+}
+
+/// raft-rs issue 555, pull request 557: a rejection of a probe that comes late, when the leader
+/// probes again.
+#[test]
+fn a_late_rejection_never_moves_next_below_matched() {
+    let mut bench = Bench::new(&stored(&[1, 2, 3], 3));
+    bench.lead();
+    let last = bench.machine.status().last;
+    bench.receive(2, |reply| {
+        reply.set_msg_type(MessageType::MsgAppendResponse);
+        reply.index = last;
+    });
+    bench.tell(RaftEvent::Unreachable { peer: NodeId(2) });
+    let progress = bench.machine.node.raft.prs().get(2).unwrap();
+    assert_eq!((progress.state, progress.matched), (ProgressState::Probe, last));
+    bench.receive(2, |late| {
+        late.set_msg_type(MessageType::MsgAppendResponse);
+        late.reject = true;
+        late.index = last;
+        late.reject_hint = 1;
+        late.log_term = 1;
+    });
+    let progress = bench.machine.node.raft.prs().get(2).unwrap();
+    assert!(progress.next_idx > progress.matched, "{progress:?}");
+}
+
+/// raft-rs pull request 530: standing for election must not scan all entries that wait to be
+/// applied.
+#[test]
+fn an_election_does_not_wait_for_or_scan_unapplied_entries() {
+    let mut disk = stored(&[1], 5_000);
+    disk.applied = 1;
+    let mut bench = Bench::new(&disk);
+    bench.tick();
+    let effects = bench.persist();
+    assert_eq!(bench.machine.role().role, Role::Leader);
+    let applied: usize = effects
+        .iter()
+        .map(|effect| if let RaftEffect::Apply { entries } = effect { entries.len() } else { 0 })
+        .sum();
+    assert_eq!(applied, 5_001, "all old entries and the new leader's own");
+    let raft = &bench.machine.node.raft;
+    assert_eq!(raft.raft_log.applied, raft.raft_log.committed, "there is something to scan");
+    assert_eq!(bench.machine.status().applied, 1, "nobody said that it was applied");
+}
+
+#[test]
+fn a_failed_write_halts_and_leaves_outcomes_unknown() {
+    let mut bench = Bench::new(&stored(&[1], 0));
+    bench.tick();
+    bench.persist();
+    let effects = bench.propose(5);
+    let [RaftEffect::Persist { number, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    let error = DiskError::Other("gone".to_owned());
+    let effects = bench.tell(RaftEvent::PersistFailed { number: *number, error: error.clone() });
+    let id = Correlation(5);
+    assert_eq!(
+        effects,
+        [RaftEffect::Refused { id, refusal: Refusal::Unknown }, RaftEffect::Halt { error }]
+    );
+    let id = Correlation(6);
+    let refusal = Refusal::NotLeader { leader: None };
+    assert_eq!(bench.propose(6), [RaftEffect::Refused { id, refusal }]);
+}
+
+#[test]
+fn nothing_is_applied_before_it_is_on_disk() {
+    let mut bench = Bench::new(&stored(&[1], 0));
+    bench.tick();
+    bench.persist();
+    let is_apply = |effect: &RaftEffect| matches!(effect, RaftEffect::Apply { .. });
+    assert!(!bench.propose(5).iter().any(is_apply));
+    let effects = bench.persist();
+    let (index, term) = (bench.machine.status().last, 2);
+    let id = Some(Correlation(5));
+    let entries = vec![Committed { index, term, id, data: vec![b'p'; 10] }];
+    assert_eq!(effects, [RaftEffect::Apply { entries }]);
+}
+
+#[test]
+fn a_vote_leaves_only_when_it_is_on_disk() {
+    let mut bench = Bench::new(&stored(&[1, 2, 3], 0));
+    let effects = bench.receive(2, |vote| {
+        vote.set_msg_type(MessageType::MsgRequestVote);
+        vote.term = 9;
+        (vote.index, vote.log_term) = (5, 5);
+    });
+    let is_send = |effect: &RaftEffect| matches!(effect, RaftEffect::Send { .. });
+    assert!(!effects.iter().any(is_send), "{effects:?}");
+    assert!(bench.persist().iter().any(is_send));
+}
+
+#[test]
+fn a_log_that_cannot_be_trusted_is_refused() {
+    let refused = |stored: &Stored| RaftMachine::recover(config(1), stored).err();
+    let good = stored(&[1], 3);
+    assert_eq!(refused(&good), None);
+    let applied = 9;
+    assert_eq!(
+        refused(&Stored { applied, ..good.clone() }),
+        Some(RecoverError::LogBehindState { last: 4, applied })
+    );
+    let records = good.records[2..].to_vec();
+    assert_eq!(
+        refused(&Stored { records, ..good.clone() }),
+        Some(RecoverError::StateBehindLog { base: 3, applied: 0 })
+    );
+    let mut records = good.records.clone();
+    records.remove(2);
+    assert_eq!(refused(&Stored { records, ..good.clone() }), Some(RecoverError::Gap { index: 4 }));
+    assert_eq!(refused(&Stored { head: None, ..good.clone() }), Some(RecoverError::NoHead));
+    let mut bad = good.clone();
+    bad.records[1].data[0] = 7;
+    assert_eq!(refused(&bad), Some(RecoverError::Record { index: 2 }));
+    let sender = |node| Sender { cluster: CLUSTER, group: 1, node: NodeId(node) };
+    let other = RaftMachine::recover(config(2), &good).err();
+    assert_eq!(other, Some(RecoverError::Foreign { found: sender(1), expected: sender(2) }));
+    assert_eq!(Bootstrap::BEGIN, Mark { index: 1, term: 1 });
+}

@@ -1,0 +1,150 @@
+//! A group without random faults: elections, replication, reads, partitions, restarts, stalls,
+//! catching up.
+
+use store_raft::{NodeId, RaftEvent, RaftNotice, Refusal};
+
+use crate::world::{MS, World};
+
+fn led(seed: u64, voters: u64) -> (World, NodeId) {
+    let mut world = World::new(seed, voters);
+    world.run_until(3_000 * MS, "a leader", |world| world.leader().is_some());
+    let leader = world.leader().unwrap();
+    world.run_for(100 * MS);
+    assert_eq!(world.leader(), Some(leader));
+    (world, leader)
+}
+
+fn acknowledge(world: &mut World, to: NodeId, count: u64) {
+    let before = world.acknowledged.len();
+    world.propose(to, count);
+    let wanted = before + usize::try_from(count).unwrap();
+    world.run_until(500 * MS, "acknowledgements", |world| world.acknowledged.len() == wanted);
+}
+
+#[test]
+fn a_sole_voter_leads_at_once_and_acknowledges_after_its_own_write() {
+    let mut world = World::new(1, 1);
+    world.run_until(70 * MS, "a leader", |world| world.leader().is_some());
+    acknowledge(&mut world, NodeId(1), 3);
+    world.read(NodeId(1));
+    assert_eq!(world.reads_done, 1);
+    world.crash(NodeId(1), 10 * MS);
+    world.run_until(100 * MS, "a leader", |world| world.leader().is_some());
+    acknowledge(&mut world, NodeId(1), 1);
+    world.assert_nothing_lost();
+}
+
+#[test]
+fn three_voters_elect_one_leader_and_agree() {
+    let (mut world, leader) = led(2, 3);
+    for _ in 0..20 {
+        acknowledge(&mut world, leader, 5);
+    }
+    world.run_for(200 * MS);
+    world.assert_nothing_lost();
+    let states: Vec<_> = world.nodes.values().map(|node| &node.state).collect();
+    assert!(states.windows(2).all(|pair| pair[0] == pair[1]));
+    assert_eq!(states[0].entries.len(), 100);
+    assert_eq!(world.terms(), 1, "an election without a fault");
+}
+
+#[test]
+fn a_follower_refuses_proposals_and_names_the_leader() {
+    let (mut world, leader) = led(3, 3);
+    let follower = world.followers()[0];
+    world.propose(follower, 1);
+    let expected = Refusal::NotLeader { leader: Some(leader) };
+    assert_eq!(world.refused.last().map(|(_, refusal)| *refusal), Some(expected));
+}
+
+#[test]
+fn followers_answer_reads_with_the_leaders_index() {
+    let (mut world, leader) = led(4, 3);
+    acknowledge(&mut world, leader, 3);
+    for id in [1, 2, 3] {
+        for _ in 0..10 {
+            world.read(NodeId(id));
+        }
+    }
+    world.run_until(300 * MS, "all reads", |world| world.reads_done == 30);
+}
+
+#[test]
+fn a_leader_cut_off_steps_down_and_what_it_took_alone_is_superseded() {
+    let (mut world, old) = led(5, 3);
+    acknowledge(&mut world, old, 3);
+    world.isolate(old);
+    world.propose(old, 2);
+    world.read(old);
+    world.run_until(2_000 * MS, "another leader", |world| {
+        world.leader().is_some_and(|leader| leader != old)
+    });
+    let new = world.leader().unwrap();
+    acknowledge(&mut world, new, 3);
+    assert_eq!(world.reads_done, 0, "a leader without a quorum answered a read");
+    world.heal();
+    world.run_until(1_000 * MS, "the old one's proposals to be refused", |world| {
+        let lost = world.refused.iter().filter(|(_, refusal)| *refusal == Refusal::Superseded);
+        lost.count() == 2
+    });
+    world.run_for(300 * MS);
+    world.assert_nothing_lost();
+}
+
+#[test]
+fn a_follower_that_was_away_for_long_gets_a_snapshot() {
+    let (mut world, leader) = led(6, 3);
+    let away = world.followers()[0];
+    world.isolate(away);
+    for _ in 0..100 {
+        acknowledge(&mut world, leader, 3);
+    }
+    world.heal();
+    let applied = world.nodes[&leader].state.applied;
+    world
+        .run_until(2_000 * MS, "the follower", |world| world.nodes[&away].state.applied >= applied);
+    assert!(world.snapshots > 0, "it caught up without a snapshot");
+    world.crash(away, 10 * MS);
+    acknowledge(&mut world, leader, 3);
+    world.run_for(500 * MS);
+    world.assert_nothing_lost();
+    assert!(world.nodes.values().all(|node| node.disk.log_len() < 100), "the log is not truncated");
+}
+
+#[test]
+fn a_leader_whose_disk_stalls_steps_down() {
+    let (mut world, leader) = led(7, 3);
+    world.stall(leader, 3_000 * MS);
+    world.propose(leader, 1);
+    world.run_until(2_500 * MS, "another leader", |world| {
+        world.leader().is_some_and(|new| new != leader)
+    });
+    assert!(world.notices.contains(&RaftNotice::DiskStalled));
+    world.run_for(3_000 * MS);
+    world.assert_nothing_lost();
+}
+
+#[test]
+fn a_sole_voter_whose_disk_stalls_refuses_until_it_answers() {
+    let mut world = World::new(8, 1);
+    world.run_until(100 * MS, "a leader", |world| world.leader().is_some());
+    world.run_for(50 * MS);
+    world.stall(NodeId(1), 2_000 * MS);
+    world.propose(NodeId(1), 1);
+    world.run_for(1_500 * MS);
+    world.propose(NodeId(1), 1);
+    assert_eq!(world.refused.len(), 1);
+    world.run_until(2_000 * MS, "a leader", |world| world.leader().is_some());
+    world.run_until(100 * MS, "the first proposal", |world| world.acknowledged.len() == 1);
+    world.assert_nothing_lost();
+}
+
+#[test]
+fn leadership_goes_where_it_is_sent() {
+    let (mut world, leader) = led(9, 3);
+    let heir = world.followers()[1];
+    world.tell(leader, RaftEvent::Transfer { to: heir });
+    world.run_until(300 * MS, "the heir", |world| world.leader() == Some(heir));
+    acknowledge(&mut world, heir, 2);
+    world.assert_nothing_lost();
+}

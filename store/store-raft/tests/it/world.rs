@@ -1,0 +1,398 @@
+//! Several members, their disks and the network between them, driven by one queue of events in
+//! virtual time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use actors_core::{Correlation, Effects, Machine, Mono, Now, Rng, Turn};
+use store_raft::{
+    Bootstrap, Committed, Members, NodeId, Proposed, RaftConfig, RaftEffect, RaftEvent,
+    RaftMachine, RaftNotice, Refusal, Role, SnapshotDelivery,
+};
+
+use crate::disk::{Disk, Op, State};
+
+pub(crate) const MS: u64 = 1_000_000;
+
+/// What will happen, to which life of which member.
+#[derive(Debug, Clone)]
+enum Happening {
+    Event(RaftEvent),
+    DiskDone,
+    Apply(Vec<Committed>),
+    Flush,
+    Image { from: NodeId, image: State, bytes: Vec<u8> },
+    Install { number: u64, index: u64 },
+    Restart,
+}
+
+pub(crate) struct Node {
+    pub(crate) machine: Option<RaftMachine>,
+    life: u64,
+    rng: Rng,
+    pub(crate) disk: Disk,
+    disk_free: u64,
+    apply_free: u64,
+    pub(crate) state: State,
+    image: Option<State>,
+}
+
+pub(crate) struct World {
+    pub(crate) now: u64,
+    pub(crate) rng: Rng,
+    queue: BTreeMap<(u64, u64), (NodeId, u64, Happening)>,
+    seq: u64,
+    pub(crate) nodes: BTreeMap<NodeId, Node>,
+    pub(crate) cut: BTreeSet<(NodeId, NodeId)>,
+    pub(crate) loss_per_million: u32,
+    pub(crate) hash: u64,
+    leaders: BTreeMap<u64, NodeId>,
+    /// What every member must have at an index.
+    history: BTreeMap<u64, (u64, Vec<u8>)>,
+    next_id: Correlation,
+    waiting: BTreeMap<Correlation, Vec<u8>>,
+    /// Reads, with the newest acknowledged index when they began.
+    reads: BTreeMap<Correlation, u64>,
+    pub(crate) acknowledged: BTreeMap<u64, Vec<u8>>,
+    pub(crate) refused: Vec<(Correlation, Refusal)>,
+    pub(crate) notices: Vec<RaftNotice>,
+    pub(crate) members: BTreeMap<NodeId, Members>,
+    pub(crate) reads_done: u64,
+    pub(crate) snapshots: u64,
+}
+
+fn config(node: NodeId) -> RaftConfig {
+    RaftConfig { cache_entries_max: 64, log_keep: 8, ..RaftConfig::new(node, [7; 16], 1) }
+}
+
+impl World {
+    /// `voters` first voters, all up.
+    pub(crate) fn new(seed: u64, voters: u64) -> Self {
+        let mut world = Self {
+            now: 0,
+            rng: Rng::from_number(seed),
+            queue: BTreeMap::new(),
+            seq: 0,
+            nodes: BTreeMap::new(),
+            cut: BTreeSet::new(),
+            loss_per_million: 0,
+            hash: 0xcbf2_9ce4_8422_2325,
+            leaders: BTreeMap::new(),
+            history: BTreeMap::new(),
+            next_id: Correlation(1),
+            waiting: BTreeMap::new(),
+            reads: BTreeMap::new(),
+            acknowledged: BTreeMap::new(),
+            refused: Vec::new(),
+            notices: Vec::new(),
+            members: BTreeMap::new(),
+            reads_done: 0,
+            snapshots: 0,
+        };
+        let ids: Vec<NodeId> = (1..=voters).map(NodeId).collect();
+        for id in &ids {
+            let first = Bootstrap::new(&config(*id), &ids);
+            let mut disk = Disk::default();
+            disk.submit(Op::Write { number: 0, records: first.records, head: Some(first.head) });
+            disk.finish_one();
+            world.add(*id, disk);
+        }
+        world
+    }
+
+    /// Adds a member with this disk and starts it.
+    pub(crate) fn add(&mut self, id: NodeId, disk: Disk) {
+        let rng = self.rng.derive(&format!("node {}", id.0));
+        let state = State::default();
+        let (disk_free, apply_free) = (0, 0);
+        let node =
+            Node { machine: None, life: 0, rng, disk, disk_free, apply_free, state, image: None };
+        self.nodes.insert(id, node);
+        self.start(id);
+    }
+
+    fn start(&mut self, id: NodeId) {
+        let node = self.nodes.get_mut(&id).unwrap();
+        if node.machine.is_some() {
+            return;
+        }
+        node.life += 1;
+        node.state = node.disk.state();
+        node.image = None;
+        let machine = RaftMachine::recover(config(id), &node.disk.stored());
+        node.machine = Some(machine.unwrap_or_else(|error| panic!("{id:?}: {error}")));
+        node.disk_free = self.now;
+        node.apply_free = self.now;
+        let phase = self.rng.below(50 * MS);
+        self.schedule(id, phase, Happening::Event(RaftEvent::Tick));
+        self.schedule(id, phase + 100 * MS, Happening::Flush);
+    }
+
+    fn schedule(&mut self, id: NodeId, after: u64, happening: Happening) {
+        let life = self.nodes[&id].life;
+        self.seq += 1;
+        self.queue.insert((self.now + after, self.seq), (id, life, happening));
+    }
+
+    pub(crate) fn crash(&mut self, id: NodeId, down: u64) {
+        let node = self.nodes.get_mut(&id).unwrap();
+        if node.machine.take().is_some() {
+            node.disk.cut_power(&mut self.rng);
+            node.life += 1;
+            self.schedule(id, down, Happening::Restart);
+        }
+    }
+
+    /// The disk answers nothing for this long.
+    pub(crate) fn stall(&mut self, id: NodeId, span: u64) {
+        let node = self.nodes.get_mut(&id).unwrap();
+        node.disk_free = node.disk_free.max(self.now) + span;
+    }
+
+    pub(crate) fn isolate(&mut self, id: NodeId) {
+        let others: Vec<NodeId> = self.nodes.keys().copied().filter(|other| *other != id).collect();
+        for other in others {
+            self.cut.insert((id, other));
+            self.cut.insert((other, id));
+        }
+    }
+
+    pub(crate) fn heal(&mut self) {
+        self.cut.clear();
+        self.loss_per_million = 0;
+    }
+
+    /// Delivers an event now.
+    pub(crate) fn tell(&mut self, id: NodeId, event: RaftEvent) {
+        let node = self.nodes.get_mut(&id).unwrap();
+        let Some(machine) = &mut node.machine else { return };
+        let now = Now { mono: Mono(self.now), ..Now::default() };
+        let mut out = Effects::default();
+        machine.handle(Turn { now, rng: &mut node.rng, view: &() }, event, &mut out);
+        machine.assert_invariants();
+        for effect in out.drain() {
+            for byte in postcard::to_allocvec(&(id, &effect)).unwrap() {
+                self.hash = (self.hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+            }
+            self.perform(id, effect);
+        }
+    }
+
+    fn perform(&mut self, id: NodeId, effect: RaftEffect) {
+        match effect {
+            RaftEffect::Persist { number, records, head } => {
+                self.submit(id, Op::Write { number, records, head });
+            }
+            RaftEffect::Truncate { below } => self.submit(id, Op::Truncate { below }),
+            RaftEffect::Send { to, bytes } => {
+                let lost = self.rng.chance(self.loss_per_million);
+                let delay = self.rng.between(MS / 5, 5 * MS);
+                if !lost && !self.cut.contains(&(id, to)) && self.nodes.contains_key(&to) {
+                    self.schedule(
+                        to,
+                        delay,
+                        Happening::Event(RaftEvent::Message { from: id, bytes }),
+                    );
+                }
+            }
+            RaftEffect::Apply { entries } => {
+                let span = self.rng.between(MS / 10, 3 * MS);
+                let node = self.nodes.get_mut(&id).unwrap();
+                node.apply_free = node.apply_free.max(self.now) + span;
+                let after = node.apply_free - self.now;
+                self.schedule(id, after, Happening::Apply(entries));
+            }
+            RaftEffect::ReadReady { id: read, index } => {
+                let floor = self.reads.remove(&read).expect("a read was answered twice");
+                assert!(
+                    index >= floor,
+                    "a read at {index} misses what was acknowledged at {floor}"
+                );
+                self.reads_done += 1;
+            }
+            RaftEffect::Refused { id: asked, refusal } => {
+                self.reads.remove(&asked);
+                self.waiting.remove(&asked);
+                self.refused.push((asked, refusal));
+            }
+            RaftEffect::RoleChanged(view) if view.role == Role::Leader => {
+                let leader = *self.leaders.entry(view.term).or_insert(id);
+                assert_eq!(leader, id, "two leaders of term {}", view.term);
+            }
+            RaftEffect::RoleChanged(_) => {}
+            RaftEffect::MembersChanged { members, .. } => {
+                self.members.insert(id, members);
+            }
+            RaftEffect::SendSnapshot { to, index, bytes } => self.send_image(id, to, index, bytes),
+            RaftEffect::InstallSnapshot { number, index } => {
+                self.schedule(id, 5 * MS, Happening::Install { number, index });
+            }
+            RaftEffect::Notice(notice) => self.notices.push(notice),
+            RaftEffect::Halt { error } => panic!("{id:?} halted: {error}"),
+        }
+    }
+
+    fn submit(&mut self, id: NodeId, op: Op) {
+        let span = self.rng.between(MS / 10, 2 * MS);
+        let node = self.nodes.get_mut(&id).unwrap();
+        node.disk.submit(op);
+        node.disk_free = node.disk_free.max(self.now) + span;
+        let after = node.disk_free - self.now;
+        self.schedule(id, after, Happening::DiskDone);
+    }
+
+    fn send_image(&mut self, id: NodeId, to: NodeId, index: u64, bytes: Vec<u8>) {
+        let image = self.nodes[&id].state.clone();
+        assert!(image.applied >= index, "an image was offered that is not there");
+        self.snapshots += 1;
+        let arrives = !self.cut.contains(&(id, to)) && self.nodes.contains_key(&to);
+        let delivery = if arrives { SnapshotDelivery::Delivered } else { SnapshotDelivery::Failed };
+        if arrives {
+            self.schedule(to, 20 * MS, Happening::Image { from: id, image, bytes });
+        }
+        self.schedule(id, 25 * MS, Happening::Event(RaftEvent::SnapshotSent { to, delivery }));
+    }
+
+    /// Lets one thing happen.
+    pub(crate) fn step(&mut self) {
+        let ((at, _), (id, life, happening)) = self.queue.pop_first().expect("nothing ever ends");
+        self.now = at;
+        if matches!(happening, Happening::Restart) {
+            return self.start(id);
+        }
+        if self.nodes[&id].life != life || self.nodes[&id].machine.is_none() {
+            return;
+        }
+        match happening {
+            Happening::Event(event) => {
+                if event == RaftEvent::Tick {
+                    self.schedule(id, 50 * MS, Happening::Event(RaftEvent::Tick));
+                }
+                self.tell(id, event);
+            }
+            Happening::DiskDone => {
+                if let Some(number) = self.nodes.get_mut(&id).unwrap().disk.finish_one() {
+                    self.tell(id, RaftEvent::Persisted { number });
+                }
+            }
+            Happening::Apply(entries) => self.apply(id, &entries),
+            Happening::Flush => {
+                let node = self.nodes.get_mut(&id).unwrap();
+                node.disk.flush(&node.state);
+                let index = node.state.applied;
+                self.schedule(id, 100 * MS, Happening::Flush);
+                self.tell(id, RaftEvent::Flushed { index });
+            }
+            Happening::Image { from, image, bytes } => {
+                self.nodes.get_mut(&id).unwrap().image = Some(image);
+                self.tell(id, RaftEvent::Message { from, bytes });
+            }
+            Happening::Install { number, index } => {
+                let node = self.nodes.get_mut(&id).unwrap();
+                if let Some(image) = node.image.take_if(|image| image.applied > node.state.applied)
+                {
+                    node.state = image;
+                }
+                assert!(node.state.applied >= index, "a snapshot without its image");
+                node.disk.flush(&node.state);
+                let applied = node.state.applied;
+                self.tell(id, RaftEvent::SnapshotInstalled { number, applied });
+            }
+            Happening::Restart => {}
+        }
+    }
+
+    fn apply(&mut self, id: NodeId, entries: &[Committed]) {
+        for entry in entries {
+            let known = self.history.entry(entry.index);
+            let known = known.or_insert_with(|| (entry.term, entry.data.clone()));
+            assert_eq!(
+                *known,
+                (entry.term, entry.data.clone()),
+                "members differ at {}",
+                entry.index
+            );
+            let node = self.nodes.get_mut(&id).unwrap();
+            node.state.apply(entry);
+            if let Some(data) = entry.id.and_then(|id| self.waiting.remove(&id)) {
+                assert_eq!(data, entry.data, "somebody else's entry was acknowledged");
+                self.acknowledged.insert(entry.index, data);
+            }
+        }
+        let index = self.nodes[&id].state.applied;
+        self.tell(id, RaftEvent::Applied { index });
+    }
+
+    pub(crate) fn propose(&mut self, to: NodeId, count: u64) {
+        let items: Vec<Proposed> = (0..count)
+            .map(|_| {
+                let id = self.next_id.take();
+                let data = format!("entry {}", id.0).into_bytes();
+                Proposed { id, data }
+            })
+            .collect();
+        if self.nodes[&to].machine.is_some() {
+            self.waiting.extend(items.iter().map(|item| (item.id, item.data.clone())));
+            self.tell(to, RaftEvent::Propose { items });
+        }
+    }
+
+    pub(crate) fn read(&mut self, at: NodeId) {
+        let id = self.next_id.take();
+        let floor = self.acknowledged.last_key_value().map_or(0, |(index, _)| *index);
+        if self.nodes[&at].machine.is_some() {
+            self.reads.insert(id, floor);
+            self.tell(at, RaftEvent::Read { id });
+        }
+    }
+
+    pub(crate) fn correlation(&mut self) -> Correlation {
+        self.next_id.take()
+    }
+
+    pub(crate) fn run_for(&mut self, span: u64) {
+        let end = self.now + span;
+        while self.queue.first_key_value().is_some_and(|((at, _), _)| *at <= end) {
+            self.step();
+        }
+        self.now = end;
+    }
+
+    /// Runs until `done`, which must come within `span`.
+    pub(crate) fn run_until(&mut self, span: u64, what: &str, done: impl Fn(&Self) -> bool) {
+        let end = self.now + span;
+        while !done(self) {
+            assert!(self.now <= end, "not within {} ms: {what}", span / MS);
+            self.step();
+        }
+    }
+
+    /// The leader of the newest term, if it is up and still leads.
+    pub(crate) fn leader(&self) -> Option<NodeId> {
+        let (term, id) = self.leaders.last_key_value()?;
+        let role = self.nodes[id].machine.as_ref()?.role();
+        (role.term == *term && role.role == Role::Leader).then_some(*id)
+    }
+
+    pub(crate) fn followers(&self) -> Vec<NodeId> {
+        let leader = self.leader();
+        self.nodes.keys().copied().filter(|id| Some(*id) != leader).collect()
+    }
+
+    pub(crate) fn terms(&self) -> usize {
+        self.leaders.len()
+    }
+
+    /// Whether nothing acknowledged is missing where entries were applied.
+    pub(crate) fn assert_nothing_lost(&self) {
+        for (index, data) in &self.acknowledged {
+            let kept = self.history.get(index).map(|(_, kept)| kept);
+            assert_eq!(kept, Some(data), "acknowledged at {index} and lost");
+        }
+        for (id, node) in &self.nodes {
+            let expected = self.history.range(..=node.state.applied);
+            let expected = expected.filter(|(_, (_, data))| !data.is_empty());
+            let differs = expected.map(|(index, (_, data))| (index, data)).ne(&node.state.entries);
+            assert!(!differs, "{id:?} has another state than its applied index says");
+        }
+    }
+}
