@@ -1,7 +1,7 @@
 //! Why a request was refused: `metav1.Status` as a value.
 //!
-//! Way in: [`ApiError`].  Spec: Kubernetes API conventions, "response status kind"; messages as API servers
-//! word them, because clients show and sometimes read them.
+//! Way in: [`ApiError`].  Spec: Kubernetes API conventions, "response status kind"; messages as API
+//! servers word them, because clients show and sometimes read them.
 
 mod encode;
 mod make;

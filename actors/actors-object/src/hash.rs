@@ -1,7 +1,8 @@
 //! Hashes that name things: the same tree gives the same hash, whatever the order of its fields.
 //!
-//! Way in: [`object_hash`].  Spec: FNV-1a with 32 bits; the alphabet is that of Kubernetes' generated names.
-//! Only stability matters: upstream hashes a dump of its own structs, which nobody else can reproduce.
+//! Way in: [`object_hash`].  Spec: FNV-1a with 32 bits; the alphabet is that of Kubernetes'
+//! generated names. Only stability matters: upstream hashes a dump of its own structs, which nobody
+//! else can reproduce.
 
 use crate::{Value, json, names::ALPHABET};
 
@@ -18,7 +19,8 @@ pub fn safe_encode(hash: u32) -> String {
     hash.to_string().bytes().map(letter).collect()
 }
 
-/// The hash of a tree in letters; `collisions` (a Deployment's `status.collisionCount`) gives another one.
+/// The hash of a tree in letters; `collisions` (a Deployment's `status.collisionCount`) gives
+/// another one.
 #[must_use]
 pub fn object_hash(value: &Value, collisions: Option<i64>) -> String {
     let mut text = json::to_vec(&sorted(value));

@@ -1,8 +1,10 @@
 //! JSON, strictly as RFC 8259 has it, into a [`Value`] and out of it.
 //!
-//! Way in: [`parse`], [`write`].  Never: recursion while reading, so that no body can overflow the stack.
-//! Invariants: 1. a parsed tree keeps within its [`Limits`]. 2. what [`write`] writes, [`parse`] reads as an
-//! equal tree (whole doubles come back as integers, as Kubernetes' own encoders have it).
+//! Way in: [`parse`], [`write`].  Never: recursion while reading, so that no body can overflow the
+//! stack.
+//! Invariants: 1. a parsed tree keeps within its [`Limits`]. 2. what [`write`] writes, [`parse`]
+//! reads as an equal tree (whole doubles come back as integers, as Kubernetes' own encoders have
+//! it).
 
 mod lexer;
 mod writer;
@@ -98,7 +100,8 @@ pub fn parse(text: &[u8], limits: Limits) -> Result<Parsed, ParseError> {
     Ok(Parsed { value, duplicates: reader.found.paths })
 }
 
-/// Reads one JSON text with the default limits and without an eye for duplicates: for our own bytes.
+/// Reads one JSON text with the default limits and without an eye for duplicates: for our own
+/// bytes.
 ///
 /// # Errors
 /// [`ParseError`], with the offset of what is wrong.
@@ -136,7 +139,8 @@ impl Reader<'_> {
             {
                 return Err(ParseError::TooDeep(self.limits.depth));
             }
-            // A finished value ends its list or object if the closing bracket follows, and so on upwards.
+            // A finished value ends its list or object if the closing bracket follows, and so on
+            // upwards.
             loop {
                 match self.attach(value)? {
                     Attached::More => break,

@@ -1,7 +1,8 @@
-//! The object tree and everything about it that no kind changes: its encodings, metadata, names, quantities,
-//! selectors, patches, and the errors in which refusals are told.
+//! The object tree and everything about it that no kind changes: its encodings, metadata, names,
+//! quantities, selectors, patches, and the errors in which refusals are told.
 //!
-//! Way in: [`Value`], [`Object`], [`ApiError`].  Never: knowledge of a single kind (see `actors-kinds`).
+//! Way in: [`Value`], [`Object`], [`ApiError`].  Never: knowledge of a single kind (see
+//! `actors-kinds`).
 
 mod error;
 mod field_error;

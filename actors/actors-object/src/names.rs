@@ -1,7 +1,7 @@
 //! Which texts are names, and how names are made.
 //!
-//! Way in: [`dns1123_label`], [`dns1123_subdomain`], [`qualified_name`], [`generate`].  Each check returns what is
-//! wrong, in the words that API servers use; nothing if all is well.
+//! Way in: [`dns1123_label`], [`dns1123_subdomain`], [`qualified_name`], [`generate`].  Each check
+//! returns what is wrong, in the words that API servers use; nothing if all is well.
 //! Spec: Kubernetes documentation, "Object Names and IDs"; RFC 1035, RFC 1123.
 
 use actors_core::Rng;
@@ -50,8 +50,8 @@ pub fn dns1123_label(text: &str) -> Vec<String> {
     let mut wrong = too_long(text, LABEL_MAX);
     if !is_label(text) {
         wrong.push(regex_complaint(
-            "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must \
-             start and end with an alphanumeric character",
+            "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or \
+            '-', and must start and end with an alphanumeric character",
             LABEL_REGEX,
             &["my-name", "123-abc"],
         ));
@@ -65,8 +65,8 @@ pub fn dns1123_subdomain(text: &str) -> Vec<String> {
     let mut wrong = too_long(text, SUBDOMAIN_MAX);
     if !text.split('.').all(is_label) {
         wrong.push(regex_complaint(
-            "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and \
-             must start and end with an alphanumeric character",
+            "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, \
+            '-' or '.', and must start and end with an alphanumeric character",
             SUBDOMAIN_REGEX,
             &["example.com"],
         ));
@@ -80,8 +80,8 @@ pub fn dns1035_label(text: &str) -> Vec<String> {
     let mut wrong = too_long(text, LABEL_MAX);
     if !is_label(text) || !text.starts_with(|letter: char| letter.is_ascii_lowercase()) {
         wrong.push(regex_complaint(
-            "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an \
-             alphabetic character, and end with an alphanumeric character",
+            "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start \
+            with an alphabetic character, and end with an alphanumeric character",
             LABEL1035_REGEX,
             &["my-name", "abc-123"],
         ));
@@ -99,7 +99,8 @@ pub fn path_segment(text: &str) -> Vec<String> {
     bad.map(|part| format!("may not contain '{part}'")).collect()
 }
 
-/// What keeps a text from being a qualified name: the keys of labels and annotations, `prefix/name`.
+/// What keeps a text from being a qualified name: the keys of labels and annotations,
+/// `prefix/name`.
 #[must_use]
 pub fn qualified_name(text: &str) -> Vec<String> {
     let mut wrong = Vec::new();
@@ -107,8 +108,8 @@ pub fn qualified_name(text: &str) -> Vec<String> {
         None => text,
         Some((_, name)) if name.contains('/') => {
             wrong.push(regex_complaint(
-                "a qualified name must consist of alphanumeric characters, '-', '_' or '.', and must start and \
-                 end with an alphanumeric character",
+                "a qualified name must consist of alphanumeric characters, '-', '_' or '.', and \
+                must start and end with an alphanumeric character",
                 QUALIFIED_REGEX,
                 &["MyName", "my.name", "123-abc"],
             ));
@@ -134,8 +135,8 @@ pub fn qualified_name(text: &str) -> Vec<String> {
         wrong.push(format!(
             "name part {}",
             regex_complaint(
-                "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an \
-                 alphanumeric character",
+                "must consist of alphanumeric characters, '-', '_' or '.', and must start and end \
+                with an alphanumeric character",
                 QUALIFIED_REGEX,
                 &["MyName", "my.name", "123-abc"],
             )
@@ -150,8 +151,8 @@ pub fn label_value(text: &str) -> Vec<String> {
     let mut wrong = too_long(text, LABEL_MAX);
     if !text.is_empty() && !is_qualified(text) {
         wrong.push(regex_complaint(
-            "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and \
-             must start and end with an alphanumeric character",
+            "a valid label must be an empty string or consist of alphanumeric characters, '-', \
+            '_' or '.', and must start and end with an alphanumeric character",
             "(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?",
             &["MyValue", "my_value", "12345"],
         ));

@@ -1,6 +1,7 @@
 //! Any API object: a tree that has `apiVersion`, `kind` and `metadata`.
 //!
-//! Way in: [`Object`].  Spec: Kubernetes API conventions, "metadata"; names as in `metav1.ObjectMeta`.
+//! Way in: [`Object`].  Spec: Kubernetes API conventions, "metadata"; names as in
+//! `metav1.ObjectMeta`.
 
 use std::ops::{Deref, DerefMut};
 
@@ -8,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Gvk, LabelSet, Map, Value, value};
 
-/// An API object. Everything in it is reached through its tree; the accessors know where the metadata stands.
+/// An API object. Everything in it is reached through its tree; the accessors know where the
+/// metadata stands.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Object(pub Value);
@@ -31,7 +33,8 @@ pub struct OwnerRef {
 }
 
 impl OwnerRef {
-    /// A reference to `owner` as the managing controller, which blocks the owner's foreground deletion.
+    /// A reference to `owner` as the managing controller, which blocks the owner's foreground
+    /// deletion.
     #[must_use]
     pub fn controller(owner: &Object) -> Self {
         Self {

@@ -1,6 +1,7 @@
 //! The three sorts of patch that turn the current object into the wanted one.
 //!
-//! Way in: [`json_patch`], [`merge_patch`], [`strategic_merge`].  Never: a panic, whatever the patch.
+//! Way in: [`json_patch`], [`merge_patch`], [`strategic_merge`].  Never: a panic, whatever the
+//! patch.
 //! Invariant: what a patch makes is at most [`crate::json::Limits::DEPTH`] levels deep.
 
 mod json;
@@ -13,13 +14,14 @@ pub use strategic::strategic_merge;
 
 /// What a strategic merge must know of a kind's fields.
 pub trait PatchSchema {
-    /// The facts of the field at a path of field names from the object's root. Items of lists and values of
-    /// maps add no step of their own: the ports of a pod's containers are `["spec", "containers", "ports"]`.
+    /// The facts of the field at a path of field names from the object's root. Items of lists and
+    /// values of maps add no step of their own: the ports of a pod's containers are `["spec",
+    /// "containers", "ports"]`.
     fn patch_facts(&self, path: &[&str]) -> PatchFacts<'_>;
 }
 
-/// How one field takes a strategic merge patch. The default is what unknown fields have: maps are merged, lists
-/// are replaced.
+/// How one field takes a strategic merge patch. The default is what unknown fields have: maps are
+/// merged, lists are replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PatchFacts<'a> {
     /// `merge` is among the field's strategies: a list is merged item by item.

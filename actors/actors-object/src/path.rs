@@ -1,4 +1,5 @@
-//! Where in an object something stands: `spec.containers[0].image`, `metadata.labels[app.kubernetes.io/name]`.
+//! Where in an object something stands: `spec.containers[0].image`,
+//! `metadata.labels[app.kubernetes.io/name]`.
 //!
 //! Way in: [`FieldPath`].  Spec: the field paths of Kubernetes' error causes.
 

@@ -1,6 +1,7 @@
 //! Amounts of resources: `500m`, `1.5Gi`, `12e6`.
 //!
-//! Way in: [`Quantity::parse`].  Never: floating point; amounts are exact in billionths, as upstream keeps them.
+//! Way in: [`Quantity::parse`].  Never: floating point; amounts are exact in billionths, as
+//! upstream keeps them.
 //! Spec: Kubernetes API reference, "Quantity".
 
 mod format;
@@ -59,8 +60,8 @@ impl Quantity {
         Self { nanos: i128::from(bytes) * NANOS, family: Family::Binary }
     }
 
-    /// Reads a quantity. What is finer than a billionth is rounded away from zero, what is beyond 2^63 - 1
-    /// units is capped.
+    /// Reads a quantity. What is finer than a billionth is rounded away from zero, what is beyond
+    /// 2^63 - 1 units is capped.
     ///
     /// # Errors
     /// [`QuantityError`] if the text is none.

@@ -1,7 +1,7 @@
 //! Which objects are meant: by their labels, or by a few of their fields.
 //!
-//! Way in: [`LabelSelector`], [`FieldSelector`].  Spec: Kubernetes documentation, "Labels and Selectors" and
-//! "Field Selectors"; a key that is absent matches `!=` and `notin`.
+//! Way in: [`LabelSelector`], [`FieldSelector`].  Spec: Kubernetes documentation, "Labels and
+//! Selectors" and "Field Selectors"; a key that is absent matches `!=` and `notin`.
 
 mod field;
 mod text;

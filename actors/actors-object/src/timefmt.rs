@@ -1,4 +1,5 @@
-//! Stamps as Kubernetes writes them: RFC 3339 in UTC, with seconds (`Time`) or microseconds (`MicroTime`).
+//! Stamps as Kubernetes writes them: RFC 3339 in UTC, with seconds (`Time`) or microseconds
+//! (`MicroTime`).
 //!
 //! Way in: [`seconds`], [`micros`], [`parse`].
 
@@ -26,7 +27,8 @@ pub fn nanos(at: Wall) -> String {
     format!("{}.{:09}Z", head(&stamp), stamp.nanosecond())
 }
 
-/// Reads a stamp in any zone, with or without fractions; `None` if it is none, or lies outside 1678 to 2262.
+/// Reads a stamp in any zone, with or without fractions; `None` if it is none, or lies outside 1678
+/// to 2262.
 #[must_use]
 pub fn parse(text: &str) -> Option<Wall> {
     let stamp = OffsetDateTime::parse(text, &Rfc3339).ok()?;

@@ -1,6 +1,7 @@
 //! The one tree in which every object is read, changed and written.
 //!
-//! Way in: [`Value`], [`value!`](crate::value!).  Never: a typed struct, so that unknown fields survive.
+//! Way in: [`Value`], [`value!`](crate::value!).  Never: a typed struct, so that unknown fields
+//! survive.
 //! Invariant: trees that come from [`crate::json`], [`crate::yaml`] or [`crate::patch`] are at most
 //! [`crate::json::Limits::DEPTH`] deep, so that walking them by recursion is safe.
 
@@ -58,7 +59,8 @@ impl Value {
         below.unwrap_or(0) + 1
     }
 
-    /// Whether this is `null`, `""`, `0`, `false`, `[]` or `{}`: what Kubernetes' encoders leave out.
+    /// Whether this is `null`, `""`, `0`, `false`, `[]` or `{}`: what Kubernetes' encoders leave
+    /// out.
     #[must_use]
     pub fn is_empty_value(&self) -> bool {
         match self {

@@ -68,12 +68,16 @@ impl<'de> Deserialize<'de> for Document {
     }
 }
 
+/// Most levels in YAML: its reader recurses, and this many fit the smallest stack that a thread of
+/// ours has, in debug builds too.
+const DEPTH_MAX: usize = 48;
+
 fn options(limits: Limits) -> serde_saphyr::Options {
     serde_saphyr::options! {
         duplicate_keys: serde_saphyr::DuplicateKeyPolicy::LastWins,
         with_snippet: false,
         budget: serde_saphyr::budget! {
-            max_depth: limits.depth + 1,
+            max_depth: limits.depth.min(DEPTH_MAX),
             max_aliases: 1_000,
             max_nodes: limits.bytes,
         },

@@ -89,12 +89,15 @@ fn write_map(map: &Map, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-/// Doubles in the shortest form that reads back as the same double; `null` for what JSON cannot say.
+/// Doubles in the shortest form that reads back as the same double; `null` for what JSON cannot
+/// say.
 fn write_float(number: f64, out: &mut Vec<u8>) {
     let size = number.abs();
     if !number.is_finite() {
         out.extend_from_slice(b"null");
-    } else if size == 0.0 || (1e-6..1e21).contains(&size) {
+    } else if size == 0.0 {
+        out.push(b'0');
+    } else if (1e-6..1e21).contains(&size) {
         display(&number, out);
     } else {
         display(&format_args!("{number:e}"), out);

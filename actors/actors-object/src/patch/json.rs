@@ -164,7 +164,7 @@ fn add(target: &mut Value, path: &[String], new: Value) -> Result<(), PatchError
         *target = new;
         return Ok(());
     };
-    match find_mut(target, parents)? {
+    match find_mut(target, parents).map_err(|_| missing(path))? {
         Value::Map(map) if map.len() >= Limits::MEMBERS && !map.contains_key(last) => {
             Err(PatchError::TooLarge("an object has too many fields"))
         }
@@ -186,7 +186,7 @@ fn remove(target: &mut Value, path: &[String]) -> Result<Value, PatchError> {
     let Some((last, parents)) = path.split_last() else {
         return Ok(target.take());
     };
-    let removed = match find_mut(target, parents)? {
+    let removed = match find_mut(target, parents).map_err(|_| missing(path))? {
         Value::Map(map) => map.remove(last),
         Value::List(items) => index(last, items.len()).map(|at| items.remove(at)),
         _ => None,

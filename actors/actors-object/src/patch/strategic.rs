@@ -1,7 +1,7 @@
 //! Strategic merge patch: a merge patch that knows which lists are maps in disguise.
 //!
-//! Spec: Kubernetes documentation, "Update API Objects in Place Using kubectl patch", and the directives
-//! `$patch`, `$retainKeys`, `$setElementOrder/FIELD`, `$deleteFromPrimitiveList/FIELD`.
+//! Spec: Kubernetes documentation, "Update API Objects in Place Using kubectl patch", and the
+//! directives `$patch`, `$retainKeys`, `$setElementOrder/FIELD`, `$deleteFromPrimitiveList/FIELD`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -78,7 +78,8 @@ impl<'a> Merge<'a> {
             if !done.insert(field) {
                 continue;
             }
-            // A list's change may be spread over three fields: the items, their order, and what goes.
+            // A list's change may be spread over three fields: the items, their order, and what
+            // goes.
             let change = if field == name.as_str() { Some(change) } else { patch.get(field) };
             self.path.push(field);
             let result = self.field(target, (field, change), patch);
@@ -202,8 +203,8 @@ fn merge_scalars(target: &mut Vec<Value>, (items, order, deleted): Change<'_>) {
     }
 }
 
-/// Puts the items that `order` names into that order. The others keep their order among themselves, and each
-/// stays before the ordered items that the server had behind it.
+/// Puts the items that `order` names into that order. The others keep their order among themselves,
+/// and each stays before the ordered items that the server had behind it.
 fn reorder(
     target: &mut Vec<Value>,
     order: &[Value],

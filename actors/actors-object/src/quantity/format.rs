@@ -67,14 +67,15 @@ fn nanos_of(whole: &str, fraction: &str, scale: Scale) -> i128 {
         Scale::Ten(exponent) => (1, exponent),
         Scale::Kibi(power) => (1_i128 << (10 * power), 0),
     };
-    // Digit number i from the left has the weight 10^(whole - 1 - i): it is added to the billionths if it
-    // reaches them, and only says "round up" if it does not.
+    // Digit number i from the left has the weight 10^(whole - 1 - i): it is added to the billionths
+    // if it reaches them, and only says "round up" if it does not.
     let digits = whole.bytes().chain(fraction.bytes()).map(|byte| i128::from(byte - b'0'));
     let first = i64::try_from(whole.len()).unwrap_or(i64::MAX) - 1 + i64::from(exponent);
     let mut total: i128 = 0;
     let mut beyond = false;
-    // Digits below a billionth still count when a power of 1,024 multiplies them: nine more are kept. With them
-    // everything up to the cap fits 127 bits, so what does not fit is beyond the cap.
+    // Digits below a billionth still count when a power of 1,024 multiplies them: nine more are
+    // kept. With them everything up to the cap fits 127 bits, so what does not fit is beyond the
+    // cap.
     let extra = if factor == 1 { 0 } else { fraction.len().saturating_sub(9).min(9) };
     let extra = u32::try_from(extra).unwrap_or(0);
     for (at, digit) in (0_i64..).zip(digits) {

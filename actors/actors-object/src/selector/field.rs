@@ -72,8 +72,8 @@ impl FieldSelector {
         found.map(|term| term.value.as_str())
     }
 
-    /// Whether an object whose fields `lookup` knows fulfils every requirement; a field that it does not know
-    /// counts as empty.
+    /// Whether an object whose fields `lookup` knows fulfils every requirement; a field that it
+    /// does not know counts as empty.
     #[must_use]
     pub fn matches<'a>(&self, lookup: impl Fn(&str) -> Option<&'a str>) -> bool {
         let equal = |term: &FieldRequirement| lookup(&term.field).unwrap_or_default() == term.value;

@@ -26,7 +26,8 @@ pub(super) fn parse(text: &str) -> Result<Vec<LabelRequirement>, SelectorError> 
     }
 }
 
-/// Words are identifiers and the marks `= == != ! ( ) ,`; `<` and `>` are read so that they can be refused.
+/// Words are identifiers and the marks `= == != ! ( ) ,`; `<` and `>` are read so that they can be
+/// refused.
 struct Words<'a> {
     rest: &'a str,
 }

@@ -1,4 +1,5 @@
-//! Reading and changing a tree by names and paths; what is absent reads as `null`, empty, or `None`.
+//! Reading and changing a tree by names and paths; what is absent reads as `null`, empty, or
+//! `None`.
 
 use super::{Map, Value};
 

@@ -107,15 +107,17 @@ impl<T: Into<Self>> FromIterator<T> for Value {
     }
 }
 
-/// Builds a [`Value`] from something that looks like JSON: `value!({ "a": 1, "b": [x, null], "c": f(y) })`.
+/// Builds a [`Value`] from something that looks like JSON: `value!({ "a": 1, "b": [x, null], "c":
+/// f(y) })`.
 ///
-/// Keys are literals or expressions in parentheses; leaves are any expressions that convert into a value.
+/// Keys are literals or expressions in parentheses; leaves are any expressions that convert into a
+/// value.
 #[macro_export]
 macro_rules! value {
     (null) => { $crate::Value::Null };
     ([]) => { $crate::Value::List(::std::vec::Vec::new()) };
     ([ $($rest:tt)+ ]) => {{
-        let mut list = ::std::vec::Vec::new();
+        let mut list = ::std::vec::Vec::from([]);
         $crate::value_list!(list; $($rest)+);
         $crate::Value::List(list)
     }};

@@ -1,6 +1,7 @@
 //! Named fields in the order in which they were written.
 //!
-//! Way in: [`Map`].  Invariant: no name stands twice. Look-ups are linear: parsers bound the number of members.
+//! Way in: [`Map`].  Invariant: no name stands twice. Look-ups are linear: parsers bound the number
+//! of members.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,7 +55,8 @@ impl Map {
         self.get(name).is_some()
     }
 
-    /// Replaces the value of a field in its place, or adds the field behind the others; returns the old value.
+    /// Replaces the value of a field in its place, or adds the field behind the others; returns the
+    /// old value.
     pub fn insert(&mut self, name: impl Into<Name>, value: impl Into<Value>) -> Option<Value> {
         let name = name.into();
         let value = value.into();
@@ -86,7 +88,8 @@ impl Map {
         &mut self.entries[at].1
     }
 
-    /// The map at field `name`; whatever else stands there, or nothing, is replaced by an empty map.
+    /// The map at field `name`; whatever else stands there, or nothing, is replaced by an empty
+    /// map.
     pub fn entry_or_map(&mut self, name: impl Into<Name>) -> &mut Self {
         self.entry(name, || Value::Map(Self::new())).make_map()
     }
@@ -101,8 +104,8 @@ impl Map {
         absent
     }
 
-    /// Gives each of many changes its field's value, which is `null` if the field was not there: faster than one
-    /// look-up for each. `change` says whether the field stays.
+    /// Gives each of many changes its field's value, which is `null` if the field was not there:
+    /// faster than one look-up for each. `change` says whether the field stays.
     pub fn merge(
         &mut self,
         changes: Self,

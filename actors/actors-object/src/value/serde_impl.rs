@@ -77,7 +77,7 @@ impl Duplicates {
         let mut order: Vec<usize> = (0..entries.len()).collect();
         order.sort_by(|a, b| entries[*a].0.cmp(&entries[*b].0).then(a.cmp(b)));
         let repeats = |pair: &[usize]| entries[pair[0]].0 == entries[pair[1]].0;
-        if !order.windows(2).any(|pair| repeats(pair)) {
+        if !order.windows(2).any(repeats) {
             return Map::from_unique(entries);
         }
         let mut dropped = vec![false; entries.len()];

@@ -94,6 +94,6 @@ fn hostile_texts_are_refused_quickly() {
         "\u{0}",
     ] {
         // Some of these are YAML; none may panic.
-        let _read = read(text);
+        read(text).ok();
     }
 }
