@@ -1,0 +1,136 @@
+//! Takes in what was applied, and lends it to everybody.
+//!
+//! Way in: [`Catalog::load`], [`Catalog::publish`].  Owns: the present snapshot and the ring.
+//! Time and order: a change is published after it is applied, in the order of revisions; the host wakes watchers
+//! after that, so who was woken finds its events.
+
+use std::sync::Arc;
+
+use store_mvcc::{Change, Key, ReadError, Reader, Revision, Stored};
+
+use crate::{Event, Item, Opener, Ring, RingLimits, Snapshot};
+
+/// The resident objects of one group.
+pub struct Catalog {
+    snapshot: Snapshot,
+    ring: Ring,
+    limits: RingLimits,
+    opener: Option<Arc<dyn Opener>>,
+}
+
+/// What one publication brought: plain data by which a host knows whom to wake.
+#[derive(Debug, Clone)]
+pub struct Published {
+    /// The newest revision.
+    pub revision: Revision,
+    /// What happened, in order.
+    pub events: Vec<Arc<Event>>,
+}
+
+impl Catalog {
+    /// Objects that are read from the disk at once by [`Catalog::load`].
+    const PAGE: usize = 1_024;
+
+    /// An empty catalog. `opener` reads sealed values; without one they are not decoded.
+    #[must_use]
+    pub fn new(limits: RingLimits, opener: Option<Arc<dyn Opener>>) -> Self {
+        let ring = Ring::new(limits, Revision::default());
+        Self { snapshot: Snapshot::default(), ring, limits, opener }
+    }
+
+    /// Becomes what a replica holds on disk: at its start, or after it took over another one's copy. The ring is
+    /// empty then; watchers read the history.
+    ///
+    /// Nothing may be committed meanwhile.
+    ///
+    /// # Errors
+    /// The reader's.
+    pub fn load(&mut self, reader: &Reader) -> Result<(), ReadError> {
+        let position = reader.position()?;
+        let mut snapshot = Snapshot::default();
+        (snapshot.revision, snapshot.compacted) = (position.revision, position.compacted);
+        let mut start = Key::default();
+        loop {
+            let page = reader.range_at((&start, None), position.revision, Self::PAGE)?;
+            for stored in &page {
+                snapshot.insert(&Arc::new(Item::new(Arc::clone(stored), self.opener.as_ref())));
+            }
+            match page.get(Self::PAGE - 1) {
+                Some(last) => start = last.key.successor(),
+                None => break,
+            }
+        }
+        self.ring = Ring::new(self.limits, position.revision);
+        self.snapshot = snapshot;
+        Ok(())
+    }
+
+    /// Takes in what one or more entries changed. `revision` is the newest one, `changes` end there.
+    pub fn publish(&mut self, changes: &[Arc<Change>], revision: Revision) -> Published {
+        let mut events = Vec::with_capacity(changes.len());
+        for change in changes {
+            let before = self.snapshot.get(&change.key);
+            let Some(event) = Event::new(Arc::clone(change), before, self.opener.as_ref()) else {
+                continue;
+            };
+            match &change.value {
+                Some(_) => self.snapshot.insert(event.item()),
+                None => self.snapshot.remove(&change.key),
+            }
+            let event = Arc::new(event);
+            self.ring.push(Arc::clone(&event));
+            events.push(event);
+        }
+        self.snapshot.revision = self.snapshot.revision.max(revision);
+        Published { revision: self.snapshot.revision, events }
+    }
+
+    /// Notes that history was given up: watches from before `compacted` have expired.
+    pub fn set_compacted(&mut self, compacted: Revision) {
+        self.snapshot.compacted = self.snapshot.compacted.max(compacted);
+    }
+
+    /// Everything as it is now, for as long as the caller likes.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.snapshot.clone()
+    }
+
+    /// The latest events.
+    #[must_use]
+    pub fn ring(&self) -> &Ring {
+        &self.ring
+    }
+
+    /// What reads sealed values.
+    #[must_use]
+    pub fn opener(&self) -> Option<&Arc<dyn Opener>> {
+        self.opener.as_ref()
+    }
+
+    /// An item of a version that was read from the history.
+    #[must_use]
+    pub fn item(&self, stored: Arc<Stored>) -> Item {
+        Item::new(stored, self.opener.as_ref())
+    }
+}
+
+impl Published {
+    /// Whether a watcher of `prefix` has something to read.
+    #[must_use]
+    pub fn touches(&self, prefix: &Key) -> bool {
+        self.events.iter().any(|event| event.key.has_prefix(prefix))
+    }
+}
+
+impl Default for Catalog {
+    fn default() -> Self {
+        Self::new(RingLimits::default(), None)
+    }
+}
+
+impl std::fmt::Debug for Catalog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Catalog").field("revision", &self.snapshot.revision).finish_non_exhaustive()
+    }
+}

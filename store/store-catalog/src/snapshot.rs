@@ -1,0 +1,187 @@
+//! Everything that is resident, as it was at one revision.
+//!
+//! Way in: [`Snapshot::get`], [`Snapshot::list`].  Invariant: it never changes, and a clone is a few counters.
+
+use std::{borrow::Borrow, cmp::Ordering, ops::Bound, sync::Arc};
+
+use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync};
+use store_mvcc::{Key, Revision};
+
+use crate::Item;
+
+/// An immutable view of all objects at one revision.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    pub(crate) revision: Revision,
+    pub(crate) compacted: Revision,
+    by_key: RedBlackTreeSetSync<ByKey>,
+    by_uid: RedBlackTreeSetSync<ByUid>,
+    /// Per owner's uid, what it owns.
+    by_owner: RedBlackTreeMapSync<String, RedBlackTreeSetSync<ByKey>>,
+}
+
+/// An item in the order of keys.
+#[derive(Debug, Clone)]
+struct ByKey(Arc<Item>);
+
+/// An item in the order of uids.
+#[derive(Debug, Clone)]
+struct ByUid(Arc<Item>);
+
+impl Default for Snapshot {
+    fn default() -> Self {
+        Self {
+            revision: Revision::default(),
+            compacted: Revision::default(),
+            by_key: RedBlackTreeSetSync::new_sync(),
+            by_uid: RedBlackTreeSetSync::new_sync(),
+            by_owner: RedBlackTreeMapSync::new_sync(),
+        }
+    }
+}
+
+impl Snapshot {
+    /// The revision that this is the state at.
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// The oldest revision that a watch can resume from.
+    #[must_use]
+    pub fn compacted(&self) -> Revision {
+        self.compacted
+    }
+
+    /// How many objects there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_key.size()
+    }
+
+    /// Whether there is no object.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_key.is_empty()
+    }
+
+    /// The object at a key.
+    #[must_use]
+    pub fn get(&self, key: &Key) -> Option<Arc<Item>> {
+        self.by_key.get(key).map(|found| Arc::clone(&found.0))
+    }
+
+    /// The object with a uid.
+    #[must_use]
+    pub fn by_uid(&self, uid: &str) -> Option<Arc<Item>> {
+        self.by_uid.get(uid).map(|found| Arc::clone(&found.0))
+    }
+
+    /// The objects that name `uid` as an owner, by key.
+    pub fn by_owner(&self, uid: &str) -> impl Iterator<Item = &Arc<Item>> {
+        self.by_owner.get(uid).into_iter().flat_map(RedBlackTreeSetSync::iter).map(|found| &found.0)
+    }
+
+    /// The objects whose keys begin with `prefix`, behind `after` if there is one, by key, at most `limit`.
+    pub fn list(
+        &self,
+        prefix: &Key,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> impl Iterator<Item = &Arc<Item>> {
+        let start =
+            after.filter(|after| *after >= prefix).map_or(Bound::Included(prefix), Bound::Excluded);
+        let end = prefix.prefix_end();
+        // The key comes from a client: one from behind the prefix is the end of the list, not a mistake of ours.
+        let behind = matches!((start, &end), (Bound::Excluded(after), Some(end)) if after >= end);
+        let bounds = (start.cloned(), end.map_or(Bound::Unbounded, Bound::Excluded));
+        let found = (!behind).then(|| self.by_key.range::<Key, _>(bounds));
+        found.into_iter().flatten().map(|found| &found.0).take(limit)
+    }
+
+    /// Puts an item at its key, in place of the version before.
+    pub(crate) fn insert(&mut self, item: &Arc<Item>) {
+        self.remove(item.key());
+        self.by_key.insert_mut(ByKey(Arc::clone(item)));
+        if !item.uid().is_empty() {
+            self.by_uid.insert_mut(ByUid(Arc::clone(item)));
+        }
+        for owner in &item.stored().columns.owners {
+            let mut owned =
+                self.by_owner.get(owner).cloned().unwrap_or_else(RedBlackTreeSetSync::new_sync);
+            owned.insert_mut(ByKey(Arc::clone(item)));
+            self.by_owner.insert_mut(owner.clone(), owned);
+        }
+    }
+
+    /// Takes an item out of everything.
+    pub(crate) fn remove(&mut self, key: &Key) {
+        let Some(item) = self.get(key) else { return };
+        self.by_key.remove_mut(key);
+        // Two keys with one uid are a bug elsewhere; the index then keeps the one that was written last.
+        if self.by_uid(item.uid()).is_some_and(|found| found.key() == key) {
+            self.by_uid.remove_mut(item.uid());
+        }
+        for owner in &item.stored().columns.owners {
+            let Some(mut owned) = self.by_owner.get(owner).cloned() else { continue };
+            owned.remove_mut(key);
+            if owned.is_empty() {
+                self.by_owner.remove_mut(owner);
+            } else {
+                self.by_owner.insert_mut(owner.clone(), owned);
+            }
+        }
+    }
+}
+
+impl Borrow<Key> for ByKey {
+    fn borrow(&self) -> &Key {
+        self.0.key()
+    }
+}
+
+impl Borrow<str> for ByUid {
+    fn borrow(&self) -> &str {
+        self.0.uid()
+    }
+}
+
+impl Ord for ByKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.key().cmp(other.0.key())
+    }
+}
+
+impl Ord for ByUid {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.uid().cmp(other.0.uid())
+    }
+}
+
+impl PartialOrd for ByKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialOrd for ByUid {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for ByKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl PartialEq for ByUid {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for ByKey {}
+
+impl Eq for ByUid {}
