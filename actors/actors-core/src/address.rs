@@ -19,7 +19,9 @@ pub struct Address {
 }
 
 /// Counts the lives of one address; rises with every restart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub struct Incarnation(pub u64);
 
 /// Why a text is not an address. The caller tells the user; retrying does not help.
@@ -91,7 +93,8 @@ impl FromStr for Address {
     fn from_str(text: &str) -> Result<Self, AddressError> {
         let (rest, incarnation) = match text.rsplit_once('#') {
             Some((rest, number)) => {
-                let number = number.parse().map_err(|_| AddressError::Incarnation(text.to_owned()))?;
+                let number =
+                    number.parse().map_err(|_| AddressError::Incarnation(text.to_owned()))?;
                 (rest, Some(Incarnation(number)))
             }
             None => (text, None),
@@ -115,8 +118,12 @@ mod tests {
 
     #[test]
     fn every_form_survives_a_round_trip() {
-        for text in ["node/n1", "pod/default/web-0", "store/main/2#7", "service/default/web@eu-1#3"] {
-            assert_eq!(text.parse::<Address>().map(|address| address.to_string()), Ok(text.to_owned()));
+        for text in ["node/n1", "pod/default/web-0", "store/main/2#7", "service/default/web@eu-1#3"]
+        {
+            assert_eq!(
+                text.parse::<Address>().map(|address| address.to_string()),
+                Ok(text.to_owned())
+            );
         }
     }
 
@@ -125,6 +132,9 @@ mod tests {
         for text in ["", "node", "/n1", "node/"] {
             assert_eq!(text.parse::<Address>(), Err(AddressError::Shape(text.to_owned())));
         }
-        assert_eq!("node/n1#x".parse::<Address>(), Err(AddressError::Incarnation("node/n1#x".to_owned())));
+        assert_eq!(
+            "node/n1#x".parse::<Address>(),
+            Err(AddressError::Incarnation("node/n1#x".to_owned()))
+        );
     }
 }

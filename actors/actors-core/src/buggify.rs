@@ -34,10 +34,10 @@ impl Buggify {
     /// Whether the fault at `site` happens now. `site` is a literal: `"store.persist.slow"`.
     pub fn at(&mut self, site: &'static str) -> bool {
         let Some(rng) = self.rng.as_mut() else { return false };
-        let entry = self
-            .sites
-            .entry(site)
-            .or_insert_with(|| Site { armed: rng.derive(site).chance(Self::ARMED_PER_MILLION), fired: 0 });
+        let entry = self.sites.entry(site).or_insert_with(|| Site {
+            armed: rng.derive(site).chance(Self::ARMED_PER_MILLION),
+            fired: 0,
+        });
         let fires = entry.armed && rng.chance(Self::FIRES_PER_MILLION);
         entry.fired += u64::from(fires);
         fires

@@ -20,5 +20,7 @@ pub use machine::{Correlation, Effects, Machine, Turn};
 pub use mailbox::{MailboxPolicy, WhenFull};
 pub use rng::Rng;
 pub use spec::{Backoff, ChildSpec, Intensity, OnLimit, Restart, SpecError, TreeSpec};
-pub use supervise::{ExitReason, SupervisorEffect, SupervisorEvent, SupervisorMachine, SupervisorNotice};
+pub use supervise::{
+    ExitReason, SupervisorEffect, SupervisorEvent, SupervisorMachine, SupervisorNotice,
+};
 pub use time::{Mono, Now, Wall};

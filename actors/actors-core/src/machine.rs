@@ -20,7 +20,12 @@ pub trait Machine {
     type View: ?Sized;
 
     /// Takes one event, changes the state, and pushes effects in the order in which they must be submitted.
-    fn handle(&mut self, turn: Turn<'_, Self::View>, event: Self::Event, out: &mut Effects<Self::Effect>);
+    fn handle(
+        &mut self,
+        turn: Turn<'_, Self::View>,
+        event: Self::Event,
+        out: &mut Effects<Self::Effect>,
+    );
 
     /// Panics if the state is impossible. Hosts call it after every event in simulation and debug builds.
     fn assert_invariants(&self) {}
@@ -57,7 +62,11 @@ impl<E> Effects<E> {
 
     /// Adds one effect behind the others.
     pub fn push(&mut self, effect: E) {
-        assert!(self.items.len() < Self::LEN_MAX, "one event caused more than {} effects", Self::LEN_MAX);
+        assert!(
+            self.items.len() < Self::LEN_MAX,
+            "one event caused more than {} effects",
+            Self::LEN_MAX
+        );
         self.items.push(effect);
     }
 
@@ -93,7 +102,9 @@ impl<E> Effects<E> {
 }
 
 /// Ties a reply to the request that asked for it; unique within the machine that made it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub struct Correlation(pub u64);
 
 impl Correlation {

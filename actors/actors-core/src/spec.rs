@@ -178,7 +178,11 @@ impl ChildSpec {
 
 impl Default for Backoff {
     fn default() -> Self {
-        Self { initial: Duration::from_millis(100), max: Duration::from_secs(30), jitter_percent: 20 }
+        Self {
+            initial: Duration::from_millis(100),
+            max: Duration::from_secs(30),
+            jitter_percent: 20,
+        }
     }
 }
 
@@ -242,7 +246,10 @@ mod tests {
         let mut rng = Rng::from_number(1);
         for (failures, plain_ms) in [(1, 100), (2, 200), (5, 1_600), (9, 25_600), (40, 30_000)] {
             let wait = backoff.wait(failures, &mut rng).as_millis();
-            assert!((plain_ms * 80 / 100..=plain_ms * 120 / 100).contains(&wait), "{failures}: {wait} ms");
+            assert!(
+                (plain_ms * 80 / 100..=plain_ms * 120 / 100).contains(&wait),
+                "{failures}: {wait} ms"
+            );
         }
     }
 }

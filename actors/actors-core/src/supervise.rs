@@ -8,7 +8,9 @@ use std::{collections::VecDeque, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ChildSpec, Effects, Incarnation, Intensity, Machine, Mono, OnLimit, Restart, TreeSpec, Turn};
+use crate::{
+    ChildSpec, Effects, Incarnation, Intensity, Machine, Mono, OnLimit, Restart, TreeSpec, Turn,
+};
 
 /// Why an actor ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -155,7 +157,9 @@ impl SupervisorMachine {
 
     /// How often each child was started again, with its name.
     pub fn restarts(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.children.iter().map(|child| (child.spec.name.as_str(), child.incarnation.0.saturating_sub(1)))
+        self.children
+            .iter()
+            .map(|child| (child.spec.name.as_str(), child.incarnation.0.saturating_sub(1)))
     }
 
     /// Names of all children that it knows, whatever their phase, in the order of their starts.
@@ -165,7 +169,10 @@ impl SupervisorMachine {
 
     /// Names of the children that failed too often.
     pub fn parked(&self) -> impl Iterator<Item = &str> {
-        self.children.iter().filter(|child| child.phase == Phase::Parked).map(|child| child.spec.name.as_str())
+        self.children
+            .iter()
+            .filter(|child| child.phase == Phase::Parked)
+            .map(|child| child.spec.name.as_str())
     }
 
     fn find(&mut self, name: &str) -> Option<&mut Child> {
@@ -173,12 +180,20 @@ impl SupervisorMachine {
     }
 
     fn add(&mut self, spec: ChildSpec, out: &mut Effects<SupervisorEffect>) {
-        if self.ending.is_some() || self.find(&spec.name).is_some() || spec.validate(&self.spec.name).is_err() {
+        if self.ending.is_some()
+            || self.find(&spec.name).is_some()
+            || spec.validate(&self.spec.name).is_err()
+        {
             return;
         }
         let incarnation = Incarnation(1);
         out.push(SupervisorEffect::Start { spec: spec.clone(), incarnation });
-        self.children.push(Child { spec, incarnation, phase: Phase::Running, failures: VecDeque::new() });
+        self.children.push(Child {
+            spec,
+            incarnation,
+            phase: Phase::Running,
+            failures: VecDeque::new(),
+        });
     }
 
     fn remove(&mut self, name: &str, out: &mut Effects<SupervisorEffect>) {
@@ -217,7 +232,12 @@ impl SupervisorMachine {
         }
     }
 
-    fn exited(&mut self, turn: &mut Turn<'_>, exit: (&str, &ExitReason), out: &mut Effects<SupervisorEffect>) {
+    fn exited(
+        &mut self,
+        turn: &mut Turn<'_>,
+        exit: (&str, &ExitReason),
+        out: &mut Effects<SupervisorEffect>,
+    ) {
         let (name, reason) = exit;
         let ending = self.ending.is_some();
         let Some(child) = self.find(name) else { return };
@@ -237,7 +257,9 @@ impl SupervisorMachine {
         let intensity = self.spec.intensity;
         let passed = match self.spec.on_limit {
             OnLimit::Escalate => passes(&mut self.recent, now, intensity),
-            OnLimit::Park => self.find(name).is_some_and(|child| passes(&mut child.failures, now, intensity)),
+            OnLimit::Park => {
+                self.find(name).is_some_and(|child| passes(&mut child.failures, now, intensity))
+            }
         };
         match (passed, self.spec.on_limit) {
             (true, OnLimit::Escalate) => self.escalate(exit, out),
@@ -275,7 +297,8 @@ impl SupervisorMachine {
         child.incarnation.0 += 1;
         child.phase = Phase::Waiting;
         let incarnation = child.incarnation;
-        let notice = SupervisorNotice::Restarting { name: name.to_owned(), reason: reason.clone(), after };
+        let notice =
+            SupervisorNotice::Restarting { name: name.to_owned(), reason: reason.clone(), after };
         out.push(SupervisorEffect::Notify(notice));
         out.push(SupervisorEffect::Wait { name: name.to_owned(), incarnation, at });
     }
@@ -288,7 +311,11 @@ impl SupervisorMachine {
         out.push(SupervisorEffect::Notify(notice));
     }
 
-    fn escalate(&mut self, (name, reason): (&str, &ExitReason), out: &mut Effects<SupervisorEffect>) {
+    fn escalate(
+        &mut self,
+        (name, reason): (&str, &ExitReason),
+        out: &mut Effects<SupervisorEffect>,
+    ) {
         let notice = SupervisorNotice::Escalated { name: name.to_owned(), reason: reason.clone() };
         out.push(SupervisorEffect::Notify(notice));
         self.children.retain(|child| child.spec.name != name);
@@ -300,12 +327,21 @@ impl SupervisorMachine {
             child.failures.clear();
             child.incarnation.0 += 1;
             child.phase = Phase::Running;
-            out.push(SupervisorEffect::Start { spec: child.spec.clone(), incarnation: child.incarnation });
+            out.push(SupervisorEffect::Start {
+                spec: child.spec.clone(),
+                incarnation: child.incarnation,
+            });
         }
     }
 
-    fn waited(&mut self, name: &str, incarnation: Incarnation, out: &mut Effects<SupervisorEffect>) {
-        let due = |child: &&mut Child| child.phase == Phase::Waiting && child.incarnation == incarnation;
+    fn waited(
+        &mut self,
+        name: &str,
+        incarnation: Incarnation,
+        out: &mut Effects<SupervisorEffect>,
+    ) {
+        let due =
+            |child: &&mut Child| child.phase == Phase::Waiting && child.incarnation == incarnation;
         if let Some(child) = self.find(name).filter(due) {
             child.phase = Phase::Running;
             out.push(SupervisorEffect::Start { spec: child.spec.clone(), incarnation });
@@ -327,7 +363,12 @@ impl Machine for SupervisorMachine {
     type Effect = SupervisorEffect;
     type View = ();
 
-    fn handle(&mut self, mut turn: Turn<'_>, event: SupervisorEvent, out: &mut Effects<SupervisorEffect>) {
+    fn handle(
+        &mut self,
+        mut turn: Turn<'_>,
+        event: SupervisorEvent,
+        out: &mut Effects<SupervisorEffect>,
+    ) {
         match event {
             SupervisorEvent::Start => {
                 for spec in self.spec.children.clone() {
@@ -351,7 +392,11 @@ impl Machine for SupervisorMachine {
         let bound = self.spec.intensity.restarts as usize + 1;
         assert!(self.recent.len() <= bound, "more restarts remembered than are counted");
         for child in &self.children {
-            assert!(child.failures.len() <= bound, "{}: more failures than are counted", child.spec.name);
+            assert!(
+                child.failures.len() <= bound,
+                "{}: more failures than are counted",
+                child.spec.name
+            );
         }
     }
 }

@@ -12,11 +12,15 @@ use serde::{Deserialize, Serialize};
 /// Nanoseconds on a clock that never jumps and counts suspend (Linux `CLOCK_BOOTTIME`), from an arbitrary zero.
 ///
 /// For timers, deadlines and leases. Values of two machines cannot be compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub struct Mono(pub u64);
 
 /// Nanoseconds since the Unix epoch on a clock that may jump either way. For stamps that people read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub struct Wall(pub i64);
 
 /// Both clocks, read together by the host before it delivers an event.

@@ -20,7 +20,9 @@ pub(crate) fn tree(port: &dyn ActorsPort) -> HttpResponse {
 }
 
 pub(crate) fn kill(port: &dyn ActorsPort, path: Option<String>) -> Result<HttpResponse, ApiError> {
-    let path = path.ok_or_else(|| ApiError::bad_request("query parameter path: Required value: name the actor"))?;
+    let path = path.ok_or_else(|| {
+        ApiError::bad_request("query parameter path: Required value: name the actor")
+    })?;
     match port.kill(&path) {
         true => Ok(HttpResponse::Ok().json(json!({"killed": path}))),
         false => Err(ApiError::not_found(&GroupResource::new("", "actors"), &path)),

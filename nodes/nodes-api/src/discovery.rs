@@ -12,10 +12,16 @@ pub(crate) fn answer(visit: &Visit<'_>, route: &Route) -> Result<HttpResponse, A
     let registry = visit.parts.registry.as_ref();
     let aggregated = matches!(visit.form, Form::DiscoveryV2 | Form::DiscoveryV2Beta1);
     let document = match (route, visit.form) {
-        (Route::CoreVersions, Form::DiscoveryV2) => Some(discovery::aggregated_core(registry, "v2")),
-        (Route::CoreVersions, Form::DiscoveryV2Beta1) => Some(discovery::aggregated_core(registry, "v2beta1")),
+        (Route::CoreVersions, Form::DiscoveryV2) => {
+            Some(discovery::aggregated_core(registry, "v2"))
+        }
+        (Route::CoreVersions, Form::DiscoveryV2Beta1) => {
+            Some(discovery::aggregated_core(registry, "v2beta1"))
+        }
         (Route::Groups, Form::DiscoveryV2) => Some(discovery::aggregated_groups(registry, "v2")),
-        (Route::Groups, Form::DiscoveryV2Beta1) => Some(discovery::aggregated_groups(registry, "v2beta1")),
+        (Route::Groups, Form::DiscoveryV2Beta1) => {
+            Some(discovery::aggregated_groups(registry, "v2beta1"))
+        }
         (Route::CoreVersions, _) => Some(discovery::core_versions()),
         (Route::Groups, _) => Some(discovery::groups(registry)),
         (Route::Group(group), _) => discovery::group(registry, group),

@@ -63,7 +63,11 @@ pub(crate) async fn handle(http: HttpRequest, payload: web::Payload) -> HttpResp
     }
 }
 
-async fn answer(parts: &EdgeParts, http: &HttpRequest, payload: web::Payload) -> Result<HttpResponse, ApiError> {
+async fn answer(
+    parts: &EdgeParts,
+    http: &HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, ApiError> {
     let query = Query::parse(http.query_string());
     if matches!(http.path(), "/healthz" | "/livez") {
         return Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ok"));
@@ -72,7 +76,8 @@ async fn answer(parts: &EdgeParts, http: &HttpRequest, payload: web::Payload) ->
         return Ok(health::answer(parts.readiness.as_ref(), query.text("verbose").is_some()));
     }
     let identity = identify(http, parts.authenticator.as_ref()).await?;
-    let accept = http.headers().get("accept").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let accept =
+        http.headers().get("accept").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let form = Form::of(accept).ok_or_else(|| ApiError::not_acceptable("application/json"))?;
     let visit = Visit { parts, http, identity, query, form };
     match path::parse(&decode(http.path())) {
@@ -109,7 +114,11 @@ fn forbidden_url(identity: &Identity, verb: &str, path: &str) -> ApiError {
     error
 }
 
-async fn resource(visit: &Visit<'_>, target: Target, payload: web::Payload) -> Result<HttpResponse, ApiError> {
+async fn resource(
+    visit: &Visit<'_>,
+    target: Target,
+    payload: web::Payload,
+) -> Result<HttpResponse, ApiError> {
     let subresource = target.subresource.as_deref();
     match (target.resource.as_str(), subresource, target.group.as_str()) {
         ("pods", Some("exec"), "") => return exec::answer(visit, target, payload).await,
@@ -169,7 +178,12 @@ fn content_type<'a>(visit: &'a Visit<'_>) -> &'a str {
     header.unwrap_or_default().split(';').next().unwrap_or_default().trim()
 }
 
-fn request(visit: &Visit<'_>, verb: Verb, target: Target, bytes: Bytes) -> Result<Request, ApiError> {
+fn request(
+    visit: &Visit<'_>,
+    verb: Verb,
+    target: Target,
+    bytes: Bytes,
+) -> Result<Request, ApiError> {
     let mut options = visit.query.options()?;
     let media = match content_type(visit) {
         "application/yaml" | "application/apply-patch+yaml" => Media::Yaml,
@@ -191,7 +205,11 @@ fn request(visit: &Visit<'_>, verb: Verb, target: Target, bytes: Bytes) -> Resul
 }
 
 /// A request without a body, for streams that begin with an authorization.
-pub(crate) fn bare_request(visit: &Visit<'_>, verb: Verb, target: Target) -> Result<Request, ApiError> {
+pub(crate) fn bare_request(
+    visit: &Visit<'_>,
+    verb: Verb,
+    target: Target,
+) -> Result<Request, ApiError> {
     request(visit, verb, target, Bytes::new())
 }
 

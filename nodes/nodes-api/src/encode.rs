@@ -41,12 +41,16 @@ pub(crate) fn response(
         (ResponseBody::Entry(entry), Form::Table, Some(kind)) if has_metadata(entry) => {
             table::of_entries(kind, std::slice::from_ref(entry), &visit.query, now).into()
         }
-        (ResponseBody::Entry(entry), Form::Metadata, _) => json::to_vec(&metadata_json(&entry.object())).into(),
+        (ResponseBody::Entry(entry), Form::Metadata, _) => {
+            json::to_vec(&metadata_json(&entry.object())).into()
+        }
         (ResponseBody::Entry(_), Form::Table, _) if !accepts_json(visit) => {
             return Err(ApiError::not_acceptable("application/json"));
         }
         (ResponseBody::Entry(entry), _, _) => entry_json(entry),
-        (ResponseBody::List(list), Form::Table, Some(kind)) => table::of_list(kind, list, &visit.query, now).into(),
+        (ResponseBody::List(list), Form::Table, Some(kind)) => {
+            table::of_list(kind, list, &visit.query, now).into()
+        }
         (ResponseBody::List(list), form, _) => list_json(list, form),
     };
     let code = StatusCode::from_u16(answer.code).unwrap_or(StatusCode::OK);
@@ -60,8 +64,15 @@ fn has_metadata(entry: &Entry) -> bool {
 
 /// Whether plain JSON is accepted behind the Table. Spec: without it, an answer that is no table is 406.
 fn accepts_json(visit: &Visit<'_>) -> bool {
-    let accept = visit.http.headers().get("accept").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    accept.split(',').any(|item| matches!(item.trim(), "application/json" | "*/*" | "application/*"))
+    let accept = visit
+        .http
+        .headers()
+        .get("accept")
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    accept
+        .split(',')
+        .any(|item| matches!(item.trim(), "application/json" | "*/*" | "application/*"))
 }
 
 fn list_json(list: &List, form: Form) -> Bytes {
@@ -98,7 +109,10 @@ pub(crate) fn list_metadata(list: &List) -> Value {
         metadata.set_path(&["continue"], token.clone().into());
     }
     if let Some(remaining) = list.remaining {
-        metadata.set_path(&["remainingItemCount"], Value::Int(i64::try_from(remaining).unwrap_or(i64::MAX)));
+        metadata.set_path(
+            &["remainingItemCount"],
+            Value::Int(i64::try_from(remaining).unwrap_or(i64::MAX)),
+        );
     }
     metadata
 }
@@ -124,10 +138,11 @@ fn with_warnings(mut http: HttpResponse, answer: &Response) -> HttpResponse {
         told.push(text);
         let quoted = text.replace('\\', "\\\\").replace('"', "\\\"");
         let name = actix_web::http::header::HeaderName::from_static("warning");
-        if let Ok(value) = actix_web::http::header::HeaderValue::from_str(&format!("299 - \"{quoted}\"")) {
+        if let Ok(value) =
+            actix_web::http::header::HeaderValue::from_str(&format!("299 - \"{quoted}\""))
+        {
             http.headers_mut().append(name, value);
         }
     }
     http
 }
-

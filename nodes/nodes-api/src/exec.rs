@@ -29,15 +29,20 @@ pub(crate) async fn answer(
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
     // The door authorizes `create pods/exec` and answers the pod.
-    let pod = visit.parts.client.call(bare_request(visit, Verb::Create, target)?).await.into_object()?;
+    let pod =
+        visit.parts.client.call(bare_request(visit, Verb::Create, target)?).await.into_object()?;
     let headers = visit.http.headers();
-    let asks = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let asks =
+        |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !asks("upgrade").eq_ignore_ascii_case("websocket") {
         return Err(ApiError::bad_request("exec needs a WebSocket: send `Upgrade: websocket`"));
     }
     let offered = asks("sec-websocket-protocol");
     if !PROTOCOLS.iter().any(|known| offered.split(',').any(|offer| offer.trim() == *known)) {
-        return Err(ApiError::bad_request(format!("exec speaks {}, not {offered:?}", PROTOCOLS.join(", "))));
+        return Err(ApiError::bad_request(format!(
+            "exec speaks {}, not {offered:?}",
+            PROTOCOLS.join(", ")
+        )));
     }
     let query = &visit.query;
     let request = ExecRequest {
@@ -53,8 +58,10 @@ pub(crate) async fn answer(
         return Err(ApiError::bad_request("you must specify at least 1 command for the container"));
     }
     let running = visit.parts.streams.exec(request).await?;
-    let (response, session, messages) = actix_ws::handle_with_protocols(visit.http, payload, &PROTOCOLS)
-        .map_err(|error| ApiError::bad_request(format!("the WebSocket cannot be opened: {error}")))?;
+    let (response, session, messages) =
+        actix_ws::handle_with_protocols(visit.http, payload, &PROTOCOLS).map_err(|error| {
+            ApiError::bad_request(format!("the WebSocket cannot be opened: {error}"))
+        })?;
     // Dies with its connection: the streams of `running` end, and the node ends the command.
     rt::spawn(pump(session, messages.max_frame_size(FRAME_MAX), running));
     Ok(response)
@@ -158,7 +165,9 @@ mod tests {
     fn the_end_of_a_command_is_told_as_clients_read_it() {
         let told = |exit| String::from_utf8(json::to_vec(&status(&exit))).expect("text");
         assert_eq!(told(ExecExit::Code(0)), r#"{"metadata":{},"status":"Success"}"#);
-        assert!(told(ExecExit::Code(3)).contains(r#""causes":[{"reason":"ExitCode","message":"3"}]"#));
+        assert!(
+            told(ExecExit::Code(3)).contains(r#""causes":[{"reason":"ExitCode","message":"3"}]"#)
+        );
         assert!(told(lost()).contains(r#""code":500"#));
     }
 

@@ -16,7 +16,8 @@ use crate::{
 
 pub(crate) async fn answer(visit: &Visit<'_>, target: Target) -> Result<HttpResponse, ApiError> {
     // The door authorizes `get pods/log` and answers the pod.
-    let pod = visit.parts.client.call(bare_request(visit, Verb::Get, target)?).await.into_object()?;
+    let pod =
+        visit.parts.client.call(bare_request(visit, Verb::Get, target)?).await.into_object()?;
     let query = &visit.query;
     let request = LogRequest {
         namespace: pod.namespace().to_owned(),
@@ -48,7 +49,8 @@ pub(crate) fn container_of(pod: &Object, wanted: Option<String>) -> Result<Strin
         of.filter_map(|container| container.str_at(&["name"])).map(str::to_owned).collect()
     };
     let (main, init) = (names("containers"), names("initContainers"));
-    let by_default = || pod.annotation("kubectl.kubernetes.io/default-container").map(str::to_owned);
+    let by_default =
+        || pod.annotation("kubectl.kubernetes.io/default-container").map(str::to_owned);
     let Some(name) = wanted.or_else(by_default) else {
         return match main.as_slice() {
             [only] => Ok(only.clone()),

@@ -40,9 +40,11 @@ impl Form {
         match (parameter("as"), parameter("g"), parameter("v")) {
             (None, _, _) => Some(Self::Json),
             (Some("Table"), Some("meta.k8s.io"), Some("v1" | "v1beta1")) => Some(Self::Table),
-            (Some("PartialObjectMetadata" | "PartialObjectMetadataList"), Some("meta.k8s.io"), _) => {
-                Some(Self::Metadata)
-            }
+            (
+                Some("PartialObjectMetadata" | "PartialObjectMetadataList"),
+                Some("meta.k8s.io"),
+                _,
+            ) => Some(Self::Metadata),
             (Some("APIGroupDiscoveryList"), _, Some("v2")) => Some(Self::DiscoveryV2),
             (Some("APIGroupDiscoveryList"), _, Some("v2beta1")) => Some(Self::DiscoveryV2Beta1),
             _ => None,
@@ -53,8 +55,12 @@ impl Form {
     pub(crate) fn content_type(self) -> &'static str {
         match self {
             Self::Json | Self::Table | Self::Metadata => "application/json",
-            Self::DiscoveryV2 => "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
-            Self::DiscoveryV2Beta1 => "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList",
+            Self::DiscoveryV2 => {
+                "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+            }
+            Self::DiscoveryV2Beta1 => {
+                "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList"
+            }
         }
     }
 }
@@ -66,7 +72,8 @@ mod tests {
     #[test]
     fn the_first_form_that_is_served_wins() {
         let table = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json";
-        let discovery = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
+        let discovery =
+            "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
         let protobuf = "application/vnd.kubernetes.protobuf,application/json";
         for (accept, form) in [
             ("", Some(Form::Json)),

@@ -36,7 +36,9 @@ pub(crate) fn parse(path: &str) -> Route {
         ["api"] => Route::CoreVersions,
         ["apis"] => Route::Groups,
         ["apis", group] => Route::Group((*group).to_owned()),
-        ["api", version] => Route::Resources { group: String::new(), version: (*version).to_owned() },
+        ["api", version] => {
+            Route::Resources { group: String::new(), version: (*version).to_owned() }
+        }
         ["apis", group, version] => {
             Route::Resources { group: (*group).to_owned(), version: (*version).to_owned() }
         }
@@ -47,18 +49,25 @@ pub(crate) fn parse(path: &str) -> Route {
 }
 
 fn resource(group: &str, version: &str, rest: &[&str]) -> Route {
-    let target = Target { group: group.to_owned(), version: version.to_owned(), ..Target::default() };
+    let target =
+        Target { group: group.to_owned(), version: version.to_owned(), ..Target::default() };
     let owned = |text: &&str| Some((*text).to_owned());
     let target = match rest {
         // A namespace is an object of its own; `namespaces/NAME/status` and `finalize` are its subresources.
         ["namespaces"] => Target { resource: "namespaces".to_owned(), ..target },
-        ["namespaces", name] => Target { resource: "namespaces".to_owned(), name: owned(name), ..target },
-        ["namespaces", name, sub @ ("status" | "finalize")] => {
-            Target { resource: "namespaces".to_owned(), name: owned(name), subresource: owned(sub), ..target }
+        ["namespaces", name] => {
+            Target { resource: "namespaces".to_owned(), name: owned(name), ..target }
         }
-        ["namespaces", namespace, resource, tail @ ..] => {
-            named(Target { namespace: owned(namespace), resource: (*resource).to_owned(), ..target }, tail)
-        }
+        ["namespaces", name, sub @ ("status" | "finalize")] => Target {
+            resource: "namespaces".to_owned(),
+            name: owned(name),
+            subresource: owned(sub),
+            ..target
+        },
+        ["namespaces", namespace, resource, tail @ ..] => named(
+            Target { namespace: owned(namespace), resource: (*resource).to_owned(), ..target },
+            tail,
+        ),
         [resource, tail @ ..] => named(Target { resource: (*resource).to_owned(), ..target }, tail),
         [] => return Route::Other,
     };
@@ -67,7 +76,8 @@ fn resource(group: &str, version: &str, rest: &[&str]) -> Route {
 
 fn named(target: Target, tail: &[&str]) -> Target {
     let name = tail.first().map(|name| (*name).to_owned());
-    let subresource = (tail.len() > 1).then(|| tail.iter().skip(1).copied().collect::<Vec<_>>().join("/"));
+    let subresource =
+        (tail.len() > 1).then(|| tail.iter().skip(1).copied().collect::<Vec<_>>().join("/"));
     Target { name, subresource, ..target }
 }
 
@@ -104,7 +114,10 @@ mod tests {
         check("/api/v1/namespaces/a/finalize", "/v1 namespaces ns=- name=a sub=finalize");
         check("/api/v1/namespaces/a/pods", "/v1 pods ns=a name=- sub=-");
         check("/api/v1/namespaces/a/pods/p/log", "/v1 pods ns=a name=p sub=log");
-        check("/apis/apps/v1/namespaces/a/deployments/d/scale", "apps/v1 deployments ns=a name=d sub=scale");
+        check(
+            "/apis/apps/v1/namespaces/a/deployments/d/scale",
+            "apps/v1 deployments ns=a name=d sub=scale",
+        );
         check("/version", "Other");
         check("/api/v1//pods", "Other");
         check("/", "Other");

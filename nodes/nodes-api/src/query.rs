@@ -44,7 +44,9 @@ impl Query {
 
     /// A whole number, not negative.
     pub(crate) fn number(&self, name: &str) -> Result<Option<u64>, ApiError> {
-        let parse = |text: String| text.parse().map_err(|_| bad(name, &text, "must be a number, 0 or more"));
+        let parse = |text: String| {
+            text.parse().map_err(|_| bad(name, &text, "must be a number, 0 or more"))
+        };
         self.text(name).map(parse).transpose()
     }
 
@@ -55,7 +57,8 @@ impl Query {
             return Err(bad("dryRun", other, "the only supported value is All"));
         }
         let grace = self.text("gracePeriodSeconds").map(|text| {
-            text.parse::<i64>().map_err(|_| bad("gracePeriodSeconds", &text, "must be a whole number"))
+            text.parse::<i64>()
+                .map_err(|_| bad("gracePeriodSeconds", &text, "must be a whole number"))
         });
         Ok(Options {
             dry_run: !dry_run.is_empty(),
@@ -64,7 +67,9 @@ impl Query {
                 None | Some("Warn") => FieldValidation::Warn,
                 Some("Strict") => FieldValidation::Strict,
                 Some("Ignore") => FieldValidation::Ignore,
-                Some(other) => return Err(bad("fieldValidation", other, "must be Ignore, Warn or Strict")),
+                Some(other) => {
+                    return Err(bad("fieldValidation", other, "must be Ignore, Warn or Strict"));
+                }
             },
             force: self.truth("force")?.unwrap_or(false),
             label_selector: self.text("labelSelector"),
@@ -95,7 +100,8 @@ pub(crate) fn merge_delete_options(options: &mut Options, body: &[u8]) -> Result
     options.propagation_policy = text(&["propagationPolicy"]).or(options.propagation_policy.take());
     options.precondition_uid = text(&["preconditions", "uid"]);
     options.precondition_resource_version = text(&["preconditions", "resourceVersion"]);
-    options.grace_period_seconds = given.i64_at(&["gracePeriodSeconds"]).or(options.grace_period_seconds);
+    options.grace_period_seconds =
+        given.i64_at(&["gracePeriodSeconds"]).or(options.grace_period_seconds);
     options.dry_run |= given.list_at(&["dryRun"]).iter().any(|value| value.as_str() == Some("All"));
     if given.at("orphanDependents").as_bool() == Some(true) {
         options.propagation_policy = Some("Orphan".to_owned());
@@ -136,12 +142,16 @@ mod tests {
 
     #[test]
     fn a_query_becomes_options_and_a_wrong_value_names_its_parameter() {
-        let query = Query::parse("labelSelector=app%3Dweb%2Ctier+in+%28a%29&limit=5&watch=true&command=a&command=b");
+        let query = Query::parse(
+            "labelSelector=app%3Dweb%2Ctier+in+%28a%29&limit=5&watch=true&command=a&command=b",
+        );
         let options = query.options().expect("options");
         assert_eq!(options.label_selector.as_deref(), Some("app=web,tier in (a)"));
         assert_eq!((options.limit, query.truth("watch")), (Some(5), Ok(Some(true))));
         assert_eq!(query.all("command"), ["a", "b"]);
-        for wrong in ["limit=x", "dryRun=Some", "fieldValidation=no", "watch=maybe&force=maybe", "limit=-1"] {
+        for wrong in
+            ["limit=x", "dryRun=Some", "fieldValidation=no", "watch=maybe&force=maybe", "limit=-1"]
+        {
             let error = Query::parse(wrong).options().expect_err(wrong);
             assert_eq!(error.code, 400, "{wrong}");
             assert!(error.message.starts_with("query parameter "), "{}", error.message);
@@ -156,8 +166,11 @@ mod tests {
 
     #[test]
     fn the_body_of_a_delete_overrides_its_query() {
-        let mut options = Query::parse("propagationPolicy=Orphan&gracePeriodSeconds=9").options().expect("options");
-        let body = br#"{"propagationPolicy":"Foreground","preconditions":{"uid":"u"},"dryRun":["All"]}"#;
+        let mut options = Query::parse("propagationPolicy=Orphan&gracePeriodSeconds=9")
+            .options()
+            .expect("options");
+        let body =
+            br#"{"propagationPolicy":"Foreground","preconditions":{"uid":"u"},"dryRun":["All"]}"#;
         merge_delete_options(&mut options, body).expect("merged");
         assert_eq!(options.propagation_policy.as_deref(), Some("Foreground"));
         assert_eq!((options.grace_period_seconds, options.dry_run), (Some(9), true));

@@ -57,7 +57,11 @@ pub enum ServeError {
 ///
 /// # Errors
 /// If the keys cannot be used or the listener fails.
-pub async fn serve(service: Service, config: ServeConfig, parts: EdgeParts) -> Result<(), ServeError> {
+pub async fn serve(
+    service: Service,
+    config: ServeConfig,
+    parts: EdgeParts,
+) -> Result<(), ServeError> {
     let tls = tls(&config)?;
     let parts = web::Data::new(parts);
     let server = HttpServer::new(move || {
@@ -82,23 +86,29 @@ pub async fn serve(service: Service, config: ServeConfig, parts: EdgeParts) -> R
 }
 
 fn tls(config: &ServeConfig) -> Result<ServerConfig, ServeError> {
-    let bad = |what: &'static str| move |why: &dyn std::fmt::Display| ServeError::Keys { what, why: why.to_string() };
+    let bad = |what: &'static str| {
+        move |why: &dyn std::fmt::Display| ServeError::Keys { what, why: why.to_string() }
+    };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut roots = RootCertStore::empty();
     let authority = CertificateDer::from_pem_slice(config.authority_pem.as_bytes());
     let authority = authority.map_err(|error| bad("the authority's certificate")(&error))?;
     roots.add(authority).map_err(|error| bad("the authority's certificate")(&error))?;
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
-        .allow_unauthenticated()
-        .build()
-        .map_err(|error| bad("the authority's certificate")(&error))?;
-    let chain = CertificateDer::pem_slice_iter(config.leaf.certificate_pem.as_bytes()).collect::<Result<Vec<_>, _>>();
+    let verifier =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+            .allow_unauthenticated()
+            .build()
+            .map_err(|error| bad("the authority's certificate")(&error))?;
+    let chain = CertificateDer::pem_slice_iter(config.leaf.certificate_pem.as_bytes())
+        .collect::<Result<Vec<_>, _>>();
     let chain = chain.map_err(|error| bad("the API's certificate")(&error))?;
     let key = PrivateKeyDer::from_pem_slice(config.leaf.key_pem.as_bytes());
     let key = key.map_err(|error| bad("the API's key")(&error))?;
     ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_client_cert_verifier(verifier).with_single_cert(chain, key))
+        .and_then(|builder| {
+            builder.with_client_cert_verifier(verifier).with_single_cert(chain, key)
+        })
         .map_err(|error| bad("the API's certificate")(&error))
 }
 

@@ -29,7 +29,8 @@ struct Writer {
 
 pub(crate) async fn answer(visit: &Visit<'_>, request: Request) -> Result<HttpResponse, ApiError> {
     let target = &request.target;
-    let kind = visit.parts.registry.resource(&target.group, &target.version, &target.resource).cloned();
+    let kind =
+        visit.parts.registry.resource(&target.group, &target.version, &target.resource).cloned();
     let writer = Writer { form: visit.form, kind, query: visit.query.clone() };
     let events = visit.parts.client.watch(request).await?;
     let lines = stream::unfold((events, writer), next);
@@ -40,7 +41,9 @@ pub(crate) async fn answer(visit: &Visit<'_>, request: Request) -> Result<HttpRe
         .streaming(lines))
 }
 
-async fn next((mut events, writer): (WatchStream, Writer)) -> Option<(Result<Bytes, Never>, (WatchStream, Writer))> {
+async fn next(
+    (mut events, writer): (WatchStream, Writer),
+) -> Option<(Result<Bytes, Never>, (WatchStream, Writer))> {
     let batch = events.next().await?;
     let mut bytes = Vec::new();
     let now = Clock.now();
@@ -60,7 +63,9 @@ impl Writer {
             WatchEvent::Added(entry) => ("ADDED", self.object(entry, now)),
             WatchEvent::Modified(entry) => ("MODIFIED", self.object(entry, now)),
             WatchEvent::Deleted(entry) => ("DELETED", self.object(entry, now)),
-            WatchEvent::Bookmark(revision, ends_initial) => ("BOOKMARK", self.bookmark(revision.0, *ends_initial)),
+            WatchEvent::Bookmark(revision, ends_initial) => {
+                ("BOOKMARK", self.bookmark(revision.0, *ends_initial))
+            }
             WatchEvent::Error(error) => ("ERROR", json::to_vec(&error.to_value()).into()),
         };
         out.extend_from_slice(b"{\"type\":\"");
@@ -89,7 +94,8 @@ impl Writer {
         }
         object.set_path(&["metadata", "resourceVersion"], revision.to_string().into());
         if ends_initial {
-            object.set_path(&["metadata", "annotations", "k8s.io/initial-events-end"], "true".into());
+            object
+                .set_path(&["metadata", "annotations", "k8s.io/initial-events-end"], "true".into());
         }
         json::to_vec(&object).into()
     }

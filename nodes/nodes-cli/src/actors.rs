@@ -5,7 +5,9 @@
 
 use serde_json::Value;
 
-use crate::{Arguments, Caller, Failure, Output, arguments::ActorsVerb, client::Client, table, up::known};
+use crate::{
+    Arguments, Caller, Failure, Output, arguments::ActorsVerb, client::Client, table, up::known,
+};
 
 pub(crate) fn run(
     arguments: &Arguments,
@@ -20,7 +22,8 @@ pub(crate) fn run(
             output.answer(&print(&tree), &tree)
         }
         ActorsVerb::Kill { path } => {
-            let answer = client.post(&format!("/starling/actors/kill?path={}", escape(path)), &Value::Null)?;
+            let answer = client
+                .post(&format!("/starling/actors/kill?path={}", escape(path)), &Value::Null)?;
             output.answer(&format!("killed {path}; its supervisor starts it again"), &answer)
         }
     }
@@ -33,7 +36,9 @@ fn print(tree: &Value) -> String {
         let path = actor["path"].as_str().unwrap_or_default();
         let depth = path.matches('/').count();
         let name = path.rsplit('/').next().unwrap_or_default();
-        let number = |field: &str| actor[field].as_u64().map(|number| number.to_string()).unwrap_or("-".to_owned());
+        let number = |field: &str| {
+            actor[field].as_u64().map(|number| number.to_string()).unwrap_or("-".to_owned())
+        };
         rows.push(vec![
             format!("{}{}", "  ".repeat(depth), actor["address"].as_str().unwrap_or(name)),
             actor["kind"].as_str().unwrap_or("-").to_owned(),
@@ -51,5 +56,7 @@ fn print(tree: &Value) -> String {
 /// Percent-encodes what a query may not contain (RFC 3986 section 3.4).
 pub(crate) fn escape(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
-    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+    text.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
 }

@@ -60,6 +60,8 @@ pub enum Verb {
     Apply(Files),
     /// Delete objects: `starling delete pod/web-0`.
     Delete(Query),
+    /// Wait until an object has a condition: `starling wait deployment/web --for available`.
+    Wait(WaitOptions),
     /// Print a container's log.
     Logs(LogsOptions),
     /// Run a command in a container: `starling exec web-0 -- ls /`.
@@ -158,6 +160,22 @@ pub struct Files {
     /// The namespace of objects that name none.
     #[arg(short, long, default_value = "default")]
     pub namespace: String,
+}
+
+/// Options of `wait`.
+#[derive(Debug, Clone, Args)]
+pub struct WaitOptions {
+    /// `KIND/NAME`.
+    pub object: String,
+    /// The condition that must be true, or `delete`.
+    #[arg(long = "for", value_name = "CONDITION")]
+    pub condition: String,
+    /// The namespace.
+    #[arg(short, long, default_value = "default")]
+    pub namespace: String,
+    /// Seconds until it is given up.
+    #[arg(long, default_value_t = 60)]
+    pub timeout: u64,
 }
 
 /// Options of `logs`.

@@ -33,7 +33,9 @@ impl Client {
                     .code(3)
             })
         };
-        let bad = |error: ureq::Error| Failure::new(format!("the keys of this cluster are damaged: {error}"));
+        let bad = |error: ureq::Error| {
+            Failure::new(format!("the keys of this cluster are damaged: {error}"))
+        };
         let authority = Certificate::from_pem(&read("ca.crt")?).map_err(bad)?;
         let chain = Certificate::from_pem(&read("kubernetes-admin.crt")?).map_err(bad)?;
         let key = PrivateKey::from_pem(&read("kubernetes-admin.key")?).map_err(bad)?;
@@ -79,7 +81,8 @@ impl Client {
 
     /// Creates, or calls a verb.
     pub(crate) fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
-        let answer = self.agent.post(self.at(path)).content_type("application/json").send(body.to_string());
+        let answer =
+            self.agent.post(self.at(path)).content_type("application/json").send(body.to_string());
         self.json(answer)
     }
 
@@ -120,6 +123,7 @@ impl Client {
     fn json(&self, answer: Result<Body, ureq::Error>) -> Result<Value, Failure> {
         let text = self.checked(answer)?.body_mut().with_config().limit(256 << 20).read_to_string();
         let text = text.map_err(|error| self.broken(&error))?;
-        serde_json::from_str(&text).map_err(|error| Failure::new(format!("the answer is no JSON: {error}")))
+        serde_json::from_str(&text)
+            .map_err(|error| Failure::new(format!("the answer is no JSON: {error}")))
     }
 }

@@ -2,22 +2,22 @@
 //!
 //! Way in: [`run`].  Order: guardian first (it stops the server), then pods, mounts, interfaces, rules, cgroups.
 
-use std::{fs, os::fd::AsFd as _, time::Duration};
+use std::fs;
 
-use nix::{
-    poll::{PollFd, PollFlags, PollTimeout, poll},
-    sys::signal::Signal,
-};
+use nix::{errno::Errno, sys::signal::Signal, unistd::Pid};
 use nodes_pki::Kubeconfig;
+use nodes_sys::PidFd;
 use serde_json::json;
 
 use crate::{
-    Arguments, Caller, Failure, Output, arguments::DownOptions, processes,
+    Arguments, Caller, Failure, Output,
+    arguments::DownOptions,
+    processes,
     up::{known, read_kubeconfig, save_kubeconfig},
 };
 
 /// How long the guardian may take: its own limit for the server and a little more.
-const STOP_WITHIN: Duration = Duration::from_secs(20);
+const STOP_WITHIN_MS: u16 = 20_000;
 
 pub(crate) fn run(
     arguments: &Arguments,
@@ -45,26 +45,30 @@ pub(crate) fn run(
         forget(&record.name, caller)?;
     }
     let state = if options.purge { "purged" } else { "stopped" };
-    let kept = if options.purge { String::new() } else { format!("; its data stay in {}", record.data_dir.display()) };
+    let kept = if options.purge {
+        String::new()
+    } else {
+        format!("; its data stay in {}", record.data_dir.display())
+    };
     let text = format!("cluster {} is {state}{kept}", record.name);
     output.answer(&text, &json!({"name": record.name, "state": state, "dataDir": record.data_dir}))
 }
 
 /// Asks the process to stop and waits for its end; kills it when the time has passed.
 fn stop(what: &str, pid: i32) -> Result<(), Failure> {
-    let failed = |error: nix::errno::Errno| Failure::new(format!("cannot stop the {what} (pid {pid}): {error}"));
-    let process = match nodes_sys::pidfd_open(pid) {
+    let failed =
+        |error: Errno| Failure::new(format!("cannot stop the {what} (pid {pid}): {error}"));
+    let process = match PidFd::open(Pid::from_raw(pid)) {
         Ok(process) => process,
-        Err(nix::errno::Errno::ESRCH) => return Ok(()),
+        Err(Errno::ESRCH) => return Ok(()),
         Err(error) => return Err(failed(error)),
     };
     for signal in [Signal::SIGTERM, Signal::SIGKILL] {
-        if !processes::signal(pid, signal) {
-            return Ok(());
+        match process.kill(signal) {
+            Err(Errno::ESRCH) => return Ok(()),
+            sent => sent.map_err(failed)?,
         }
-        let limit = PollTimeout::try_from(STOP_WITHIN).unwrap_or(PollTimeout::MAX);
-        let ended = poll(&mut [PollFd::new(process.as_fd(), PollFlags::POLLIN)], limit).map_err(failed)?;
-        if ended > 0 {
+        if process.wait_end(STOP_WITHIN_MS).map_err(failed)? {
             return Ok(());
         }
     }
@@ -74,7 +78,8 @@ fn stop(what: &str, pid: i32) -> Result<(), Failure> {
 fn remove(folder: &std::path::Path) -> Result<(), Failure> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Failure::new(format!("cannot remove {}: {error}", folder.display())).next("mount | grep starling"))
+            Err(Failure::new(format!("cannot remove {}: {error}", folder.display()))
+                .next("mount | grep starling"))
         }
         _ => Ok(()),
     }

@@ -12,11 +12,17 @@ use rustls::{
 use serde_json::Value;
 use tungstenite::{ClientRequestBuilder, Message, client::client, http::Uri};
 
-use crate::{Arguments, Caller, ClusterRecord, Failure, actors::escape, arguments::ExecOptions, up::known};
+use crate::{
+    Arguments, Caller, ClusterRecord, Failure, actors::escape, arguments::ExecOptions, up::known,
+};
 
 type Tls = StreamOwned<ClientConnection, TcpStream>;
 
-pub(crate) fn run(arguments: &Arguments, options: &ExecOptions, caller: &Caller<'_>) -> Result<(), Failure> {
+pub(crate) fn run(
+    arguments: &Arguments,
+    options: &ExecOptions,
+    caller: &Caller<'_>,
+) -> Result<(), Failure> {
     let record = known(arguments, caller)?;
     let (namespace, pod) = (escape(&options.namespace), escape(&options.pod));
     let mut url = format!(
@@ -37,8 +43,12 @@ pub(crate) fn run(arguments: &Arguments, options: &ExecOptions, caller: &Caller<
     loop {
         match socket.read().map_err(|error| Failure::of(&error))? {
             Message::Binary(bytes) => match bytes.split_first() {
-                Some((1, text)) => std::io::stdout().write_all(text).map_err(|error| Failure::of(&error))?,
-                Some((2, text)) => std::io::stderr().write_all(text).map_err(|error| Failure::of(&error))?,
+                Some((1, text)) => {
+                    std::io::stdout().write_all(text).map_err(|error| Failure::of(&error))?
+                }
+                Some((2, text)) => {
+                    std::io::stderr().write_all(text).map_err(|error| Failure::of(&error))?
+                }
                 Some((3, status)) => return verdict(status),
                 _ => {}
             },
@@ -56,31 +66,43 @@ fn verdict(status: &[u8]) -> Result<(), Failure> {
     }
     let causes = status["details"]["causes"].as_array().cloned().unwrap_or_default();
     let code = causes.iter().find(|cause| cause["reason"] == "ExitCode");
-    let code = code.and_then(|cause| cause["message"].as_str()).and_then(|code| code.parse().ok()).unwrap_or(1);
-    Err(Failure::new(status["message"].as_str().unwrap_or("the command failed").to_owned()).code(code))
+    let code = code
+        .and_then(|cause| cause["message"].as_str())
+        .and_then(|code| code.parse().ok())
+        .unwrap_or(1);
+    Err(Failure::new(status["message"].as_str().unwrap_or("the command failed").to_owned())
+        .code(code))
 }
 
 fn connect(record: &ClusterRecord) -> Result<Tls, Failure> {
-    let bad = |what: &str, why: &dyn std::fmt::Display| Failure::new(format!("cannot use {what}: {why}"));
+    let bad =
+        |what: &str, why: &dyn std::fmt::Display| Failure::new(format!("cannot use {what}: {why}"));
     let read = |file: &str| {
         let path = record.data_dir.join("pki").join(file);
         fs::read(&path).map_err(|error| bad(&path.display().to_string(), &error))
     };
     let mut roots = RootCertStore::empty();
-    let authority = CertificateDer::from_pem_slice(&read("ca.crt")?).map_err(|error| bad("ca.crt", &error))?;
+    let authority =
+        CertificateDer::from_pem_slice(&read("ca.crt")?).map_err(|error| bad("ca.crt", &error))?;
     roots.add(authority).map_err(|error| bad("ca.crt", &error))?;
     let chain = CertificateDer::from_pem_slice(&read("kubernetes-admin.crt")?);
     let chain = chain.map_err(|error| bad("kubernetes-admin.crt", &error))?;
     let key = PrivateKeyDer::from_pem_slice(&read("kubernetes-admin.key")?);
     let key = key.map_err(|error| bad("kubernetes-admin.key", &error))?;
-    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_root_certificates(roots).with_client_auth_cert(vec![chain], key))
-        .map_err(|error| bad("this cluster's keys", &error))?;
+    let config =
+        ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .and_then(|builder| {
+                builder.with_root_certificates(roots).with_client_auth_cert(vec![chain], key)
+            })
+            .map_err(|error| bad("this cluster's keys", &error))?;
     let server = ServerName::from(std::net::IpAddr::from([127, 0, 0, 1]));
-    let connection = ClientConnection::new(Arc::new(config), server).map_err(|error| bad("TLS", &error))?;
+    let connection =
+        ClientConnection::new(Arc::new(config), server).map_err(|error| bad("TLS", &error))?;
     let socket = TcpStream::connect(("127.0.0.1", record.api_port)).map_err(|error| {
-        Failure::new(format!("cannot reach 127.0.0.1:{}: {error}", record.api_port)).next("starling status").code(3)
+        Failure::new(format!("cannot reach 127.0.0.1:{}: {error}", record.api_port))
+            .next("starling status")
+            .code(3)
     })?;
     Ok(StreamOwned::new(connection, socket))
 }

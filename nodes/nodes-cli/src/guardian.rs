@@ -29,8 +29,11 @@ const HEALTHY: Duration = Duration::from_secs(60);
 const STOP_WITHIN: Duration = Duration::from_secs(15);
 
 /// The first restart comes at once: a crashed server should be back within a second.
-const BACKOFF: Backoff =
-    Backoff { initial: Duration::from_millis(50), max: Duration::from_secs(10), jitter_percent: 20 };
+const BACKOFF: Backoff = Backoff {
+    initial: Duration::from_millis(50),
+    max: Duration::from_secs(10),
+    jitter_percent: 20,
+};
 
 /// Runs until it is asked to stop by SIGTERM. Called by the binary before any thread exists.
 ///
@@ -45,7 +48,8 @@ pub fn run(run_dir: &Path, server_arguments: &[String]) -> io::Result<()> {
         watched.add(signal);
     }
     watched.thread_block()?;
-    let mut signals = SignalFd::with_flags(&watched, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+    let mut signals =
+        SignalFd::with_flags(&watched, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
     fs::write(run_dir.join("guardian.pid"), std::process::id().to_string())?;
     let mut rng = Rng::from_number(u64::from(std::process::id()));
     let mut failures = 0;
@@ -57,8 +61,11 @@ pub fn run(run_dir: &Path, server_arguments: &[String]) -> io::Result<()> {
         }
         let lived = boot_time()?.saturating_sub(started);
         failures = if lived > HEALTHY { 1 } else { failures + 1 };
-        let wait = if failures == 1 { Duration::ZERO } else { BACKOFF.wait(failures - 1, &mut rng) };
-        note(&format!("the server ended after {lived:?}; starting it again in {wait:?} (failure {failures})"));
+        let wait =
+            if failures == 1 { Duration::ZERO } else { BACKOFF.wait(failures - 1, &mut rng) };
+        note(&format!(
+            "the server ended after {lived:?}; starting it again in {wait:?} (failure {failures})"
+        ));
         if is_asked_within(&mut signals, wait)? {
             break;
         }

@@ -19,6 +19,7 @@ mod record;
 mod status;
 mod table;
 mod up;
+mod wait;
 
 pub use arguments::{Arguments, Verb};
 pub use output::{Failure, Output};
@@ -54,10 +55,13 @@ pub fn run(arguments: &Arguments, caller: &mut Caller<'_>) -> Result<(), Failure
         Verb::Get(query) => objects::get(arguments, query, caller, &output),
         Verb::Apply(files) => objects::apply(arguments, files, caller, &output),
         Verb::Delete(query) => objects::delete(arguments, query, caller, &output),
+        Verb::Wait(options) => wait::run(arguments, options, caller, &output),
         Verb::Logs(options) => objects::logs(arguments, options, caller),
         Verb::Exec(options) => exec::run(arguments, options, caller),
         Verb::Actors(verb) => actors::run(arguments, verb, caller, &output),
         Verb::Completion { shell } => arguments::completion(*shell),
-        Verb::Run(_) | Verb::Guardian(_) => Err(Failure::usage("this verb is run by the binary itself")),
+        Verb::Run(_) | Verb::Guardian(_) => {
+            Err(Failure::usage("this verb is run by the binary itself"))
+        }
     }
 }

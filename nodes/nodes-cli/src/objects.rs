@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// A served kind, as discovery tells it.
-struct Resource {
+pub(crate) struct Resource {
     base: String,
     plural: String,
     is_namespaced: bool,
@@ -28,7 +28,7 @@ struct Resource {
 
 impl Resource {
     /// The path of one object, or of the list.
-    fn path(&self, namespace: Option<&str>, name: Option<&str>) -> String {
+    pub(crate) fn path(&self, namespace: Option<&str>, name: Option<&str>) -> String {
         let mut path = self.base.clone();
         if let Some(namespace) = namespace.filter(|_| self.is_namespaced) {
             path = format!("{path}/namespaces/{}", escape(namespace));
@@ -52,7 +52,7 @@ fn split(words: &[String]) -> Result<(&str, Vec<&str>), Failure> {
 }
 
 /// Asks discovery for a kind by its plural, singular, short name or kind.
-fn lookup(client: &Client, wanted: &str) -> Result<Resource, Failure> {
+pub(crate) fn lookup(client: &Client, wanted: &str) -> Result<Resource, Failure> {
     let lower = wanted.to_lowercase();
     let mut bases = vec![("v1".to_owned(), "/api/v1".to_owned())];
     let groups = client.get("/apis")?;
@@ -64,8 +64,13 @@ fn lookup(client: &Client, wanted: &str) -> Result<Resource, Failure> {
         let list = client.get(&base)?;
         for resource in list["resources"].as_array().into_iter().flatten() {
             let plural = resource["name"].as_str().unwrap_or_default();
-            let short = resource["shortNames"].as_array().into_iter().flatten().any(|name| name == lower.as_str());
-            let named = ["name", "singularName"].iter().any(|field| resource[*field] == lower.as_str());
+            let short = resource["shortNames"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .any(|name| name == lower.as_str());
+            let named =
+                ["name", "singularName"].iter().any(|field| resource[*field] == lower.as_str());
             let kind = resource["kind"].as_str().unwrap_or_default().eq_ignore_ascii_case(&lower);
             if !plural.contains('/') && (short || named || kind) {
                 let is_namespaced = resource["namespaced"].as_bool().unwrap_or(false);
@@ -86,7 +91,8 @@ pub(crate) fn get(
     let (kind, names) = split(&query.words)?;
     let resource = lookup(&client, kind)?;
     let namespace = Some(query.namespace.as_str()).filter(|_| !query.all_namespaces);
-    let selector = query.selector.as_deref().map(|labels| format!("?labelSelector={}", escape(labels)));
+    let selector =
+        query.selector.as_deref().map(|labels| format!("?labelSelector={}", escape(labels)));
     let paths: Vec<String> = match names.is_empty() {
         true => vec![resource.path(namespace, None) + &selector.unwrap_or_default()],
         false => names.iter().map(|name| resource.path(namespace, Some(name))).collect(),
@@ -94,7 +100,9 @@ pub(crate) fn get(
     for path in paths {
         match output.is_json() {
             true => output.answer("", &client.get(&path)?)?,
-            false => output.answer(&rows(&client.table(&path)?, query.all_namespaces), &Value::Null)?,
+            false => {
+                output.answer(&rows(&client.table(&path)?, query.all_namespaces), &Value::Null)?
+            }
         }
     }
     Ok(())
@@ -102,8 +110,10 @@ pub(crate) fn get(
 
 /// The columns of priority 0 of a server's Table.
 fn rows(answer: &Value, with_namespace: bool) -> String {
-    let columns: Vec<&Value> = answer["columnDefinitions"].as_array().into_iter().flatten().collect();
-    let shown: Vec<usize> = (0..columns.len()).filter(|index| columns[*index]["priority"] == 0).collect();
+    let columns: Vec<&Value> =
+        answer["columnDefinitions"].as_array().into_iter().flatten().collect();
+    let shown: Vec<usize> =
+        (0..columns.len()).filter(|index| columns[*index]["priority"] == 0).collect();
     let title = |index: &usize| columns[*index]["name"].as_str().unwrap_or_default().to_uppercase();
     let mut header: Vec<String> = shown.iter().map(title).collect();
     if with_namespace {
@@ -118,7 +128,10 @@ fn rows(answer: &Value, with_namespace: bool) -> String {
         };
         let mut line: Vec<String> = shown.iter().map(cell).collect();
         if with_namespace {
-            line.insert(0, row["object"]["metadata"]["namespace"].as_str().unwrap_or("-").to_owned());
+            line.insert(
+                0,
+                row["object"]["metadata"]["namespace"].as_str().unwrap_or("-").to_owned(),
+            );
         }
         lines.push(line);
     }
@@ -145,7 +158,11 @@ pub(crate) fn apply(
 }
 
 /// Creates the object; where it is there already, changes what the file says.
-fn apply_one(client: &Client, object: &mut Value, namespace: &str) -> Result<(String, Value), Failure> {
+fn apply_one(
+    client: &Client,
+    object: &mut Value,
+    namespace: &str,
+) -> Result<(String, Value), Failure> {
     let kind = object["kind"].as_str().unwrap_or_default().to_owned();
     let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
     if kind.is_empty() || name.is_empty() {
@@ -173,14 +190,18 @@ fn apply_one(client: &Client, object: &mut Value, namespace: &str) -> Result<(St
 
 /// All documents of a file of YAML or JSON.
 fn documents(path: &Path) -> Result<Vec<Value>, Failure> {
-    let failed = |error: std::io::Error| Failure::new(format!("cannot read {}: {error}", path.display()));
+    let failed =
+        |error: std::io::Error| Failure::new(format!("cannot read {}: {error}", path.display()));
     let mut text = String::new();
     match path == Path::new("-") {
         true => std::io::stdin().read_to_string(&mut text).map_err(failed)?,
-        false => fs::File::open(path).and_then(|mut file| file.read_to_string(&mut text)).map_err(failed)?,
+        false => fs::File::open(path)
+            .and_then(|mut file| file.read_to_string(&mut text))
+            .map_err(failed)?,
     };
-    let documents: Vec<Value> = serde_saphyr::from_multiple(&text)
-        .map_err(|error| Failure::usage(format!("{} is neither YAML nor JSON: {error}", path.display())))?;
+    let documents: Vec<Value> = serde_saphyr::from_multiple(&text).map_err(|error| {
+        Failure::usage(format!("{} is neither YAML nor JSON: {error}", path.display()))
+    })?;
     Ok(documents.into_iter().filter(|document| !document.is_null()).collect())
 }
 
@@ -203,9 +224,17 @@ pub(crate) fn delete(
     Ok(())
 }
 
-pub(crate) fn logs(arguments: &Arguments, options: &LogsOptions, caller: &Caller<'_>) -> Result<(), Failure> {
+pub(crate) fn logs(
+    arguments: &Arguments,
+    options: &LogsOptions,
+    caller: &Caller<'_>,
+) -> Result<(), Failure> {
     let client = Client::of(&known(arguments, caller)?)?;
-    let base = format!("/api/v1/namespaces/{}/pods/{}/log", escape(&options.namespace), escape(&options.pod));
+    let base = format!(
+        "/api/v1/namespaces/{}/pods/{}/log",
+        escape(&options.namespace),
+        escape(&options.pod)
+    );
     let mut query = format!("?follow={}&previous={}", options.follow, options.previous);
     if let Some(container) = &options.container {
         query = format!("{query}&container={}", escape(container));
@@ -222,7 +251,10 @@ pub(crate) fn logs(arguments: &Arguments, options: &LogsOptions, caller: &Caller
             return Ok(());
         }
         let bytes = buffer.get(..length).unwrap_or_default();
-        stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|error| Failure::of(&error))?;
+        stdout
+            .write_all(bytes)
+            .and_then(|()| stdout.flush())
+            .map_err(|error| Failure::of(&error))?;
     }
 }
 

@@ -61,7 +61,11 @@ impl Environment {
     /// The kubeconfig file that `up` writes to: the first of `KUBECONFIG`, else `~/.kube/config`.
     #[must_use]
     pub fn kubeconfig_path(&self) -> PathBuf {
-        let listed = self.kubeconfig.as_deref().and_then(Path::to_str).and_then(|list| list.split(':').next());
+        let listed = self
+            .kubeconfig
+            .as_deref()
+            .and_then(Path::to_str)
+            .and_then(|list| list.split(':').next());
         match listed.filter(|path| !path.is_empty()) {
             Some(path) => PathBuf::from(path),
             None => self.home.clone().unwrap_or_else(|| PathBuf::from("/")).join(".kube/config"),

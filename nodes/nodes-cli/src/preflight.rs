@@ -15,8 +15,10 @@ pub(crate) fn is_port_free(port: u16) -> bool {
 /// Checks ports and kernel features.
 pub(crate) fn check(record: &ClusterRecord) -> Result<(), Failure> {
     if !is_port_free(record.api_port) {
-        let cause = format!("port {} on 127.0.0.1, which the API needs, is in use", record.api_port);
-        let next = format!("ss -ltnp 'sport = :{}'   (or: starling up --name other)", record.api_port);
+        let cause =
+            format!("port {} on 127.0.0.1, which the API needs, is in use", record.api_port);
+        let next =
+            format!("ss -ltnp 'sport = :{}'   (or: starling up --name other)", record.api_port);
         return Err(Failure::new(cause).next(next));
     }
     if record.runtime != "oci" {
@@ -25,13 +27,28 @@ pub(crate) fn check(record: &ClusterRecord) -> Result<(), Failure> {
     let filesystems = read("/proc/filesystems");
     let features: [(&str, bool, &str); 4] = [
         ("overlay file systems", filesystems.contains("overlay"), "modprobe overlay"),
-        ("network namespaces", fs::exists("/proc/self/ns/net").unwrap_or(false), "a kernel with CONFIG_NET_NS"),
-        ("PID namespaces", fs::exists("/proc/self/ns/pid").unwrap_or(false), "a kernel with CONFIG_PID_NS"),
-        ("control groups", read("/proc/self/mounts").contains("cgroup"), "mount -t cgroup2 none /sys/fs/cgroup"),
+        (
+            "network namespaces",
+            fs::exists("/proc/self/ns/net").unwrap_or(false),
+            "a kernel with CONFIG_NET_NS",
+        ),
+        (
+            "PID namespaces",
+            fs::exists("/proc/self/ns/pid").unwrap_or(false),
+            "a kernel with CONFIG_PID_NS",
+        ),
+        (
+            "control groups",
+            read("/proc/self/mounts").contains("cgroup"),
+            "mount -t cgroup2 none /sys/fs/cgroup",
+        ),
     ];
     for (feature, is_there, remedy) in features {
         if !is_there {
-            return Err(Failure::new(format!("this kernel offers no {feature}, which containers need")).next(remedy));
+            return Err(Failure::new(format!(
+                "this kernel offers no {feature}, which containers need"
+            ))
+            .next(remedy));
         }
     }
     Ok(())

@@ -21,7 +21,9 @@ pub(crate) struct Processes {
 }
 
 pub(crate) fn find(record: &ClusterRecord) -> Processes {
-    let of = |file: &str, verb: &str| read_pid(&record.run_dir.join(file)).filter(|pid| is_ours(*pid, verb));
+    let of = |file: &str, verb: &str| {
+        read_pid(&record.run_dir.join(file)).filter(|pid| is_ours(*pid, verb))
+    };
     Processes { guardian: of("guardian.pid", "guardian"), server: of("server.pid", "run") }
 }
 

@@ -80,10 +80,14 @@ pub enum RecordError {
         reason: String,
     },
     /// The name cannot be a cluster's.
-    #[error("cluster name {0:?} must be a DNS label: 1 to 20 of a-z, 0-9 and '-', beginning with a letter")]
+    #[error(
+        "cluster name {0:?} must be a DNS label: 1 to 20 of a-z, 0-9 and '-', beginning with a letter"
+    )]
     Name(String),
     /// No number is left.
-    #[error("this machine has {CLUSTERS_MAX} clusters already: remove one with `starling down --purge --name NAME`")]
+    #[error(
+        "this machine has {CLUSTERS_MAX} clusters already: remove one with `starling down --purge --name NAME`"
+    )]
     Full,
 }
 
@@ -107,11 +111,14 @@ impl Records {
             let path = entry.map_err(file(&place.data))?.path().join("cluster.json");
             if path.is_file() {
                 let text = fs::read(&path).map_err(file(&path))?;
-                let damaged = |error: serde_json::Error| RecordError::Damaged { path, reason: error.to_string() };
+                let damaged = |error: serde_json::Error| RecordError::Damaged {
+                    path,
+                    reason: error.to_string(),
+                };
                 all.push(serde_json::from_slice(&text).map_err(damaged)?);
             }
         }
-        all.sort_by(|a: &ClusterRecord, b| a.index.cmp(&b.index));
+        all.sort_by_key(|record: &ClusterRecord| record.index);
         Ok(Self { place: place.clone(), _lock: lock, all })
     }
 
@@ -141,9 +148,11 @@ impl Records {
             return Err(RecordError::Name(name.to_owned()));
         }
         let taken: BTreeSet<u8> = self.all.iter().map(|record| record.index).collect();
-        let index = (0..CLUSTERS_MAX).find(|index| !taken.contains(index)).ok_or(RecordError::Full)?;
+        let index =
+            (0..CLUSTERS_MAX).find(|index| !taken.contains(index)).ok_or(RecordError::Full)?;
         let ports: BTreeSet<u16> = self.all.iter().map(|record| record.api_port).collect();
-        let free = || (API_PORT..API_PORT + 1_000).find(|port| !ports.contains(port) && is_free(*port));
+        let free =
+            || (API_PORT..API_PORT + 1_000).find(|port| !ports.contains(port) && is_free(*port));
         let api_port = match (wanted.api_port, name) {
             (Some(port), _) => port,
             (None, DEFAULT_NAME) => API_PORT,
@@ -192,7 +201,8 @@ pub struct NewCluster {
 }
 
 fn is_cluster_name(name: &str) -> bool {
-    let body = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    let body =
+        name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
     let ends = name.starts_with(|first: char| first.is_ascii_lowercase()) && !name.ends_with('-');
     body && ends && name.len() <= 20
 }
@@ -214,7 +224,10 @@ mod tests {
         let two = records.create(&wanted("two"), |port| port != 6_444).expect("two");
         assert_eq!((one.index, one.api_port), (0, 6_443));
         assert_eq!((two.index, two.api_port), (1, 6_445));
-        assert_ne!((&one.pod_cidr, &one.bridge, &one.table), (&two.pod_cidr, &two.bridge, &two.table));
+        assert_ne!(
+            (&one.pod_cidr, &one.bridge, &one.table),
+            (&two.pod_cidr, &two.bridge, &two.table)
+        );
         drop(records);
         fs::remove_dir_all(&one.data_dir).expect("purged");
         let mut again = Records::open(&place).expect("opened again");

@@ -4,14 +4,22 @@
 
 use serde_json::{Value, json};
 
-use crate::{Arguments, Caller, ClusterRecord, Failure, Output, Records, client::Client, processes, table, up};
+use crate::{
+    Arguments, Caller, ClusterRecord, Failure, Output, Records, client::Client, processes, table,
+    up,
+};
 
-pub(crate) fn run(_arguments: &Arguments, caller: &Caller<'_>, output: &Output) -> Result<(), Failure> {
+pub(crate) fn run(
+    _arguments: &Arguments,
+    caller: &Caller<'_>,
+    output: &Output,
+) -> Result<(), Failure> {
     let records = Records::open(&caller.place).map_err(|error| Failure::of(&error))?;
     let all = records.all().to_vec();
     drop(records);
     let clusters: Vec<Value> = all.iter().map(describe).collect();
-    let header = ["CLUSTER", "STATE", "NODE", "ROLE", "GUARDIAN", "SERVER", "ADDRESS", "API", "DATA"];
+    let header =
+        ["CLUSTER", "STATE", "NODE", "ROLE", "GUARDIAN", "SERVER", "ADDRESS", "API", "DATA"];
     let rows: Vec<Vec<String>> = clusters.iter().flat_map(rows).collect();
     let text = match rows.is_empty() {
         true => "no cluster on this machine\ntry: starling up".to_owned(),
@@ -22,7 +30,8 @@ pub(crate) fn run(_arguments: &Arguments, caller: &Caller<'_>, output: &Output) 
 
 fn describe(record: &ClusterRecord) -> Value {
     let living = processes::find(record);
-    let ready = living.server.is_some() && Client::of(record).and_then(|client| client.text("/readyz")).is_ok();
+    let ready = living.server.is_some()
+        && Client::of(record).and_then(|client| client.text("/readyz")).is_ok();
     let state = match (living.server, ready) {
         (Some(_), true) => "ready",
         (Some(_), false) => "not ready",

@@ -80,7 +80,8 @@ fn unusable(error: &RecordError) -> Failure {
 
 /// The machine's name as a node's: lower case, of a DNS name's letters.
 fn host_name() -> String {
-    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_lowercase();
+    let name =
+        fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_lowercase();
     let good = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '.';
     let name: String = name.chars().map(|letter| if good(letter) { letter } else { '-' }).collect();
     let name = name.trim_matches(['-', '.']);
@@ -163,9 +164,12 @@ pub(crate) fn known(arguments: &Arguments, caller: &Caller<'_>) -> Result<Cluste
     records.find(&arguments.name).cloned().ok_or_else(|| {
         let names: Vec<&str> = records.all().iter().map(|record| record.name.as_str()).collect();
         let there = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        Failure::new(format!("there is no cluster {:?} on this machine; there is: {there}", arguments.name))
-            .next(format!("starling up --name {}", arguments.name))
-            .code(3)
+        Failure::new(format!(
+            "there is no cluster {:?} on this machine; there is: {there}",
+            arguments.name
+        ))
+        .next(format!("starling up --name {}", arguments.name))
+        .code(3)
     })
 }
 
@@ -182,9 +186,17 @@ pub(crate) fn with_kubeconfig<T>(
         })
     };
     let authority = read("ca.crt")?;
-    let client = Leaf { certificate_pem: read("kubernetes-admin.crt")?, key_pem: read("kubernetes-admin.key")? };
+    let client = Leaf {
+        certificate_pem: read("kubernetes-admin.crt")?,
+        key_pem: read("kubernetes-admin.key")?,
+    };
     let server = format!("https://127.0.0.1:{}", record.api_port);
-    Ok(use_it(&Kubeconfig { name: &record.name, server: &server, authority_pem: &authority, client: &client }))
+    Ok(use_it(&Kubeconfig {
+        name: &record.name,
+        server: &server,
+        authority_pem: &authority,
+        client: &client,
+    }))
 }
 
 fn write_kubeconfig(record: &ClusterRecord, caller: &Caller<'_>) -> Result<(), Failure> {
@@ -204,7 +216,8 @@ pub(crate) fn read_kubeconfig(path: &Path) -> Result<Value, Failure> {
 }
 
 pub(crate) fn save_kubeconfig(path: &Path, config: &Value) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| Failure::new(format!("cannot write {}: {error}", path.display()));
+    let failed =
+        |error: std::io::Error| Failure::new(format!("cannot write {}: {error}", path.display()));
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(failed)?;
     }

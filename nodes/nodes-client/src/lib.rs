@@ -13,7 +13,9 @@ use nodes_door::{Identity, Request, Response, WatchEvent};
 use tokio::sync::mpsc;
 
 pub use requests::Calls;
-pub use streams::{ExecExit, ExecInput, ExecOutput, ExecRequest, ExecStream, LogRequest, LogStream, NodeStreams};
+pub use streams::{
+    ExecExit, ExecInput, ExecOutput, ExecRequest, ExecStream, LogRequest, LogStream, NodeStreams,
+};
 
 /// A future that can be a trait object's answer.
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -24,7 +26,12 @@ pub trait Client: Send + Sync {
     fn call(&self, request: Request) -> Later<'_, Response>;
 
     /// Whether RBAC lets this identity use a path that is no object's: `/version`, `/starling/actors`.
-    fn allows_url<'a>(&'a self, identity: &'a Identity, verb: &'a str, path: &'a str) -> Later<'a, bool>;
+    fn allows_url<'a>(
+        &'a self,
+        identity: &'a Identity,
+        verb: &'a str,
+        path: &'a str,
+    ) -> Later<'a, bool>;
 
     /// Changes as they come; `request.verb` is `Watch`.
     fn watch(&self, request: Request) -> Later<'_, Result<WatchStream, ApiError>>;

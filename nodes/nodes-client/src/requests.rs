@@ -5,7 +5,9 @@
 use std::sync::Arc;
 
 use actors_object::{ApiError, Object, Value, json};
-use nodes_door::{Body, Identity, List, Media, Options, PatchKind, Request, Response, Target, Verb};
+use nodes_door::{
+    Body, Identity, List, Media, Options, PatchKind, Request, Response, Target, Verb,
+};
 
 use crate::{SharedClient, WatchStream};
 
@@ -16,7 +18,6 @@ pub struct Calls {
     identity: Identity,
     user_agent: String,
 }
-
 
 impl Calls {
     /// Calls of one identity; `user_agent` names the program in field managers.
@@ -99,7 +100,9 @@ impl Calls {
     /// # Errors
     /// The door's refusal.
     pub async fn merge(&self, target: Target, patch: &Value) -> Result<Arc<Object>, ApiError> {
-        self.call(self.request(Verb::Patch(PatchKind::Merge), target, Some(patch))).await.into_object()
+        self.call(self.request(Verb::Patch(PatchKind::Merge), target, Some(patch)))
+            .await
+            .into_object()
     }
 
     /// Deletes an object.

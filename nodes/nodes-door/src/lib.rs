@@ -5,5 +5,7 @@
 mod request;
 mod response;
 
-pub use request::{Body, FieldValidation, Identity, Media, Options, PatchKind, Request, Target, Verb};
+pub use request::{
+    Body, FieldValidation, Identity, Media, Options, PatchKind, Request, Target, Verb,
+};
 pub use response::{Entry, List, Response, ResponseBody, WatchEvent};

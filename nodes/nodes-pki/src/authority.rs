@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use actors_core::Wall;
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose,
 };
 use time::OffsetDateTime;
 
@@ -117,7 +117,8 @@ impl Authority {
     /// # Errors
     /// If a name is no DNS name or address, or signing fails.
     pub fn issue(&self, request: &LeafRequest<'_>, now: Wall) -> Result<Leaf, AuthorityError> {
-        let refused = |source| AuthorityError::Refused { name: request.common_name.to_owned(), source };
+        let refused =
+            |source| AuthorityError::Refused { name: request.common_name.to_owned(), source };
         let mut params = CertificateParams::new(request.names.to_vec()).map_err(refused)?;
         params.distinguished_name = subject(request.common_name, request.organization);
         params.is_ca = IsCa::ExplicitNoCa;
@@ -144,7 +145,9 @@ fn subject(common_name: &str, organization: Option<&str>) -> DistinguishedName {
 }
 
 fn validity(now: Wall, life: Duration) -> (OffsetDateTime, OffsetDateTime) {
-    let at = |seconds: i64| OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let at = |seconds: i64| {
+        OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+    };
     let start = now.as_secs() - CLOCK_SKEW_SECS;
     (at(start), at(now.after(life).as_secs()))
 }

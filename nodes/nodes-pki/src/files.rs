@@ -66,7 +66,12 @@ impl Pki {
     ///
     /// # Errors
     /// If a file cannot be read, written or understood.
-    pub fn open_or_create(folder: &Path, names: &[String], now: Wall, rng: &mut Rng) -> Result<Self, PkiError> {
+    pub fn open_or_create(
+        folder: &Path,
+        names: &[String],
+        now: Wall,
+        rng: &mut Rng,
+    ) -> Result<Self, PkiError> {
         fs::create_dir_all(folder).map_err(at(folder))?;
         fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).map_err(at(folder))?;
         let authority = open_authority(folder, now)?;
@@ -88,7 +93,8 @@ impl Pki {
             server: open_leaf(folder, &authority, &server, now)?,
             admin: open_leaf(folder, &authority, &admin, now)?,
             tokens: TokenKey::from_pkcs8(&open_secret(folder, "service-account.der", || {
-                let refused = |source| AuthorityError::Refused { name: "service-account".to_owned(), source };
+                let refused =
+                    |source| AuthorityError::Refused { name: "service-account".to_owned(), source };
                 Ok(rcgen::KeyPair::generate().map_err(refused)?.serialize_der())
             })?)?,
             sealing_key: open_sealing_key(folder, rng)?,
@@ -115,7 +121,12 @@ fn open_authority(folder: &Path, now: Wall) -> Result<Authority, PkiError> {
     Ok(authority)
 }
 
-fn open_leaf(folder: &Path, authority: &Authority, wanted: &LeafRequest<'_>, now: Wall) -> Result<Leaf, PkiError> {
+fn open_leaf(
+    folder: &Path,
+    authority: &Authority,
+    wanted: &LeafRequest<'_>,
+    now: Wall,
+) -> Result<Leaf, PkiError> {
     let certificate = folder.join(format!("{}.crt", wanted.common_name));
     let key = folder.join(format!("{}.key", wanted.common_name));
     if let Ok(certificate_pem) = fs::read_to_string(&certificate)
@@ -166,13 +177,17 @@ fn open_secret(
 /// Writes the whole file or nothing: beside it, synced, then renamed.
 fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), PkiError> {
     let beside = path.with_extension("new");
-    let written = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside).and_then(
-        |mut file| {
+    let written = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&beside)
+        .and_then(|mut file| {
             io::Write::write_all(&mut file, bytes)?;
             file.sync_all()?;
             fs::rename(&beside, path)
-        },
-    );
+        });
     written.map_err(at(path))
 }
 
@@ -185,12 +200,14 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("starling-pki-{}", std::process::id()));
         let names = ["127.0.0.1".to_owned(), "kubernetes.default.svc".to_owned()];
         let now = Wall(1_800_000_000 * 1_000_000_000);
-        let open = |names: &[String]| Pki::open_or_create(&folder, names, now, &mut Rng::from_number(1));
+        let open =
+            |names: &[String]| Pki::open_or_create(&folder, names, now, &mut Rng::from_number(1));
         let first = open(&names).expect("made");
         let second = open(&names).expect("read");
         assert_eq!(first.server.certificate_pem, second.server.certificate_pem);
         assert_eq!(first.sealing_key, second.sealing_key);
-        let more = open(&["127.0.0.1".to_owned(), "10.0.0.1".to_owned(), "n1".to_owned()]).expect("renewed");
+        let more = open(&["127.0.0.1".to_owned(), "10.0.0.1".to_owned(), "n1".to_owned()])
+            .expect("renewed");
         assert_ne!(more.server.certificate_pem, first.server.certificate_pem);
         assert_eq!(more.admin.certificate_pem, first.admin.certificate_pem);
         let mode = fs::metadata(folder.join("ca.key")).expect("the key").permissions().mode();

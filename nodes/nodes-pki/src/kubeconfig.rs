@@ -77,7 +77,8 @@ mod tests {
     #[test]
     fn merging_replaces_its_own_entry_and_keeps_the_others() {
         let leaf = Leaf { certificate_pem: "C".into(), key_pem: "K".into() };
-        let of = |server| Kubeconfig { name: "starling", server, authority_pem: "A", client: &leaf };
+        let of =
+            |server| Kubeconfig { name: "starling", server, authority_pem: "A", client: &leaf };
         let mut config = json!({"clusters": [{"name": "other"}], "current-context": "other"});
         of("https://a").merge_into(&mut config);
         of("https://b").merge_into(&mut config);

@@ -19,6 +19,7 @@ pub fn subject_of(der: &[u8]) -> Option<Subject> {
     let (_, certificate) = X509Certificate::from_der(der).ok()?;
     let subject = certificate.subject();
     let common_name = subject.iter_common_name().next()?.as_str().ok()?.to_owned();
-    let organizations = subject.iter_organization().filter_map(|name| name.as_str().ok()).map(str::to_owned);
+    let organizations =
+        subject.iter_organization().filter_map(|name| name.as_str().ok()).map(str::to_owned);
     Some(Subject { common_name, organizations: organizations.collect() })
 }

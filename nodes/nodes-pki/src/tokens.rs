@@ -9,7 +9,8 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL}
 use ring::{
     rand::SystemRandom,
     signature::{
-        ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, UnparsedPublicKey,
+        ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _,
+        UnparsedPublicKey,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -97,7 +98,12 @@ impl TokenKey {
     ///
     /// # Errors
     /// Why it is refused. Whether the bound objects still exist is the caller's question.
-    pub fn verify(&self, token: &str, audiences: &[String], now: Wall) -> Result<Claims, TokenError> {
+    pub fn verify(
+        &self,
+        token: &str,
+        audiences: &[String],
+        now: Wall,
+    ) -> Result<Claims, TokenError> {
         if token.len() > TOKEN_LEN_MAX {
             return Err(TokenError::Malformed);
         }
@@ -133,10 +139,19 @@ mod tests {
     }
 
     fn claims() -> Claims {
-        let kubernetes = serde_json::json!({"namespace": "default", "serviceaccount": {"name": "web"}});
+        let kubernetes =
+            serde_json::json!({"namespace": "default", "serviceaccount": {"name": "web"}});
         let aud = vec!["api".to_owned()];
         let sub = "system:serviceaccount:default:web".to_owned();
-        Claims { iss: "https://kubernetes.default.svc".to_owned(), sub, aud, exp: 200, iat: 100, nbf: 100, kubernetes }
+        Claims {
+            iss: "https://kubernetes.default.svc".to_owned(),
+            sub,
+            aud,
+            exp: 200,
+            iat: 100,
+            nbf: 100,
+            kubernetes,
+        }
     }
 
     fn at(seconds: i64) -> Wall {
@@ -151,7 +166,10 @@ mod tests {
         assert_eq!(key.verify(&token, &audiences, at(150)), Ok(claims()));
         assert_eq!(key.verify(&token, &audiences, at(99)), Err(TokenError::Time));
         assert_eq!(key.verify(&token, &audiences, at(200)), Err(TokenError::Time));
-        assert_eq!(key.verify(&token, &["x".to_owned()], at(150)), Err(TokenError::Audience(claims().aud)));
+        assert_eq!(
+            key.verify(&token, &["x".to_owned()], at(150)),
+            Err(TokenError::Audience(claims().aud))
+        );
     }
 
     #[test]
@@ -161,7 +179,8 @@ mod tests {
         let token = key.sign(&claims()).expect("a token");
         assert_eq!(foreign.verify(&token, &audiences, at(150)), Err(TokenError::Signature));
         let (head, tail) = token.split_at(token.len() / 2);
-        let changed = format!("{head}{}{}", if tail.starts_with('A') { "B" } else { "A" }, &tail[1..]);
+        let changed =
+            format!("{head}{}{}", if tail.starts_with('A') { "B" } else { "A" }, &tail[1..]);
         assert!(key.verify(&changed, &audiences, at(150)).is_err());
         for text in ["", ".", "..", "a.b.c", &"x".repeat(20_000)] {
             assert!(key.verify(text, &audiences, at(150)).is_err(), "{text:.20}");

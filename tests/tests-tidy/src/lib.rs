@@ -72,17 +72,24 @@ impl Checkout {
     pub fn open() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let root = root.canonicalize().unwrap_or(root);
-        let json = output(&root, "cargo", &["metadata", "--no-deps", "--format-version", "1", "--offline"]);
-        let metadata: Metadata = serde_json::from_str(&json).unwrap_or(Metadata { packages: Vec::new() });
+        let json = output(
+            &root,
+            "cargo",
+            &["metadata", "--no-deps", "--format-version", "1", "--offline"],
+        );
+        let metadata: Metadata =
+            serde_json::from_str(&json).unwrap_or(Metadata { packages: Vec::new() });
         assert!(!metadata.packages.is_empty(), "cargo metadata lists no crates");
-        let crates = metadata.packages.into_iter().map(|package| Crate::read(&root, package)).collect();
+        let crates =
+            metadata.packages.into_iter().map(|package| Crate::read(&root, package)).collect();
         Self { root, crates }
     }
 
     /// All tracked or new files whose name ends in one of `endings`.
     #[must_use]
     pub fn files(&self, endings: &[&str]) -> Vec<Source> {
-        let list = output(&self.root, "git", &["ls-files", "--cached", "--others", "--exclude-standard"]);
+        let list =
+            output(&self.root, "git", &["ls-files", "--cached", "--others", "--exclude-standard"]);
         list.lines()
             .filter(|path| endings.iter().any(|ending| path.ends_with(ending)))
             .filter_map(|path| {
@@ -103,7 +110,8 @@ impl Crate {
     fn read(root: &Path, package: Package) -> Self {
         let folder = package.manifest_path.parent().unwrap_or(root);
         let kind = package.metadata.as_ref().and_then(|metadata| metadata.pointer("/arch/kind"));
-        let needs = package.dependencies.into_iter().filter(|need| need.kind.as_deref() != Some("dev"));
+        let needs =
+            package.dependencies.into_iter().filter(|need| need.kind.as_deref() != Some("dev"));
         Self {
             name: package.name,
             folder: folder.strip_prefix(root).unwrap_or(folder).display().to_string(),

@@ -5,8 +5,8 @@ use std::time::Duration;
 use expect_test::{Expect, expect};
 
 use crate::{
-    Backoff, ChildSpec, Effects, ExitReason, Incarnation, Intensity, Machine, Mono, Now, OnLimit, Rng,
-    SupervisorEffect, SupervisorEvent, SupervisorMachine, SupervisorNotice, TreeSpec, Turn,
+    Backoff, ChildSpec, Effects, ExitReason, Incarnation, Intensity, Machine, Mono, Now, OnLimit,
+    Rng, SupervisorEffect, SupervisorEvent, SupervisorMachine, SupervisorNotice, TreeSpec, Turn,
 };
 
 struct Script {
@@ -22,7 +22,8 @@ impl Script {
         let spec = TreeSpec { name: "root".into(), intensity, on_limit, children };
         assert_eq!(spec.validate(), Ok(()));
         let machine = SupervisorMachine::new(spec);
-        let mut script = Self { machine, rng: Rng::from_number(1), now: Now::default(), trace: String::new() };
+        let mut script =
+            Self { machine, rng: Rng::from_number(1), now: Now::default(), trace: String::new() };
         script.tell(SupervisorEvent::Start);
         script
     }
@@ -52,9 +53,13 @@ impl Script {
 
 fn line(effect: &SupervisorEffect) -> String {
     match effect {
-        SupervisorEffect::Start { spec, incarnation } => format!("start {}#{}\n", spec.name, incarnation.0),
+        SupervisorEffect::Start { spec, incarnation } => {
+            format!("start {}#{}\n", spec.name, incarnation.0)
+        }
         SupervisorEffect::Stop { name, within } => format!("stop {name} within {within:?}\n"),
-        SupervisorEffect::Wait { name, at: Mono(at), .. } => format!("wait {name} until {} ms\n", at / 1_000_000),
+        SupervisorEffect::Wait { name, at: Mono(at), .. } => {
+            format!("wait {name} until {} ms\n", at / 1_000_000)
+        }
         SupervisorEffect::Notify(SupervisorNotice::Restarting { name, reason, after }) => {
             format!("notify {name} restarts after {after:?}: {reason:?}\n")
         }

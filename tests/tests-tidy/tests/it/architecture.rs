@@ -17,9 +17,30 @@ const DIRECTION: [(&str, &[&str]); 6] = [
 
 /// Crates of others that decide nothing by clock, chance, thread, socket or file. The list grows by review only.
 const PURE: [&str; 24] = [
-    "aes-gcm", "base64", "bytes", "cel", "hmac", "indexmap", "json-patch", "postcard", "prost", "raft",
-    "rand_chacha", "rand_core", "rpds", "serde", "serde-saphyr", "serde_bytes", "serde_json", "sha2", "slog",
-    "smallvec", "thiserror", "time", "unicode-width", "xxhash-rust",
+    "aes-gcm",
+    "base64",
+    "bytes",
+    "cel",
+    "hmac",
+    "indexmap",
+    "json-patch",
+    "postcard",
+    "prost",
+    "raft",
+    "rand_chacha",
+    "rand_core",
+    "rpds",
+    "serde",
+    "serde-saphyr",
+    "serde_bytes",
+    "serde_json",
+    "sha2",
+    "slog",
+    "smallvec",
+    "thiserror",
+    "time",
+    "unicode-width",
+    "xxhash-rust",
 ];
 
 /// Who may name a crate that others must not see.
@@ -37,12 +58,21 @@ const FENCES: [(&str, &[&str]); 8] = [
 #[test]
 fn every_crate_says_its_kind_and_lies_where_its_name_says() {
     for one in Checkout::open().crates {
-        assert!(["pure", "io", "app", "test"].contains(&one.kind.as_str()), "{}: kind {:?}", one.name, one.kind);
+        assert!(
+            ["pure", "io", "app", "test"].contains(&one.kind.as_str()),
+            "{}: kind {:?}",
+            one.name,
+            one.kind
+        );
         let own_name = ["starling", "xtask", "fuzz"].contains(&one.name.as_str());
         let prefixed = one.name.starts_with(&format!("{}-", one.room()));
         assert!(prefixed || own_name, "{}: a crate is named after its folder", one.name);
         assert_eq!(one.folder, format!("{}/{}", one.room(), one.name));
-        assert!(one.manifest.contains("[lints]\nworkspace = true") || one.name == "nodes-sys", "{}: lints", one.name);
+        assert!(
+            one.manifest.contains("[lints]\nworkspace = true") || one.name == "nodes-sys",
+            "{}: lints",
+            one.name
+        );
         assert!(one.manifest.contains("version.workspace = true"), "{}: version", one.name);
     }
 }
@@ -51,13 +81,23 @@ fn every_crate_says_its_kind_and_lies_where_its_name_says() {
 fn dependencies_point_one_way() {
     let checkout = Checkout::open();
     for one in &checkout.crates {
-        let allowed = DIRECTION.iter().find(|(room, _)| *room == one.room()).map(|(_, rooms)| *rooms);
+        let allowed =
+            DIRECTION.iter().find(|(room, _)| *room == one.room()).map(|(_, rooms)| *rooms);
         let allowed = allowed.unwrap_or_else(|| unreachable!("{}: an unknown folder", one.folder));
         for need in one.needs.iter().filter_map(|need| checkout.find(need)) {
             let near = need.room() == one.room();
-            assert!(near || allowed.contains(&need.room()), "{} must not need {}", one.name, need.name);
+            assert!(
+                near || allowed.contains(&need.room()),
+                "{} must not need {}",
+                one.name,
+                need.name
+            );
             let impure = one.kind == "pure" && need.kind != "pure";
-            assert!(!impure, "{} is pure and must not need {}, which is {}", one.name, need.name, need.kind);
+            assert!(
+                !impure,
+                "{} is pure and must not need {}, which is {}",
+                one.name, need.name, need.kind
+            );
             assert!(need.kind != "app", "{} must not need the app {}", one.name, need.name);
         }
     }
@@ -90,7 +130,8 @@ fn every_edge_is_on_record() {
     let mut crates: Vec<_> = checkout.crates.iter().filter(|one| one.room() != "tests").collect();
     crates.sort_by(|a, b| a.folder.cmp(&b.folder));
     for one in crates {
-        let needs: Vec<_> = one.needs.iter().filter(|need| checkout.find(need).is_some()).cloned().collect();
+        let needs: Vec<_> =
+            one.needs.iter().filter(|need| checkout.find(need).is_some()).cloned().collect();
         let _ = writeln!(edges, "{} ({}) -> {}", one.name, one.kind, needs.join(" "));
     }
     // A new edge is an architecture change: `UPDATE_EXPECT=1` records it, the diff shows it.

@@ -19,7 +19,10 @@ const BANNED: [(&str, &str); 11] = [
     (concat!("X", "XX"), "mend it, or write an issue"),
     (concat!("thread::", "sleep("), "wait for a condition"),
     (concat!("unbounded_", "channel"), "every queue has a bound"),
-    (concat!("std::process::", "exit("), "only the binary's main ends the process, by its return value"),
+    (
+        concat!("std::process::", "exit("),
+        "only the binary's main ends the process, by its return value",
+    ),
 ];
 
 /// Module names that say nothing.
@@ -48,7 +51,11 @@ fn no_file_is_too_long() {
 fn every_file_says_in_its_first_line_what_it_is_for() {
     for file in rust() {
         let first = file.text.lines().next().unwrap_or_default();
-        let line = if first.starts_with("#!/") { file.text.lines().nth(1).unwrap_or_default() } else { first };
+        let line = if first.starts_with("#!/") {
+            file.text.lines().nth(1).unwrap_or_default()
+        } else {
+            first
+        };
         assert!(line.starts_with("//! "), "{}: line 1 is a `//!` sentence", file.path);
     }
 }
@@ -67,7 +74,12 @@ fn no_file_has_a_banned_word() {
 #[test]
 fn module_names_say_something() {
     for file in rust() {
-        let stem = file.path.rsplit('/').next().and_then(|name| name.strip_suffix(".rs")).unwrap_or_default();
+        let stem = file
+            .path
+            .rsplit('/')
+            .next()
+            .and_then(|name| name.strip_suffix(".rs"))
+            .unwrap_or_default();
         assert!(!EMPTY_NAMES.contains(&stem), "{}: name it after what it holds", file.path);
     }
 }
@@ -78,9 +90,15 @@ fn pure_crates_never_lift_a_purity_ban() {
     let mut lifted: BTreeMap<String, usize> = BTreeMap::new();
     for file in checkout.files(&[".rs"]) {
         let count = file.text.matches("clippy::disallowed_").count();
-        let owner = checkout.crates.iter().find(|one| file.path.starts_with(&format!("{}/", one.folder)));
+        let owner =
+            checkout.crates.iter().find(|one| file.path.starts_with(&format!("{}/", one.folder)));
         let Some(owner) = owner.filter(|_| count > 0) else { continue };
-        assert!(owner.kind != "pure", "{}: {} is pure and may not lift a ban", file.path, owner.name);
+        assert!(
+            owner.kind != "pure",
+            "{}: {} is pure and may not lift a ban",
+            file.path,
+            owner.name
+        );
         *lifted.entry(owner.name.clone()).or_default() += count;
     }
     for (owner, limit) in LIFTED {
@@ -93,7 +111,8 @@ fn pure_crates_never_lift_a_purity_ban() {
 fn only_one_crate_is_unsafe() {
     for file in rust() {
         let lifts = file.text.contains(concat!("unsafe_", "code"));
-        let uses = file.text.lines().any(|line| line.trim_start().starts_with(concat!("unsafe", " {")));
+        let uses =
+            file.text.lines().any(|line| line.trim_start().starts_with(concat!("unsafe", " {")));
         let home = file.path.starts_with("nodes/nodes-sys/");
         assert!(home || !(lifts || uses), "{}: unsafe code belongs in nodes-sys", file.path);
     }
