@@ -1,1 +1,23 @@
-//! The only crate with unsafe code: each use with its reason.
+//! The only crate with unsafe code: the kernel calls that `nix` does not offer safely, each with its reason.
+//!
+//! Way in: [`fork`], [`PidFd`], [`become_pause`].  Owns: nothing.  Never: a decision, or an unsafe function in
+//! the public surface: what a caller could get wrong is checked here and refused with an error number.
+
+mod capability;
+mod fds;
+mod fork;
+mod memory;
+mod net;
+mod pidfd;
+mod xattr;
+
+pub use capability::drop_all_capabilities;
+pub use fds::{receive_fd, set_terminal_size};
+pub use fork::{Forked, become_pause, exit_now, fork, ignore_hangup, reset_signals};
+pub use memory::trim_heap;
+pub use net::bring_loopback_up;
+pub use pidfd::PidFd;
+pub use xattr::{mark_opaque, set_capability_attribute};
+
+#[cfg(test)]
+mod tests;
