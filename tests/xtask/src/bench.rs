@@ -1,0 +1,145 @@
+//! `cargo xtask bench NAME`: measures Starling and, where it can run here, a rival, alternately.
+//!
+//! Way in: [`run`].  Never: a number that was not measured; a rival that cannot run is `null` with a reference.
+
+mod build;
+mod cluster;
+mod idle;
+mod startup;
+
+use anyhow::{Context as _, Result, bail};
+use clap::ValueEnum;
+use serde::Serialize;
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Subject {
+    /// Blank data directory to the first pod answering.
+    Startup,
+    /// Memory and processor of a cluster without work.
+    Idle,
+    /// From an edit to its test's result.
+    Build,
+}
+
+/// Arguments of `bench`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// What is measured.
+    #[arg(value_enum)]
+    subject: Subject,
+    /// One JSON array instead of a table.
+    #[arg(long)]
+    json: bool,
+    /// How often.
+    #[arg(long, default_value_t = 5)]
+    runs: usize,
+}
+
+/// One measured subject.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Row {
+    /// What was measured.
+    pub(crate) subject: String,
+    /// Its unit.
+    pub(crate) unit: &'static str,
+    /// Our median.
+    pub(crate) ours: f64,
+    /// The rival's median; `None` where it cannot run here.
+    pub(crate) rival: Option<f64>,
+    /// Ours over the rival's.
+    pub(crate) ratio: Option<f64>,
+    /// What is to be reached; smaller is better for every unit used here.
+    pub(crate) goal: f64,
+    /// Whether it is.
+    pub(crate) met: bool,
+    /// Every run.
+    pub(crate) runs: Vec<f64>,
+    /// Where the figure to beat comes from, if the rival was not run.
+    pub(crate) reference: Option<&'static str>,
+}
+
+impl Row {
+    /// A row without a rival that can run here.
+    pub(crate) fn alone(
+        subject: impl Into<String>,
+        unit: &'static str,
+        runs: Vec<f64>,
+        goal: f64,
+        reference: Option<&'static str>,
+    ) -> Self {
+        let ours = median(&runs);
+        Self {
+            subject: subject.into(),
+            unit,
+            ours,
+            rival: None,
+            ratio: None,
+            goal,
+            met: ours <= goal,
+            runs,
+            reference,
+        }
+    }
+}
+
+/// The middle value; of an even number the upper one.
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// Seconds since boot, from the kernel: the time that nothing adjusts.
+fn uptime() -> Result<f64> {
+    let text = std::fs::read_to_string("/proc/uptime")?;
+    text.split(' ')
+        .next()
+        .and_then(|seconds| seconds.parse().ok())
+        .context("/proc/uptime is no number")
+}
+
+pub(crate) fn run(args: &Args) -> Result<String> {
+    if args.runs == 0 {
+        bail!("--runs must be at least 1");
+    }
+    let rows = match args.subject {
+        Subject::Startup => startup::measure(args.runs)?,
+        Subject::Idle => idle::measure(args.runs)?,
+        Subject::Build => build::measure()?,
+    };
+    if args.json {
+        return Ok(serde_json::to_string_pretty(&rows)?);
+    }
+    let mut text = format!(
+        "{:<44} {:<6} {:>10} {:>10} {:>7} {:>8}  {:<4} reference\n",
+        "subject", "unit", "ours", "rival", "ratio", "goal", "met"
+    );
+    let optional = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.2}"));
+    for row in rows {
+        text.push_str(&format!(
+            "{:<44} {:<6} {:>10.2} {:>10} {:>7} {:>8.2}  {:<4} {}\n",
+            row.subject,
+            row.unit,
+            row.ours,
+            optional(row.rival),
+            optional(row.ratio),
+            row.goal,
+            if row.met { "yes" } else { "no" },
+            row.reference.unwrap_or("-")
+        ));
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_middle_and_a_goal_is_met_from_below() {
+        assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
+        assert!(Row::alone("s", "s", vec![1.0, 2.0, 9.0], 2.0, None).met);
+        assert!(!Row::alone("s", "s", vec![3.0], 2.0, None).met);
+    }
+}

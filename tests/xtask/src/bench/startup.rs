@@ -1,0 +1,64 @@
+//! `bench startup`: from a blank data folder to the first pod that answers.
+//!
+//! Way in: [`measure`].  The image is imported before the clock starts: it stands in a content store.
+
+use std::{fs, net::TcpStream, path::Path, process::Command};
+
+use anyhow::{Context as _, Result, bail};
+
+use super::{Row, cluster::Cluster, uptime};
+
+/// A pod that serves a page, without a probe, so that nothing but its start is measured.
+const POD: &str = r#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web"},"spec":{"containers":[{"name":"web",
+"image":"starling.dev/demo:1","imagePullPolicy":"Never","command":["httpd","-f","-p","8080","-h","/www"]}]}}"#;
+
+pub(crate) fn measure(runs: usize) -> Result<Vec<Row>> {
+    let image = std::env::temp_dir().join("starling-bench-demo.tar");
+    let made =
+        Command::new("scripts/demo-image").arg(&image).arg("starling.dev/demo:1").status()?;
+    if !made.success() {
+        bail!("scripts/demo-image failed");
+    }
+    let pod = std::env::temp_dir().join("starling-bench-pod.json");
+    fs::write(&pod, POD)?;
+    let mut seconds = Vec::new();
+    for _ in 0..runs {
+        seconds.push(once(&image, &pod)?);
+    }
+    let size = Cluster::binary()?.metadata()?.len();
+    Ok(vec![
+        Row::alone(
+            "blank data dir to first pod answering",
+            "s",
+            seconds,
+            1.5,
+            Some(
+                "nomad agent -dev 2.2-3.3 s (measured on such a machine; no package); k3d 19.9 s (minikube's site)",
+            ),
+        ),
+        Row::alone("release binary", "MB", vec![size as f64 / 1e6], 60.0, None),
+    ])
+}
+
+fn once(image: &Path, pod: &Path) -> Result<f64> {
+    let cluster = Cluster::blank()?;
+    let text = |path: &Path| path.to_str().map(str::to_owned).context("a path that is no text");
+    // The record is made by a start that is not measured; the data of the store are removed again.
+    cluster.run(&["up", "--no-kubeconfig"])?;
+    cluster.run(&["image", "import", &text(image)?])?;
+    cluster.run(&["down"])?;
+    cluster.forget_all_but_images()?;
+    let started = uptime()?;
+    cluster.run(&["up", "--no-kubeconfig"])?;
+    cluster.run(&["apply", "-f", &text(pod)?])?;
+    cluster.run(&["wait", "pod/web", "--for", "ready"])?;
+    let pod: serde_json::Value =
+        serde_json::from_str(&cluster.run(&["get", "pod/web", "-o", "json"])?)?;
+    let address = pod
+        .pointer("/status/podIP")
+        .and_then(|ip| ip.as_str())
+        .context("the pod has no address")?;
+    TcpStream::connect((address, 8080))
+        .with_context(|| format!("the pod at {address}:8080 does not answer"))?;
+    Ok(uptime()? - started)
+}
