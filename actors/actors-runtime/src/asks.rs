@@ -1,7 +1,9 @@
-//! Questions to a machine: a number goes in with the event, and the answer finds its way back by it.
+//! Questions to a machine: a number goes in with the event, the answer comes back by it.
 //!
-//! Way in: [`Asks`] for who asks, [`Answers`] for the machine's driver.  Owns: who waits for which number.
-//! Invariants: 1. no more than the capacity wait.  2. every question ends: answered, late, or unanswered.
+//! Way in: [`Asks`] for who asks, [`Answers`] for the machine's driver.  Owns: who waits for which
+//! number.
+//! Invariants: 1. no more than the capacity wait.  2. every question ends: answered, late, or
+//! unanswered.
 
 use std::{
     collections::BTreeMap,
@@ -70,7 +72,8 @@ impl<R: Send + 'static> Asks<R> {
         Answers { table: Arc::clone(&self.table) }
     }
 
-    /// Sends the event that `question` makes of a fresh number, and awaits its answer for at most `within`.
+    /// Sends the event that `question` makes of a fresh number, and awaits its answer for at most
+    /// `within`.
     ///
     /// # Errors
     /// See [`AskError`]: only `Refused` and `Full` say that nothing was done.

@@ -1,6 +1,7 @@
-//! What a supervisor can start: machines, services, slabs, and supervisors again, as values to build a tree of.
+//! What a supervisor can start: machines, services, slabs, and supervisors again, as values.
 //!
-//! Way in: [`Tree`], [`Child`].  Invariant: every child of a tree has both a specification and a way to start.
+//! Way in: [`Tree`], [`Child`].  Invariant: every child of a tree has both a specification and a
+//! way to start.
 
 use std::{collections::BTreeMap, fmt, future::Future, pin::Pin, sync::Arc};
 
@@ -21,7 +22,8 @@ use crate::{
     system::System,
 };
 
-/// Why an actor could not be built, or a service ended. With its sources, written one after the other.
+/// Why an actor could not be built, or a service ended. With its sources, written one after the
+/// other.
 #[derive(Debug)]
 pub struct Failure(Box<dyn std::error::Error + Send + Sync>);
 
@@ -86,8 +88,8 @@ impl Child {
         Self { kind, address: None, start: Arc::new(start), nested: None }
     }
 
-    /// A machine on an actor of its own. `build` makes the machine and its driver for each life; it should be
-    /// quick, for later siblings wait for it (60 s at most).
+    /// A machine on an actor of its own. `build` makes the machine and its driver for each life; it
+    /// should be quick, for later siblings wait for it (60 s at most).
     pub fn machine<M, D, F, Fut>(build: F) -> Self
     where
         M: Machine + Send + 'static,
@@ -122,7 +124,8 @@ impl Child {
         })
     }
 
-    /// A long-lived asynchronous part. `body` runs until it returns; what it returns is why it ended.
+    /// A long-lived asynchronous part. `body` runs until it returns; what it returns is why it
+    /// ended.
     pub fn service<F, Fut>(body: F) -> Self
     where
         F: Fn(Service) -> Fut + Send + Sync + 'static,
@@ -160,7 +163,8 @@ impl Child {
         })
     }
 
-    /// A supervisor with children of its own. Its name is that of the specification it is started with.
+    /// A supervisor with children of its own. Its name is that of the specification it is started
+    /// with.
     #[must_use]
     pub fn supervisor(tree: Tree) -> Self {
         let tree = Arc::new(tree);

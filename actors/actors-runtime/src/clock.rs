@@ -1,7 +1,8 @@
 //! The one place that reads clocks, and the one that asks the operating system for a seed.
 //!
 //! Way in: [`Clock::now`], [`entropy`].  Never: a decision; whoever decides is given [`Now`].
-//! Spec: clock_gettime(2): `CLOCK_BOOTTIME` never jumps and counts suspend; `CLOCK_REALTIME` is what people read.
+//! Spec: clock_gettime(2): `CLOCK_BOOTTIME` never jumps and counts suspend; `CLOCK_REALTIME` is
+//! what people read.
 
 use std::{fs::File, io::Read};
 

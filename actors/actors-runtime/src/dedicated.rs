@@ -1,8 +1,9 @@
 //! The dedicated host: one ractor actor runs one machine with its driver.
 //!
 //! Way in: [`start`].  Owns: the machine, its driver, its randomness.
-//! Time and order: events one at a time; the effects of one are submitted before the next is handled. After
-//! [`BATCH_MAX`] events the actor looks at its other ports, so a kill never waits longer than that.
+//! Time and order: events one at a time; the effects of one are submitted before the next is
+//! handled. After [`BATCH_MAX`] events the actor looks at its other ports, so a kill never waits
+//! longer than that.
 
 use std::{
     marker::PhantomData,

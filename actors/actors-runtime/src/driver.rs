@@ -1,6 +1,7 @@
-//! What stands between a machine and the world: the driver that carries out effects, and the inbox for their ends.
+//! Between a machine and the world: the driver of its effects, and the inbox for their ends.
 //!
-//! Way in: [`Driver`], [`Inbox`].  Never: a decision; an `if` about the domain belongs into the machine.
+//! Way in: [`Driver`], [`Inbox`].  Never: a decision; an `if` about the domain belongs into the
+//! machine.
 
 use std::{future::Future, ops::Deref, sync::Arc};
 
@@ -16,21 +17,24 @@ use crate::{
 
 /// Carries out the effects of one machine. A driver lives as long as one life of its actor.
 pub trait Driver<M: Machine>: Send + 'static {
-    /// Keeps what the machine reads alive while it handles one event: an `Arc` of a snapshot, or `&'static ()`.
+    /// Keeps what the machine reads alive while it handles one event: an `Arc` of a snapshot, or
+    /// `&'static ()`.
     type Guard: Deref<Target = M::View>;
 
     /// What the machine may read now.
     fn view(&self) -> Self::Guard;
 
-    /// Begins one effect and returns at once; its end comes back through `inbox`. Never waits and never blocks:
+    /// Begins one effect and returns at once; its end comes back through `inbox`. Never waits and
+    /// never blocks:
     /// [`Inbox::spawn`] and [`Inbox::spawn_blocking`] do that elsewhere.
     fn submit(&mut self, effect: M::Effect, inbox: &Inbox<M::Event>);
 
     /// Called after each event and its effects: publish here what others may read of the machine.
     fn settled(&mut self, _machine: &M) {}
 
-    /// The supervisor asks the actor to stop. The default ends it at once; a driver that wants to leave in order
-    /// sends its machine an event instead, and ends by [`Inbox::end`] before the time is over.
+    /// The supervisor asks the actor to stop. The default ends it at once; a driver that wants to
+    /// leave in order sends its machine an event instead, and ends by [`Inbox::end`] before the
+    /// time is over.
     fn stop(&mut self, inbox: &Inbox<M::Event>) {
         inbox.end(ExitReason::Shutdown);
     }
@@ -81,7 +85,8 @@ impl<E> Inbox<E> {
 }
 
 impl<E: Send + 'static> Inbox<E> {
-    /// Delivers `event` ahead of what others sent. Never waits: the bound is what the machine has under way.
+    /// Delivers `event` ahead of what others sent. Never waits: the bound is what the machine has
+    /// under way.
     pub fn send(&self, event: E) {
         if !self.mailbox.push_own(event) {
             self.mailbox.bury(DeadReason::Shed);
@@ -94,11 +99,16 @@ impl<E: Send + 'static> Inbox<E> {
 
     /// Delivers `event` at `at`, or at once if that is past; never, if this life ends before.
     pub fn send_at(&self, at: Mono, event: E) {
+        if !self.life.begin_timer() {
+            let max = Life::TIMERS_MAX;
+            return self.end(ExitReason::Error(format!("more than {max} timers are set")));
+        }
         let mailbox = Arc::downgrade(&self.mailbox);
         let life = Arc::downgrade(&self.life);
         self.timers.at(at, move || {
-            let is_alive = life.upgrade().is_some_and(|life| !life.is_ending());
-            if let Some(mailbox) = mailbox.upgrade().filter(|_| is_alive)
+            let Some(life) = life.upgrade() else { return };
+            life.end_timer();
+            if let Some(mailbox) = mailbox.upgrade().filter(|_| !life.is_ending())
                 && !mailbox.push_own(event)
             {
                 mailbox.bury(DeadReason::Shed);
@@ -106,7 +116,8 @@ impl<E: Send + 'static> Inbox<E> {
         });
     }
 
-    /// Runs `future` and delivers what it gives. It is dropped when this life ends; if it panics, so does the life.
+    /// Runs `future` and delivers what it gives. It is dropped when this life ends; if it panics,
+    /// so does the life.
     pub fn spawn(&self, future: impl Future<Output = E> + Send + 'static) {
         let Some(share) = self.life.share() else { return };
         let inbox = self.clone();
@@ -121,8 +132,8 @@ impl<E: Send + 'static> Inbox<E> {
         self.check(spawned);
     }
 
-    /// Runs `work` on a thread that may block, and delivers what it gives. Once it has begun it cannot be
-    /// dropped: the report of this life's end, and so the next life, waits for it.
+    /// Runs `work` on a thread that may block, and delivers what it gives. Once it has begun it
+    /// cannot be dropped: the report of this life's end, and so the next life, waits for it.
     pub fn spawn_blocking(&self, work: impl FnOnce() -> E + Send + 'static) {
         let Some(share) = self.life.share() else { return };
         let inbox = self.clone();

@@ -1,10 +1,10 @@
-//! Production host of actors, on ractor and tokio: machines on actors of their own or in slabs, services,
-//! supervisors, timers, and an observer.
+//! Production host of actors on ractor and tokio: machines, slabs, services, supervisors, timers.
 //!
-//! Way in: [`System::run`] with a [`Tree`] of [`Child`]ren.  Never: a process-wide value, an unbounded queue, or
-//! a decision: what to restart, park or give up is decided by `actors_core::SupervisorMachine`.
-//! Everything that runs belongs to one life of one actor, and an actor's next life begins only when nothing of
-//! the last one runs any more.
+//! Way in: [`System::run`] with a [`Tree`] of [`Child`]ren.  Never: a process-wide value, an
+//! unbounded queue, or a decision: what to restart, park or give up is decided by
+//! `actors_core::SupervisorMachine`.
+//! Everything that runs belongs to one life of one actor, and an actor's next life begins only when
+//! nothing of the last one runs any more.
 
 mod asks;
 mod child;

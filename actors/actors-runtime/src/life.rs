@@ -1,13 +1,17 @@
 //! One life of one actor, from the decision to start it until nothing of it runs any more.
 //!
 //! Way in: [`Birth`].  Owns: the tasks, the first reason to end, and the report to the supervisor.
-//! Invariants: 1. an end is reported exactly once.  2. it is reported only when the actor, its tasks and all
-//! children have ended, so two lives of one actor never overlap.
-//! Time and order: whoever runs something of a life holds its [`Death`]; the last one that lets go reports.
+//! Invariants: 1. an end is reported exactly once.  2. it is reported only when the actor, its
+//! tasks and all children have ended, so two lives of one actor never overlap.
+//! Time and order: whoever runs something of a life holds its [`Death`]; the last one that lets go
+//! reports.
 
 use std::{
     any::Any,
-    sync::{Arc, OnceLock, Weak},
+    sync::{
+        Arc, OnceLock, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use actors_core::{ExitReason, Incarnation};
@@ -73,9 +77,13 @@ pub(crate) struct Life {
     mailbox: OnceLock<Arc<dyn AnyMailbox>>,
     death: OnceLock<Weak<Death>>,
     children: OnceLock<Table>,
+    timers: AtomicUsize,
 }
 
 impl Life {
+    /// Most timers that one life may have set at a time.
+    pub(crate) const TIMERS_MAX: usize = 65_536;
+
     pub(crate) fn mailbox(&self) -> Option<&Arc<dyn AnyMailbox>> {
         self.mailbox.get()
     }
@@ -85,6 +93,7 @@ impl Life {
         if self.mailbox.set(mailbox).is_ok() && *self.phase.borrow() >= Phase::Stopping {
             self.stop();
         }
+        self.slot.changed.notify_waiters();
     }
 
     /// The actor runs now, as `cell`.
@@ -110,6 +119,16 @@ impl Life {
 
     pub(crate) fn children(&self) -> Option<&Table> {
         self.children.get()
+    }
+
+    /// Counts a timer that is set. False if there are [`Life::TIMERS_MAX`].
+    pub(crate) fn begin_timer(&self) -> bool {
+        self.timers.fetch_add(1, Ordering::Relaxed) < Self::TIMERS_MAX
+    }
+
+    /// Counts a timer that fired.
+    pub(crate) fn end_timer(&self) {
+        self.timers.fetch_sub(1, Ordering::Relaxed);
     }
 
     pub(crate) fn cell(&self) -> Option<&ActorCell> {
@@ -231,6 +250,7 @@ impl Birth {
             mailbox: OnceLock::new(),
             death: OnceLock::new(),
             children: OnceLock::new(),
+            timers: AtomicUsize::new(0),
         });
         let death = Arc::new(Death {
             life: Arc::clone(&life),

@@ -1,9 +1,11 @@
 //! The bounded queue in front of one machine, and the two lanes into it.
 //!
 //! Way in: [`Mailbox`].  Owns: what waits.  Never: a handler.
-//! Invariants: 1. no more told messages wait than the policy allows.  2. the actor is woken at most once until
-//! it finds both lanes empty.  3. the machine's own lane is never longer than [`Mailbox::OWN_MAX`].
-//! Time and order: messages of one sender stay in order; ends of the machine's own effects go ahead of them.
+//! Invariants: 1. no more told messages wait than the policy allows.  2. the actor is woken at most
+//! once until it finds both lanes empty.  3. the machine's own lane is never longer than
+//! [`Mailbox::OWN_MAX`].
+//! Time and order: messages of one sender stay in order; ends of the machine's own effects go ahead
+//! of them.
 
 use std::{
     any::Any,
@@ -88,8 +90,8 @@ struct Queue<E> {
 }
 
 impl<E: Send + 'static> Mailbox<E> {
-    /// Most ends of effects that may wait. A machine that passes it has more under way than any disk or network
-    /// takes, which is a bug: it ends with an error.
+    /// Most ends of effects that may wait. A machine that passes it has more under way than any
+    /// disk or network takes, which is a bug: it ends with an error.
     pub(crate) const OWN_MAX: usize = 65_536;
 
     pub(crate) fn new(path: Arc<str>, policy: MailboxPolicy, morgue: Arc<Morgue>) -> Arc<Self> {

@@ -1,6 +1,7 @@
 //! What people and tools can see of a running system: its tree, its notices, and its dead letters.
 //!
-//! Way in: `System::tree`, `System::notices`, `System::dead_letters`.  Owns: one slot for each place in the tree.
+//! Way in: `System::tree`, `System::notices`, `System::dead_letters`.  Owns: one slot for each
+//! place in the tree.
 //! Never: a decision. Everything here is a copy; reading it stops nobody.
 
 use std::{
@@ -13,7 +14,7 @@ use std::{
 
 use actors_core::{Address, ExitReason, Incarnation, SupervisorNotice};
 use serde::{Deserialize, Serialize};
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, broadcast};
 
 use crate::{clock::Clock, life::Life, task::lock};
 
@@ -127,6 +128,8 @@ pub(crate) struct Slot {
     pub(crate) address: Option<Address>,
     pub(crate) kind: NodeKind,
     pub(crate) status: Mutex<SlotStatus>,
+    /// The registry's.
+    pub(crate) changed: Arc<Notify>,
 }
 
 /// The part of a slot that changes.
@@ -139,14 +142,19 @@ pub(crate) struct SlotStatus {
 }
 
 impl Slot {
-    pub(crate) fn new(path: Arc<str>, address: Option<Address>, kind: NodeKind) -> Arc<Self> {
+    fn new(
+        path: Arc<str>,
+        address: Option<Address>,
+        kind: NodeKind,
+        changed: Arc<Notify>,
+    ) -> Arc<Self> {
         let status = SlotStatus {
             state: NodeState::Starting,
             incarnation: Incarnation(0),
             last_exit: None,
             current: None,
         };
-        Arc::new(Self { path, address, kind, status: Mutex::new(status) })
+        Arc::new(Self { path, address, kind, status: Mutex::new(status), changed })
     }
 
     pub(crate) fn current(&self) -> Option<Arc<Life>> {
@@ -192,6 +200,8 @@ impl Slot {
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
     slots: Mutex<Slots>,
+    /// Told whenever a life begins to take messages.
+    changed: Arc<Notify>,
 }
 
 #[derive(Debug, Default)]
@@ -212,7 +222,7 @@ impl Registry {
         if let Some(slot) = slots.by_path.get(path).filter(|slot| slot.kind == kind) {
             return Arc::clone(slot);
         }
-        let slot = Slot::new(Arc::clone(path), address.cloned(), kind);
+        let slot = Slot::new(Arc::clone(path), address.cloned(), kind, self.changed());
         slots.by_path.insert(Arc::clone(path), Arc::clone(&slot));
         if let Some(address) = address {
             slots.by_address.insert(address.to_string(), Arc::downgrade(&slot));
@@ -236,6 +246,10 @@ impl Registry {
         let mut slots = lock(&self.slots);
         slots.by_path.retain(|other, _| !is_gone(other));
         slots.by_address.retain(|_, slot| slot.upgrade().is_some_and(|slot| !is_gone(&slot.path)));
+    }
+
+    pub(crate) fn changed(&self) -> Arc<Notify> {
+        Arc::clone(&self.changed)
     }
 
     pub(crate) fn by_path(&self, path: &str) -> Option<Arc<Slot>> {

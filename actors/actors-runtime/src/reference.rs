@@ -36,7 +36,8 @@ impl<E: Send + 'static> Exact<E> {
     /// Sends a message; waits for room if the actor's policy is `Wait`.
     ///
     /// # Errors
-    /// The message comes back if that life is over, or if the mailbox is full and the policy is `Refuse`.
+    /// The message comes back if that life is over, or if the mailbox is full and the policy is
+    /// `Refuse`.
     pub async fn tell(&self, event: E) -> Result<(), TellError<E>> {
         match self.mailbox.upgrade() {
             Some(mailbox) => mailbox.tell(event).await,
@@ -69,16 +70,16 @@ impl From<&Address> for Target {
     }
 }
 
-/// Reaches whichever life of an actor is current: it survives restarts.
+/// Finds the mailbox of whichever life is current.
 #[derive(Debug)]
-pub struct Ref<E> {
+pub(crate) struct Finder<T> {
     registry: Weak<Registry>,
     target: Target,
-    /// The mailbox that was found last; asked first, so that a message costs no search.
-    found: Arc<Mutex<Weak<Mailbox<E>>>>,
+    /// What was found last; asked first, so that a message costs no search.
+    found: Arc<Mutex<Weak<T>>>,
 }
 
-impl<E> Clone for Ref<E> {
+impl<T> Clone for Finder<T> {
     fn clone(&self) -> Self {
         Self {
             registry: Weak::clone(&self.registry),
@@ -88,28 +89,73 @@ impl<E> Clone for Ref<E> {
     }
 }
 
-impl<E: Send + 'static> Ref<E> {
+impl<T: Any + Send + Sync> Finder<T> {
     pub(crate) fn new(registry: &Arc<Registry>, target: Target) -> Self {
         let found = Arc::new(Mutex::new(Weak::new()));
         Self { registry: Arc::downgrade(registry), target, found }
     }
 
-    /// Sends a message; waits for room if the actor's policy is `Wait`. Does not wait for an actor to start.
+    /// What was found last, if that life is not over.
+    pub(crate) fn last(&self) -> Option<Arc<T>> {
+        lock(&self.found).upgrade()
+    }
+
+    /// Searches anew.
+    pub(crate) fn find(&self) -> Result<Arc<T>, Refusal> {
+        let registry = self.registry.upgrade().ok_or(Refusal::NotFound)?;
+        let mailbox = mailbox_at::<T>(&registry, &self.target)?;
+        *lock(&self.found) = Arc::downgrade(&mailbox);
+        Ok(mailbox)
+    }
+
+    /// Waits until there is one.
+    pub(crate) async fn ready(&self) -> Result<Arc<T>, Refusal> {
+        loop {
+            let registry = self.registry.upgrade().ok_or(Refusal::NotFound)?;
+            let changed = registry.changed();
+            drop(registry);
+            // Registered before the search, so that a start in between is not missed.
+            let mut changed = std::pin::pin!(changed.notified());
+            changed.as_mut().enable();
+            match self.find() {
+                Err(Refusal::NotFound) => changed.await,
+                result => return result,
+            }
+        }
+    }
+}
+
+/// Reaches whichever life of an actor is current: it survives restarts.
+#[derive(Debug)]
+pub struct Ref<E> {
+    finder: Finder<Mailbox<E>>,
+}
+
+impl<E> Clone for Ref<E> {
+    fn clone(&self) -> Self {
+        Self { finder: self.finder.clone() }
+    }
+}
+
+impl<E: Send + 'static> Ref<E> {
+    pub(crate) fn new(registry: &Arc<Registry>, target: Target) -> Self {
+        Self { finder: Finder::new(registry, target) }
+    }
+
+    /// Sends a message; waits for room if the actor's policy is `Wait`. Does not wait for an actor
+    /// to start: see [`Ref::ready`].
     ///
     /// # Errors
     /// The message comes back with the reason.
     pub async fn tell(&self, event: E) -> Result<(), TellError<E>> {
-        let Some(mailbox) = lock(&self.found).upgrade() else {
-            return self.tell_anew(event).await;
+        let event = match self.finder.last() {
+            Some(mailbox) => match mailbox.tell(event).await {
+                Err(TellError { event, refusal: Refusal::Ended }) => event,
+                result => return result,
+            },
+            None => event,
         };
-        match mailbox.tell(event).await {
-            Err(TellError { event, refusal: Refusal::Ended }) => self.tell_anew(event).await,
-            result => result,
-        }
-    }
-
-    async fn tell_anew(&self, event: E) -> Result<(), TellError<E>> {
-        match self.find() {
+        match self.finder.find() {
             Ok(mailbox) => mailbox.tell(event).await,
             Err(refusal) => Err(TellError { event, refusal }),
         }
@@ -120,33 +166,33 @@ impl<E: Send + 'static> Ref<E> {
     /// # Errors
     /// The message comes back with the reason.
     pub fn try_tell(&self, event: E) -> Result<(), TellError<E>> {
-        let found = lock(&self.found).upgrade();
-        let event = match found {
+        let event = match self.finder.last() {
             Some(mailbox) => match mailbox.try_tell(event) {
                 Err(TellError { event, refusal: Refusal::Ended }) => event,
                 result => return result,
             },
             None => event,
         };
-        match self.find() {
+        match self.finder.find() {
             Ok(mailbox) => mailbox.try_tell(event),
             Err(refusal) => Err(TellError { event, refusal }),
         }
     }
 
-    /// The current life.
+    /// The current life, which takes messages, though it may still be starting.
     ///
     /// # Errors
     /// [`Refusal::NotFound`] or [`Refusal::WrongType`].
     pub fn exact(&self) -> Result<Exact<E>, Refusal> {
-        self.find().map(Exact::new)
+        self.finder.find().map(Exact::new)
     }
 
-    fn find(&self) -> Result<Arc<Mailbox<E>>, Refusal> {
-        let registry = self.registry.upgrade().ok_or(Refusal::NotFound)?;
-        let mailbox = mailbox_at::<Mailbox<E>>(&registry, &self.target)?;
-        *lock(&self.found) = Arc::downgrade(&mailbox);
-        Ok(mailbox)
+    /// Waits until there is a life that takes messages; for ever, if none begins.
+    ///
+    /// # Errors
+    /// [`Refusal::WrongType`], or [`Refusal::NotFound`] once the system is gone.
+    pub async fn ready(&self) -> Result<Exact<E>, Refusal> {
+        self.finder.ready().await.map(Exact::new)
     }
 }
 

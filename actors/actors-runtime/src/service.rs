@@ -1,7 +1,8 @@
 //! The service host: a long-lived asynchronous body (a server, a pump) as a supervised actor.
 //!
 //! Way in: [`Service`].  Owns: the body's future.  Never: a decision of the domain.
-//! Time and order: asked to stop, the body sees [`Service::stopping`]; when its time is over it is dropped.
+//! Time and order: asked to stop, the body sees [`Service::stopping`]; when its time is over it is
+//! dropped.
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
@@ -58,8 +59,8 @@ impl Service {
         self.life.is_stopping()
     }
 
-    /// Runs a shorter part beside the body, such as one connection. It is dropped with the service; if it
-    /// panics, the service ends.
+    /// Runs a shorter part beside the body, such as one connection. It is dropped with the service;
+    /// if it panics, the service ends.
     ///
     /// # Errors
     /// The service is ending, or runs 65,536 parts already.

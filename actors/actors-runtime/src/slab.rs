@@ -1,9 +1,11 @@
 //! The slab host: one actor runs many keyed machines, each awake only while it has work.
 //!
 //! Way in: [`Keyed`], [`SlabRef::tell`].  Owns: the machines of one kind.
-//! Invariants: 1. a key that panics, waits or is parked never holds up another.  2. a key at rest without timers,
-//! tasks or recent failures takes no memory at all.  3. every key has its own mailbox bound.
-//! Time and order: keys take turns, one event each; a key's own events go ahead of what others sent.
+//! Invariants: 1. a key that panics, waits or is parked never holds up another.  2. a key at rest
+//! without timers, tasks or recent failures takes no memory at all.  3. every key has its own
+//! mailbox bound.
+//! Time and order: keys take turns, one event each; a key's own events go ahead of what others
+//! sent.
 
 mod host;
 mod pool;
@@ -21,6 +23,8 @@ pub(crate) use self::{host::start_slab, pool::Pool};
 use crate::{
     life::{Death, Life},
     mailbox::{Refusal, TellError},
+    observer::Registry,
+    reference::{Finder, Target},
     task::caught,
     timers::Timers,
 };
@@ -35,18 +39,21 @@ pub trait Keyed: Send + 'static {
     /// What a machine may read now.
     fn view(&self) -> Self::Guard;
 
-    /// Makes the machine of `inbox.key()` from what the store knows; its first events may be sent to `inbox`.
+    /// Makes the machine of `inbox.key()` from what the store knows; its first events may be sent
+    /// to `inbox`.
     /// `None` if there is no such thing: what was sent to the key becomes dead letters.
     fn activate(&mut self, inbox: &KeyInbox<EventOf<Self>>) -> Option<Self::Machine>;
 
-    /// Begins one effect and returns at once; its end comes back through `inbox`. Never waits, never blocks.
+    /// Begins one effect and returns at once; its end comes back through `inbox`. Never waits,
+    /// never blocks.
     fn submit(
         &mut self,
         effect: <Self::Machine as Machine>::Effect,
         inbox: &KeyInbox<EventOf<Self>>,
     );
 
-    /// Whether the machine may be forgotten until the next event, because the store could give it back.
+    /// Whether the machine may be forgotten until the next event, because the store could give it
+    /// back.
     fn is_at_rest(&self, machine: &Self::Machine) -> bool;
 }
 
@@ -60,7 +67,8 @@ pub struct SlabSpec {
     pub kind: String,
     /// The bound of each key's mailbox.
     pub mailbox: MailboxPolicy,
-    /// Most keys that may be awake, waiting or parked at a time; more are refused as [`Refusal::Full`].
+    /// Most keys that may be awake, waiting or parked at a time; more are refused as
+    /// [`Refusal::Full`].
     pub keys_max: u32,
     /// How often one key may fail before it is parked.
     pub intensity: Intensity,
@@ -68,8 +76,8 @@ pub struct SlabSpec {
     pub backoff: Backoff,
 }
 
-/// The way back to one keyed machine. Dies with the life of the key that it was made for: a failure ends it,
-/// rest does not.
+/// The way back to one keyed machine. Dies with the life of the key that it was made for: a failure
+/// ends it, rest does not.
 pub struct KeyInbox<E> {
     pool: Weak<Pool<E>>,
     key: Arc<str>,
@@ -111,7 +119,8 @@ impl<E: std::fmt::Debug + Send + 'static> KeyInbox<E> {
         }
     }
 
-    /// Delivers `event` at `at`; wakes the machine if it is at rest. Never, if the key fails or ends before.
+    /// Delivers `event` at `at`; wakes the machine if it is at rest. Never, if the key fails or
+    /// ends before.
     pub fn send_at(&self, at: Mono, event: E) {
         if self.begin() {
             let inbox = self.clone();
@@ -119,8 +128,8 @@ impl<E: std::fmt::Debug + Send + 'static> KeyInbox<E> {
         }
     }
 
-    /// Runs `future` and delivers what it gives; if it panics, the key fails. Dropped with the slab, not with
-    /// the key: what an ended key's future gives is a dead letter.
+    /// Runs `future` and delivers what it gives; if it panics, the key fails. Dropped with the
+    /// slab, not with the key: what an ended key's future gives is a dead letter.
     pub fn spawn(&self, future: impl Future<Output = E> + Send + 'static) {
         let Some(share) = self.slab.share().filter(|_| self.begin()) else { return };
         let inbox = self.clone();
@@ -135,7 +144,8 @@ impl<E: std::fmt::Debug + Send + 'static> KeyInbox<E> {
         }
     }
 
-    /// Ends this key after its current event. `Normal` and `Shutdown` forget it, anything else is a failure.
+    /// Ends this key after its current event. `Normal` and `Shutdown` forget it, anything else is a
+    /// failure.
     pub fn end(&self, reason: ExitReason) {
         if let Some(pool) = self.pool.upgrade() {
             pool.order(&self.key, Order::End { life: self.life, reason });
@@ -156,31 +166,39 @@ impl<E: std::fmt::Debug + Send + 'static> KeyInbox<E> {
     }
 }
 
-/// One life of a slab, as senders see it.
+/// Reaches the keys of whichever life of a slab is current: it survives restarts.
 #[derive(Debug)]
 pub struct SlabRef<E> {
-    pool: Weak<Pool<E>>,
+    finder: Finder<Pool<E>>,
 }
 
 impl<E> Clone for SlabRef<E> {
     fn clone(&self) -> Self {
-        Self { pool: Weak::clone(&self.pool) }
+        Self { finder: self.finder.clone() }
     }
 }
 
 impl<E: std::fmt::Debug + Send + 'static> SlabRef<E> {
-    pub(crate) fn new(pool: &Arc<Pool<E>>) -> Self {
-        Self { pool: Arc::downgrade(pool) }
+    pub(crate) fn new(registry: &Arc<Registry>, target: Target) -> Self {
+        Self { finder: Finder::new(registry, target) }
     }
 
-    /// Sends a message to one key, which wakes if it is at rest; waits for room if the policy is `Wait`.
+    /// Sends a message to one key, which wakes if it is at rest; waits for room if the policy is
+    /// `Wait`. Does not wait for the slab to start: see [`SlabRef::ready`].
     ///
     /// # Errors
-    /// The message comes back: the slab's life is over, the key is full or parked, or too many keys are awake.
+    /// The message comes back: no slab runs, the key is full or parked, or too many keys are awake.
     pub async fn tell(&self, key: &str, event: E) -> Result<(), TellError<E>> {
-        match self.pool.upgrade() {
-            Some(pool) => pool.tell(key, event).await,
-            None => Err(TellError { event, refusal: Refusal::Ended }),
+        let event = match self.finder.last() {
+            Some(pool) => match pool.tell(key, event).await {
+                Err(TellError { event, refusal: Refusal::Ended }) => event,
+                result => return result,
+            },
+            None => event,
+        };
+        match self.finder.find() {
+            Ok(pool) => pool.tell(key, event).await,
+            Err(refusal) => Err(TellError { event, refusal }),
         }
     }
 
@@ -189,9 +207,24 @@ impl<E: std::fmt::Debug + Send + 'static> SlabRef<E> {
     /// # Errors
     /// As [`SlabRef::tell`].
     pub fn try_tell(&self, key: &str, event: E) -> Result<(), TellError<E>> {
-        match self.pool.upgrade() {
-            Some(pool) => pool.try_tell(key, event),
-            None => Err(TellError { event, refusal: Refusal::Ended }),
+        let event = match self.finder.last() {
+            Some(pool) => match pool.try_tell(key, event) {
+                Err(TellError { event, refusal: Refusal::Ended }) => event,
+                result => return result,
+            },
+            None => event,
+        };
+        match self.finder.find() {
+            Ok(pool) => pool.try_tell(key, event),
+            Err(refusal) => Err(TellError { event, refusal }),
         }
+    }
+
+    /// Waits until there is a life that takes messages; for ever, if none begins.
+    ///
+    /// # Errors
+    /// [`Refusal::WrongType`], or [`Refusal::NotFound`] once the system is gone.
+    pub async fn ready(&self) -> Result<(), Refusal> {
+        self.finder.ready().await.map(drop)
     }
 }

@@ -1,8 +1,9 @@
 //! The driver of `SupervisorMachine`: starts, stops and kills real actors; supervisors nest.
 //!
-//! Way in: [`SupervisorRef`].  Owns: how each child is started.  Never: when; that is the machine's to decide.
-//! Time and order: children are started one after the other. A child's end is told to the machine when nothing
-//! of it runs any more.
+//! Way in: [`SupervisorRef`].  Owns: how each child is started.  Never: when; that is the machine's
+//! to decide.
+//! Time and order: children are started one after the other. A child's end is told to the machine
+//! when nothing of it runs any more.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -67,7 +68,8 @@ pub(crate) async fn start_supervisor(tree: &Tree, job: Job) -> Result<(), Failur
     // Children of the life before, of which some may not come again.
     system.registry().forget_below(&path);
     let starts = Arc::new(Starts::default());
-    // The starter only reports through the children that it starts, so it needs no share of this life.
+    // The starter only reports through the children that it starts, so it needs no share of this
+    // life.
     life.tasks.spawn(run_starts(Arc::clone(&starts))).map_err(|_| "the supervisor is ending")?;
     let rng = system.rng_of(&life);
     let driver = SupervisorDriver { system, table, starts };
@@ -204,7 +206,8 @@ impl Driver<SupervisorMachine> for SupervisorDriver {
 
 /// One life of a supervisor, as whoever adds and removes children sees it.
 ///
-/// What is added lives no longer than that supervisor's life: a restarted one begins with its own tree again.
+/// What is added lives no longer than that supervisor's life: a restarted one begins with its own
+/// tree again.
 #[derive(Debug, Clone)]
 pub struct SupervisorRef {
     pub(crate) path: Arc<str>,

@@ -1,6 +1,7 @@
 //! One system of actors: everything that a process (or one of several nodes in a process) runs.
 //!
-//! Way in: [`System::new`], [`System::run`].  Owns: clock, seed, timers, registry, notices, dead letters.
+//! Way in: [`System::new`], [`System::run`].  Owns: clock, seed, timers, registry, notices, dead
+//! letters.
 //! Never: a process-wide value; two systems in one process know nothing of each other.
 
 use std::sync::Arc;
@@ -18,10 +19,10 @@ use crate::{
     child::{Child, Job, Tree, start_failure},
     clock::Clock,
     life::{Birth, KeyCommand, Life, Place},
-    mailbox::{Mailbox, Refusal},
+    mailbox::Mailbox,
     observer::{DeadLetters, Morgue, Node, NodeKind, Notice, Notices, Registry, Slot},
     reference::{Ref, Target, mailbox_at},
-    slab::{Pool, SlabRef},
+    slab::SlabRef,
     supervisor::SupervisorRef,
     task::{Tasks, spawn_unowned},
     timers::Timers,
@@ -121,7 +122,8 @@ impl System {
         let share = Arc::clone(&birth.death);
         let spec = ChildSpec::temporary(path.as_ref()).mailbox(MailboxPolicy::wait(4_096));
         let job = Job { system: self.clone(), spec, birth };
-        // On this system's own runtime, whoever calls: an HTTP worker's runtime has a single thread.
+        // On this system's own runtime, whoever calls: an HTTP worker's runtime has a single
+        // thread.
         let started = spawn_unowned(&self.0.runtime, async move {
             let _share = share;
             if let Err(failure) = Child::supervisor(tree).start(job).await {
@@ -158,16 +160,13 @@ impl System {
         Ref::new(&self.0.registry, Target::from(address))
     }
 
-    /// The slab at this path, as it runs now.
-    ///
-    /// # Errors
-    /// [`Refusal::NotFound`] or [`Refusal::WrongType`].
-    pub fn slab<E: Clone + std::fmt::Debug + Send + 'static>(
-        &self,
-        path: impl Into<String>,
-    ) -> Result<SlabRef<E>, Refusal> {
-        let pool = mailbox_at::<Pool<E>>(&self.0.registry, &Target::Path(path.into()))?;
-        Ok(SlabRef::new(&pool))
+    /// The slab at this path, whichever life is current. Needs not run yet.
+    #[must_use]
+    pub fn slab<E>(&self, path: impl Into<String>) -> SlabRef<E>
+    where
+        E: std::fmt::Debug + Send + 'static,
+    {
+        SlabRef::new(&self.0.registry, Target::Path(path.into()))
     }
 
     /// The supervisor at this path, as it runs now, to add children to.
@@ -187,14 +186,15 @@ impl System {
         })
     }
 
-    /// Everything that runs, waits, or is parked, ordered by path. Keyed machines only while they are awake.
+    /// Everything that runs, waits, or is parked, ordered by path. Keyed machines only while they
+    /// are awake.
     #[must_use]
     pub fn tree(&self) -> Vec<Node> {
         self.0.registry.tree()
     }
 
-    /// Kills an actor (or one key of a slab) between two events. Its supervisor starts it again; it is not
-    /// counted as a failure. With a supervisor, all below it is killed too.
+    /// Kills an actor (or one key of a slab) between two events. Its supervisor starts it again; it
+    /// is not counted as a failure. With a supervisor, all below it is killed too.
     ///
     /// # Errors
     /// [`OrderError::NotFound`].
@@ -209,7 +209,8 @@ impl System {
     /// Starts a parked actor (or one parked key of a slab) again.
     ///
     /// # Errors
-    /// [`OrderError::NotFound`]; [`OrderError::WrongKind`] for a root, which has nobody to start it.
+    /// [`OrderError::NotFound`]; [`OrderError::WrongKind`] for a root, which has nobody to start
+    /// it.
     pub fn unpark(&self, path: &str) -> Result<(), OrderError> {
         if self.0.registry.by_path(path).is_none() {
             return self.command_key(path, KeyCommand::Unpark);

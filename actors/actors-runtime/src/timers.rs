@@ -1,8 +1,10 @@
-//! All timers of one system: a heap of instants on `CLOCK_BOOTTIME`, and one task that fires what is due.
+//! All timers of one system: a heap of instants on `CLOCK_BOOTTIME`, and one task that fires what
+//! is due.
 //!
 //! Way in: [`Timers::at`].  Owns: the heap.  Never: the meaning of a timer.
-//! Time and order: timers fire in the order of their instants, those of one instant in the order in which they
-//! were set. The runtime sleeps on a clock that stops in suspend, so it looks again at least once a second.
+//! Time and order: timers fire in the order of their instants, those of one instant in the order in
+//! which they were set. The runtime sleeps on a clock that stops in suspend, so it looks again at
+//! least once a second.
 
 use std::{
     collections::BTreeMap,
@@ -32,7 +34,8 @@ struct Heap {
     due: BTreeMap<(Mono, u64), Fire>,
 }
 
-/// The longest sleep while a timer is set: bounds how late one fires after the machine was suspended.
+/// The longest sleep while a timer is set: bounds how late one fires after the machine was
+/// suspended.
 const SLEEP_MAX: Duration = Duration::from_secs(1);
 
 impl Timers {

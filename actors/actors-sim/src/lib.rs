@@ -1,1 +1,22 @@
-//! Deterministic host: virtual time, simulated network and disks, trace hash.
+//! Deterministic host: many nodes in one thread, under virtual time, from one seed.
+//!
+//! Way in: [`Sim`] over a [`World`].  Owns: time, the order of events, the network, the disks, the
+//! trace.
+//! Never: a thread, a clock, a socket or a file; the same seed always gives the same [`Sim::hash`].
+
+mod clock;
+mod disk;
+mod fault;
+mod net;
+mod sim;
+pub mod suite;
+mod trace;
+
+pub use clock::{NodeClock, SimTime};
+pub use disk::{DiskFaults, Mark, SimDisk, SimLog, SimState};
+pub use fault::Fault;
+pub use net::{Cut, Flap, Net, NetFaults};
+pub use sim::{Host, NodeId, Sim, World};
+
+#[cfg(test)]
+mod tests;

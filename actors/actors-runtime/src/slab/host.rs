@@ -1,7 +1,9 @@
-//! The actor of a slab: activates keys, hands them their events, catches their panics, lets them rest.
+//! The actor of a slab: activates keys, hands them their events, catches their panics, lets them
+//! rest.
 //!
 //! Way in: [`start_slab`].  Owns: the machines that are awake, and the failures of those that fail.
-//! Never: the decision to restart or park; that is `SupervisorMachine`'s, one for each key that ever failed.
+//! Never: the decision to restart or park; that is `SupervisorMachine`'s, one for each key that
+//! ever failed.
 
 use std::{
     collections::BTreeMap,
@@ -145,7 +147,8 @@ impl<K: Keyed> Slab<K> {
         self.pool.wake_again();
     }
 
-    /// Does something for one key. A panic is that key's failure; `None` means that there is no such thing.
+    /// Does something for one key. A panic is that key's failure; `None` means that there is no
+    /// such thing.
     fn guarded(
         &mut self,
         key: &Arc<str>,

@@ -1,7 +1,8 @@
 //! What waits for the keys of a slab, and which of them may run.
 //!
 //! Way in: [`Pool::next`].  Owns: one record for each key that is not at rest.
-//! Invariants: 1. a key is in `ready` at most once.  2. a key that is held back is never handed out.
+//! Invariants: 1. a key is in `ready` at most once.  2. a key that is held back is never handed
+//! out.
 //! 3. `waiting` is the number of all events in all records.
 
 use std::{

@@ -28,9 +28,7 @@ async fn timers_fire_in_order_and_die_with_their_life() {
     world.expect(&["a#2 up"]).await;
     let at = now.after(Duration::from_millis(40));
     let actor = world.system.actor::<Event>("root/a");
-    while actor.exact().is_err() {
-        tokio::task::yield_now().await;
-    }
+    actor.ready().await.unwrap();
     world.tell("root/a", Event::Timer { at, note: 10 }).await;
     world.expect(&["a: 10"]).await;
 }
@@ -55,16 +53,12 @@ async fn a_question_is_answered_or_ends() {
     let _root = world.run(tree).await;
     world.expect(&["up"]).await;
     let actor = world.system.actor::<Event>("root/a");
-    while actor.exact().is_err() {
-        tokio::task::yield_now().await;
-    }
+    actor.ready().await.unwrap();
     let late = asks.ask(&actor, Duration::from_millis(5), Event::Ask).await;
     assert_eq!(late, Err(AskError::Late));
     world.tell("root/a", Event::Boom).await;
     world.expect(&["up"]).await;
-    while actor.exact().is_err() {
-        tokio::task::yield_now().await;
-    }
+    actor.ready().await.unwrap();
     assert_eq!(asks.ask(&actor, SOON, Event::Ask).await, Ok(42));
     let ended = asks.ask(&actor, SOON, |_| Event::Boom).await;
     assert_eq!(ended, Err(AskError::Ended));

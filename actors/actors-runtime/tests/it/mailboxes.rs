@@ -1,4 +1,5 @@
-//! What happens at the bound of a mailbox. The runtime has one thread, so nothing is handled until we wait.
+//! What happens at the bound of a mailbox. The runtime has one thread, so nothing is handled until
+//! we wait.
 
 use actors_core::{MailboxPolicy, OnLimit, WhenFull};
 use actors_runtime::{DeadReason, Ref, Refusal};

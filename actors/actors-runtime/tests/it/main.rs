@@ -1,4 +1,5 @@
-//! The public surface of the runtime: supervision, mailboxes, slabs, timers and asks, with real actors.
+//! The public surface of the runtime: supervision, mailboxes, slabs, timers and asks, with real
+//! actors.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

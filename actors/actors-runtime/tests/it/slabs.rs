@@ -60,12 +60,9 @@ async fn world(when_full: WhenFull) -> (World, SlabRef<Event>) {
     });
     let tree = tree("root", 0, OnLimit::Escalate).child(ChildSpec::permanent("pods"), slab);
     drop(world.run(tree).await);
-    loop {
-        if let Ok(slab) = world.system.slab::<Event>("root/pods") {
-            return (world, slab);
-        }
-        tokio::task::yield_now().await;
-    }
+    let slab = world.system.slab::<Event>("root/pods");
+    slab.ready().await.unwrap();
+    (world, slab)
 }
 
 #[tokio::test]

@@ -182,9 +182,7 @@ async fn children_can_be_added_and_removed_while_it_runs() {
     let twin = supervisor.add(spec("late"), child).await.unwrap_err();
     assert_eq!(twin.to_string(), "root/late: a child of this name exists");
     let by_address = world.system.actor_at::<Event>(&address);
-    while by_address.exact().is_err() {
-        tokio::task::yield_now().await;
-    }
+    by_address.ready().await.unwrap();
     by_address.tell(Event::Note(3)).await.unwrap();
     world.expect(&["late: 3"]).await;
     assert_eq!(world.node("root/late").unwrap().kind, NodeKind::Dedicated);

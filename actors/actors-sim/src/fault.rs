@@ -1,0 +1,48 @@
+//! What can go wrong in a simulation, as plain data, so that a plan of faults can be saved and
+//! shrunk.
+//!
+//! Way in: [`Fault`], given to `Sim::schedule` or `Sim::inject`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Cut, DiskFaults, NetFaults, NodeId};
+
+/// One thing that goes wrong, or right again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Fault {
+    /// A node stops between two events: its machines, timers and unsynced writes are gone.
+    Crash(NodeId),
+    /// A node that crashed starts again from its disk. Nothing if it is up.
+    Start(NodeId),
+    /// All links behave like this from now on, but those with faults of their own.
+    Net(NetFaults),
+    /// One direction of one link behaves like this from now on.
+    Link {
+        /// The sender.
+        from: NodeId,
+        /// The receiver.
+        to: NodeId,
+        /// How it behaves.
+        faults: NetFaults,
+    },
+    /// Messages between these nodes are lost, until the cut of this name is healed.
+    Cut(Cut),
+    /// Ends the cut of this name.
+    Heal(String),
+    /// Ends all cuts, and faults of links.
+    HealAll,
+    /// A node's disk behaves like this from now on.
+    Disk {
+        /// Whose.
+        node: NodeId,
+        /// How.
+        faults: DiskFaults,
+    },
+    /// A node's wall clock jumps by so many nanoseconds.
+    WallJump {
+        /// Whose.
+        node: NodeId,
+        /// How far; negative is back.
+        by_ns: i64,
+    },
+}
