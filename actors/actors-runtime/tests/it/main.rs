@@ -1,6 +1,5 @@
-//! The public surface of the runtime: supervision, mailboxes, slabs, timers and asks, with real
-//! actors.
-#![allow(
+//! The public surface of the runtime, with real actors.
+#![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

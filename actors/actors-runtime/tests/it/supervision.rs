@@ -223,3 +223,65 @@ async fn a_start_that_fails_is_a_failure_with_its_whole_chain() {
     let reason = ExitReason::Normal;
     assert_eq!(second.notice, SupervisorNotice::Parked { name: "done".into(), reason });
 }
+
+/// Counts lives of one actor that are lived at the same time.
+struct Alive(std::sync::Arc<std::sync::atomic::AtomicU32>);
+
+impl Alive {
+    fn new(count: &std::sync::Arc<std::sync::atomic::AtomicU32>) -> Self {
+        let others = count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        assert_eq!(others, 0, "two lives overlap");
+        Self(std::sync::Arc::clone(count))
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_storm_of_kills_on_two_threads_heals_and_no_lives_overlap() {
+    const ACTORS: u32 = 20;
+    let mut world = World::new();
+    let mut group = tree("group", 0, OnLimit::Escalate);
+    for number in 0..ACTORS {
+        let (said, count) = (world.said.clone(), std::sync::Arc::default());
+        let service = Child::service(move |service| {
+            let (said, count) = (said.clone(), std::sync::Arc::clone(&count));
+            async move {
+                let alive = Alive::new(&count);
+                // The part may be running on the other thread when the kill comes.
+                service.spawn(async move {
+                    let _alive = alive;
+                    loop {
+                        tokio::task::yield_now().await;
+                    }
+                })?;
+                said.say(number.to_string());
+                service.stopping().await;
+                Ok(())
+            }
+        });
+        group = group.child(spec(&number.to_string()), service);
+    }
+    let tree = tree("root", 0, OnLimit::Escalate).child(spec("group"), Child::supervisor(group));
+    let root = world.run(tree).await;
+    for round in 0..20 {
+        for _ in 0..ACTORS {
+            world.hear().await;
+        }
+        if round % 5 == 4 {
+            world.system.kill("root/group").unwrap();
+            continue;
+        }
+        for number in 0..ACTORS {
+            world.system.kill(&format!("root/group/{number}")).unwrap();
+        }
+    }
+    for _ in 0..ACTORS {
+        world.hear().await;
+    }
+    assert_eq!(root.shutdown().await, ExitReason::Shutdown);
+}
