@@ -1,1 +1,274 @@
-//! The real binary, driven from outside.
+//! A real cluster for one test: its own name, data folder and kubeconfig; gone when the test ends.
+//!
+//! Way in: [`Cluster::up`].  Never: a sleep or a retried assertion; `kubectl wait` and watches await conditions.
+
+#![expect(
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a scenario stops where the cluster is not as it must be"
+)]
+
+use std::{
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use serde_json::Value;
+
+/// The demonstration image's reference.
+pub const IMAGE: &str = "starling.dev/demo:1";
+
+static CLUSTERS: AtomicU32 = AtomicU32::new(0);
+
+/// A cluster of this test alone.
+#[derive(Debug)]
+pub struct Cluster {
+    binary: PathBuf,
+    /// Its name.
+    pub name: String,
+    /// Its folder: data and kubeconfig.
+    pub folder: PathBuf,
+}
+
+/// What a command printed, and how it ended.
+#[derive(Debug, Clone)]
+pub struct Ran {
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+    /// The exit code; -1 if a signal ended it.
+    pub code: i32,
+}
+
+impl Ran {
+    fn of(output: &Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Self {
+            out: text(&output.stdout),
+            err: text(&output.stderr),
+            code: output.status.code().unwrap_or(-1),
+        }
+    }
+}
+
+impl Cluster {
+    /// Why tests of a real cluster cannot run here, if they cannot; the caller prints it and returns.
+    #[must_use]
+    pub fn lacking() -> Option<&'static str> {
+        let is_root = fs::read_to_string("/proc/self/status")
+            .is_ok_and(|status| status.contains("Uid:\t0\t"));
+        let kubectl = Command::new("kubectl").args(["version", "--client"]).output();
+        match (is_root, kubectl.is_ok_and(|run| run.status.success())) {
+            (false, _) => Some("NOT RUN: only root can make pods' namespaces"),
+            (true, false) => Some("NOT RUN: kubectl is not installed"),
+            (true, true) => None,
+        }
+    }
+
+    /// A cluster that is not started yet.
+    #[must_use]
+    pub fn prepared() -> Self {
+        let binary = std::env::var_os("STARLING_BINARY").map_or_else(built_binary, PathBuf::from);
+        assert!(
+            binary.is_file(),
+            "{} is missing: cargo build --release -p starling",
+            binary.display()
+        );
+        let number = CLUSTERS.fetch_add(1, Ordering::Relaxed);
+        let name = format!("e2e-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(format!("starling-{name}"));
+        fs::create_dir_all(&folder).expect("a folder for the cluster");
+        Self { binary, name, folder }
+    }
+
+    /// A running cluster with the demonstration image.
+    #[must_use]
+    pub fn up() -> Self {
+        let cluster = Self::prepared();
+        cluster.starling(&["up"]);
+        cluster.starling(&["image", "import", &demo_image()]);
+        cluster
+    }
+
+    /// Runs a verb that must succeed and returns what it printed.
+    pub fn starling(&self, arguments: &[&str]) -> String {
+        let ran = self.try_starling(arguments);
+        assert_eq!(ran.code, 0, "starling {}: {}{}", arguments.join(" "), ran.out, ran.err);
+        ran.out
+    }
+
+    /// Runs a verb that may fail.
+    pub fn try_starling(&self, arguments: &[&str]) -> Ran {
+        let mut command = self.command(&self.binary);
+        // Options of a command that is run in a container stand behind `--`.
+        let at = arguments.iter().position(|word| *word == "--").unwrap_or(arguments.len());
+        command.args(&arguments[..at]).args(["--name", &self.name]).args(&arguments[at..]);
+        Ran::of(&command.output().expect("the binary can be run"))
+    }
+
+    /// Runs kubectl, which must succeed, and returns what it printed.
+    pub fn kubectl(&self, arguments: &[&str]) -> String {
+        let ran = self.try_kubectl(arguments);
+        assert_eq!(ran.code, 0, "kubectl {}: {}{}", arguments.join(" "), ran.out, ran.err);
+        ran.out
+    }
+
+    /// Runs kubectl, which may fail.
+    pub fn try_kubectl(&self, arguments: &[&str]) -> Ran {
+        Ran::of(
+            &self
+                .command(Path::new("kubectl"))
+                .args(arguments)
+                .output()
+                .expect("kubectl can be run"),
+        )
+    }
+
+    /// Starts kubectl in the background, its output piped.
+    pub fn spawn_kubectl(&self, arguments: &[&str]) -> Child {
+        let mut command = self.command(Path::new("kubectl"));
+        command
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("kubectl can be run")
+    }
+
+    /// Applies a manifest; it must be accepted.
+    pub fn apply(&self, manifest: &str) -> String {
+        let ran = self.try_apply(manifest);
+        assert_eq!(ran.code, 0, "kubectl apply: {}{}\n{manifest}", ran.out, ran.err);
+        ran.out
+    }
+
+    /// Applies a manifest that may be refused.
+    pub fn try_apply(&self, manifest: &str) -> Ran {
+        let number = CLUSTERS.fetch_add(1, Ordering::Relaxed);
+        let file = self.folder.join(format!("manifest-{number}.yaml"));
+        fs::write(&file, manifest).expect("a manifest can be written");
+        self.try_kubectl(&["apply", "-f", file.to_str().expect("a path of text")])
+    }
+
+    /// One object as JSON.
+    pub fn get(&self, kind: &str, name: &str) -> Value {
+        let text = self.kubectl(&["get", kind, name, "-o", "json"]);
+        serde_json::from_str(&text).expect("kubectl prints JSON")
+    }
+
+    /// Objects of a kind with these labels as JSON.
+    pub fn list(&self, kind: &str, labels: &str) -> Vec<Value> {
+        let text = self.kubectl(&["get", kind, "-l", labels, "-o", "json"]);
+        let list: Value = serde_json::from_str(&text).expect("kubectl prints JSON");
+        list["items"].as_array().cloned().expect("a list has items")
+    }
+
+    /// The cluster's entry of `starling status`.
+    pub fn status(&self) -> Value {
+        let all: Value = serde_json::from_str(&self.starling(&["status", "-o", "json"]))
+            .expect("status is JSON");
+        let mine = all["clusters"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(|cluster| cluster["name"] == self.name.as_str());
+        mine.cloned().expect("status names the cluster")
+    }
+
+    /// The pid of the server process (`pid`) or of its guardian (`guardianPid`).
+    pub fn pid(&self, field: &str) -> Option<i64> {
+        self.status()["nodes"][0][field].as_i64()
+    }
+
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env("STARLING_DATA_DIR", self.folder.join("data"))
+            .env("KUBECONFIG", self.folder.join("kubeconfig"))
+            .env("HOME", &self.folder)
+            .stdin(Stdio::null());
+        command
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        // A test that failed leaves its log behind for whoever reads the failure.
+        if std::thread::panicking() {
+            let log = self.folder.join("data").join(&self.name).join("logs/server.log");
+            let text = fs::read_to_string(log).unwrap_or_default();
+            let tail: Vec<&str> = text.lines().rev().take(60).collect();
+            for line in tail.iter().rev() {
+                eprintln!("log: {line}");
+            }
+        }
+        let down = self.try_starling(&["down", "--purge"]);
+        if down.code != 0 {
+            eprintln!("down failed: {}", down.err);
+        }
+        if let Err(error) = fs::remove_dir_all(&self.folder) {
+            eprintln!("{} stays: {error}", self.folder.display());
+        }
+    }
+}
+
+/// The release binary of the shared build folder.
+fn built_binary() -> PathBuf {
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| OsString::from("../../target"));
+    PathBuf::from(target).join("release/starling")
+}
+
+/// The archive of the demonstration image, made once a test process.
+fn demo_image() -> String {
+    let archive =
+        std::env::temp_dir().join(format!("starling-e2e-demo-{}.tar", std::process::id()));
+    if !archive.is_file() {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/demo-image");
+        let made =
+            Command::new(script).arg(&archive).arg(IMAGE).status().expect("the script can be run");
+        assert!(made.success(), "scripts/demo-image failed");
+    }
+    archive.to_str().expect("a path of text").to_owned()
+}
+
+/// A Deployment of the demonstration's web server and its Service.
+#[must_use]
+pub fn web(name: &str, replicas: u32) -> String {
+    format!(
+        r#"
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: {name}}}
+spec:
+  replicas: {replicas}
+  selector: {{matchLabels: {{app: {name}}}}}
+  template:
+    metadata: {{labels: {{app: {name}}}}}
+    spec:
+      terminationGracePeriodSeconds: 3
+      containers:
+        - name: web
+          image: {IMAGE}
+          imagePullPolicy: Never
+          command: [sh, -c]
+          args: ['echo "pod $POD $VERSION" > /www/index.html; echo started; exec httpd -f -p 8080 -h /www']
+          env:
+            - {{name: POD, valueFrom: {{fieldRef: {{fieldPath: metadata.name}}}}}}
+            - {{name: VERSION, value: one}}
+          ports: [{{name: http, containerPort: 8080}}]
+          readinessProbe: {{httpGet: {{path: /, port: http}}, periodSeconds: 1}}
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: {name}}}
+spec:
+  selector: {{app: {name}}}
+  ports: [{{name: http, port: 80, targetPort: http}}]
+"#
+    )
+}

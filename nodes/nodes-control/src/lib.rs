@@ -1,0 +1,10 @@
+//! Between controllers and the door: a snapshot of the catalog as their world, their plans as requests.
+//!
+//! Way in: [`SnapshotWorld`], [`requests::of_item`].  Never: a decision; used by the server and by the simulation.
+
+mod changes;
+pub mod requests;
+mod world;
+
+pub use changes::change_of;
+pub use world::SnapshotWorld;

@@ -1,0 +1,127 @@
+//! The items of a plan as requests at the door, and the door's answers as verdicts.
+//!
+//! Way in: [`of_item`], [`verdict`].  Invariant: every request carries the uid that was planned for.
+
+use actors_controller::{Item, Key, Kind, Refusal, Target as Planned, Verdict};
+use actors_kinds::{KindFacts, Registry};
+use actors_object::{ApiError, Gvk, Map, Value, json};
+use nodes_door::{
+    Body, Identity, Media, Options, PatchKind, Request, Response, ResponseBody, Target, Verb,
+};
+
+/// The request of one item.
+///
+/// # Errors
+/// If the kind is not served: a refusal, as the door would give it.
+pub fn of_item(item: &Item, identity: &Identity, registry: &Registry) -> Result<Request, Refusal> {
+    let facts = |kind: &Kind| {
+        let found = registry.kind(&Gvk::from_api_version(kind.api_version(), kind.kind()));
+        found.ok_or_else(|| refusal(item, &ApiError::no_such_resource()))
+    };
+    let of = |target: &Planned, subresource: Option<&str>| {
+        facts(&target.key.kind).map(|facts| at(facts, &target.key, subresource))
+    };
+    let request = |verb, target, body: Option<Value>| Request {
+        identity: identity.clone(),
+        verb,
+        target,
+        options: Options::default(),
+        body: Body {
+            media: Media::Json,
+            bytes: body.map(|body| json::to_vec(&body)).unwrap_or_default().into(),
+        },
+        user_agent: identity.user.clone(),
+    };
+    let merge = Verb::Patch(PatchKind::Merge);
+    Ok(match item {
+        Item::Create(object) => {
+            let mut target = at(facts(&Kind::of(object))?, &Key::of(object), None);
+            target.name = None;
+            request(Verb::Create, target, Some(object.0.clone()))
+        }
+        Item::Patch { target, patch } => {
+            request(merge, of(target, None)?, Some(guarded(patch, target)))
+        }
+        Item::Status { target, patch } => {
+            request(merge, of(target, Some("status"))?, Some(guarded(patch, target)))
+        }
+        Item::Delete { target, propagation, grace_seconds } => {
+            let mut request = request(Verb::Delete, of(target, None)?, None);
+            request.options.propagation_policy = Some(propagation.as_str().to_owned());
+            request.options.grace_period_seconds = grace_seconds.map(i64::from);
+            request.options.precondition_uid = Some(target.uid.clone());
+            request.options.precondition_resource_version = target.resource_version.clone();
+            request
+        }
+        Item::Finalize { target } => {
+            let patch = Value::Map(Map::default());
+            let mut body = guarded(&patch, target);
+            body.set_path(&["metadata", "name"], target.key.name.clone().into());
+            body.set_path(&["spec", "finalizers"], Value::List(Vec::new()));
+            request(Verb::Update, of(target, Some("finalize"))?, Some(body))
+        }
+        Item::Bind { target, node } => {
+            request(Verb::Create, of(target, Some("binding"))?, Some(binding(target, node)))
+        }
+        Item::Event(_) => return Err(refusal(item, &ApiError::internal("an event is no write"))),
+    })
+}
+
+/// A patch that the door refuses if the object is another, or (where it matters) has changed.
+fn guarded(patch: &Value, target: &Planned) -> Value {
+    let mut patch = patch.clone();
+    patch.set_path(&["metadata", "uid"], target.uid.clone().into());
+    if let Some(revision) = &target.resource_version {
+        patch.set_path(&["metadata", "resourceVersion"], revision.clone().into());
+    }
+    patch
+}
+
+/// `v1.Binding`. Spec: Kubernetes API reference, "create binding of a Pod".
+fn binding(target: &Planned, node: &str) -> Value {
+    let mut binding = Value::Map(Map::default());
+    binding.set_path(&["apiVersion"], "v1".into());
+    binding.set_path(&["kind"], "Binding".into());
+    binding.set_path(&["metadata", "name"], target.key.name.clone().into());
+    binding.set_path(&["metadata", "namespace"], target.key.namespace.clone().into());
+    binding.set_path(&["metadata", "uid"], target.uid.clone().into());
+    binding.set_path(&["target", "apiVersion"], "v1".into());
+    binding.set_path(&["target", "kind"], "Node".into());
+    binding.set_path(&["target", "name"], node.into());
+    binding
+}
+
+fn at(facts: &KindFacts, key: &Key, subresource: Option<&str>) -> Target {
+    Target {
+        group: facts.gvk.group.clone(),
+        version: facts.gvk.version.clone(),
+        resource: facts.plural.clone(),
+        subresource: subresource.map(str::to_owned),
+        namespace: facts.namespaced.then(|| key.namespace.clone()),
+        name: (!key.name.is_empty()).then(|| key.name.clone()),
+    }
+}
+
+/// What became of an item, by the door's answer. `shown_from` is the revision of the replica when it answered:
+/// the verdict's where the answer names none.
+#[must_use]
+pub fn verdict(item: &Item, response: &Response, shown_from: u64) -> Verdict {
+    match &response.body {
+        ResponseBody::Error(error) => Verdict::Refused(refusal(item, error)),
+        _ => {
+            Verdict::Done { revision: response.revision.map_or(shown_from, |revision| revision.0) }
+        }
+    }
+}
+
+fn refusal(item: &Item, error: &ApiError) -> Refusal {
+    let causes =
+        error.details.as_ref().map(|details| details.causes.as_slice()).unwrap_or_default();
+    Refusal {
+        item: item.to_string(),
+        code: error.code,
+        reason: error.reason.as_str().to_owned(),
+        message: error.message.clone(),
+        cause: causes.first().map(|cause| cause.reason.clone()).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,171 @@
+//! Killing things while they run: what is acknowledged stays, what runs runs on, what died comes back.
+
+use std::{fs, process::Command};
+
+use serde_json::Value;
+use tests_e2e::{Cluster, web};
+
+fn kill9(pid: i64) {
+    let killed = Command::new("kill").args(["-9", &pid.to_string()]).status().expect("kill runs");
+    assert!(killed.success(), "no process {pid}");
+}
+
+fn restarts(cluster: &Cluster) -> i64 {
+    let pods = cluster.list("pods", "app=web");
+    pods.iter()
+        .map(|pod| pod["status"]["containerStatuses"][0]["restartCount"].as_i64().unwrap_or(0))
+        .sum()
+}
+
+fn uids(cluster: &Cluster) -> Vec<String> {
+    let pods = cluster.list("pods", "app=web");
+    let mut uids: Vec<_> =
+        pods.iter().filter_map(|pod| pod["metadata"]["uid"].as_str().map(str::to_owned)).collect();
+    uids.sort();
+    uids
+}
+
+#[test]
+fn a_killed_server_comes_back_with_every_acknowledged_write_and_its_containers_never_notice() {
+    if let Some(lack) = Cluster::lacking() {
+        return println!("{lack}");
+    }
+    let cluster = Cluster::up();
+    cluster.apply(&web("web", 2));
+    cluster.kubectl(&["rollout", "status", "deployment/web", "--timeout=60s"]);
+    let before = uids(&cluster);
+    let mut acknowledged = Vec::new();
+    for round in 0..5 {
+        for number in 0..10 {
+            let name = format!("c-{round}-{number}");
+            let made = cluster.try_apply(&format!(
+                "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: {name}}}}}"
+            ));
+            if made.code == 0 {
+                acknowledged.push(name);
+            }
+        }
+        let old = cluster.pid("pid").expect("a server");
+        kill9(old);
+        // `up` returns when the server that the guardian started serves.
+        cluster.starling(&["up"]);
+        assert_ne!(cluster.pid("pid"), Some(old));
+    }
+    let there = cluster.kubectl(&["get", "configmaps", "-o", "name"]);
+    let lost: Vec<_> = acknowledged
+        .iter()
+        .filter(|name| !there.contains(&format!("configmap/{name}\n")))
+        .collect();
+    assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
+    assert_eq!(acknowledged.len(), 50);
+    assert_eq!(uids(&cluster), before);
+    assert_eq!(restarts(&cluster), 0);
+    let pod =
+        cluster.list("pods", "app=web")[0]["metadata"]["name"].as_str().expect("a name").to_owned();
+    assert_eq!(cluster.kubectl(&["logs", &pod]), "started\n");
+}
+
+#[test]
+fn a_container_that_ends_while_the_server_is_away_is_known_with_its_exit_code() {
+    if let Some(lack) = Cluster::lacking() {
+        return println!("{lack}");
+    }
+    let cluster = Cluster::up();
+    cluster.apply(
+        "{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {restartPolicy: Never, containers: [{name: c, \
+         image: 'starling.dev/demo:1', imagePullPolicy: Never, command: [sh, -c, 'while [ ! -e /tmp/end ]; do \
+         usleep 10000; done; echo bye; exit 42']}]}}",
+    );
+    cluster.kubectl(&["wait", "--for=condition=Ready", "pod/p", "--timeout=60s"]);
+    let inner =
+        Command::new("pgrep").args(["-f", "while . ! -e /tmp/end"]).output().expect("pgrep runs");
+    let pid = String::from_utf8_lossy(&inner.stdout)
+        .lines()
+        .next()
+        .expect("the container's process")
+        .to_owned();
+    kill9(cluster.pid("guardianPid").expect("a guardian"));
+    kill9(cluster.pid("pid").expect("a server"));
+    fs::write(format!("/proc/{pid}/root/tmp/end"), "").expect("the container can be told to end");
+    cluster.starling(&["up"]);
+    cluster.kubectl(&["wait", "--for=jsonpath={.status.phase}=Failed", "pod/p", "--timeout=60s"]);
+    let ended = &cluster.get("pod", "p")["status"]["containerStatuses"][0]["state"]["terminated"];
+    assert_eq!(ended["exitCode"], 42);
+    assert_eq!(cluster.kubectl(&["logs", "p"]), "bye\n");
+}
+
+#[test]
+fn a_killed_container_restarts_and_a_killed_shim_rebuilds_its_pod() {
+    if let Some(lack) = Cluster::lacking() {
+        return println!("{lack}");
+    }
+    let cluster = Cluster::up();
+    cluster.apply(&web("web", 1));
+    cluster.kubectl(&["rollout", "status", "deployment/web", "--timeout=60s"]);
+    let pod =
+        cluster.list("pods", "app=web")[0]["metadata"]["name"].as_str().expect("a name").to_owned();
+    cluster.kubectl(&["exec", &pod, "--", "kill", "-9", "1"]);
+    cluster.kubectl(&[
+        "wait",
+        "--for=jsonpath={.status.containerStatuses[0].restartCount}=1",
+        &format!("pod/{pod}"),
+        "--timeout=60s",
+    ]);
+    cluster.kubectl(&["wait", "--for=condition=Ready", &format!("pod/{pod}"), "--timeout=60s"]);
+    let last =
+        cluster.get("pod", &pod)["status"]["containerStatuses"][0]["lastState"]["terminated"]
+            .clone();
+    assert_eq!(last["exitCode"], 137, "{last}");
+
+    let uid = cluster.get("pod", &pod)["metadata"]["uid"].as_str().expect("a uid").to_owned();
+    let shim = Command::new("pgrep")
+        .args(["-f", &format!("starling shim .*{uid}")])
+        .output()
+        .expect("pgrep runs");
+    let shim = String::from_utf8_lossy(&shim.stdout)
+        .lines()
+        .next()
+        .expect("a shim")
+        .parse()
+        .expect("a pid");
+    kill9(shim);
+    cluster.kubectl(&[
+        "wait",
+        "--for=jsonpath={.status.containerStatuses[0].restartCount}=2",
+        &format!("pod/{pod}"),
+        "--timeout=60s",
+    ]);
+    cluster.kubectl(&["wait", "--for=condition=Ready", &format!("pod/{pod}"), "--timeout=60s"]);
+    assert_eq!(cluster.kubectl(&["exec", &pod, "--", "hostname"]).trim(), pod);
+}
+
+#[test]
+fn every_actor_can_be_killed_and_heals() {
+    if let Some(lack) = Cluster::lacking() {
+        return println!("{lack}");
+    }
+    let cluster = Cluster::up();
+    cluster.apply(&web("web", 2));
+    cluster.kubectl(&["rollout", "status", "deployment/web", "--timeout=60s"]);
+    let before = uids(&cluster);
+    let tree: Value =
+        serde_json::from_str(&cluster.starling(&["actors", "tree", "-o", "json"])).expect("JSON");
+    let actors = tree["actors"].as_array().expect("actors").clone();
+    assert!(actors.len() > 15, "only {} actors", actors.len());
+    for actor in &actors {
+        let path = actor["path"].as_str().expect("a path");
+        // The root is the process; the edge carries the answer to this very request.
+        if path.contains('/') {
+            let killed = cluster.try_starling(&["actors", "kill", path]);
+            println!("{path}: {}", killed.err.trim());
+        }
+    }
+    cluster.starling(&["up"]);
+    cluster.kubectl(&["scale", "deployment", "web", "--replicas=3"]);
+    cluster.kubectl(&["rollout", "status", "deployment/web", "--timeout=60s"]);
+    let after = uids(&cluster);
+    assert!(before.iter().all(|uid| after.contains(uid)), "pods were replaced");
+    assert_eq!(restarts(&cluster), 0, "containers were restarted");
+    let events = cluster.kubectl(&["get", "events", "-A"]);
+    assert!(events.contains("ActorRestarted"), "{events}");
+}

@@ -1,0 +1,9 @@
+//! A user's day with one machine: each test is a scenario against a cluster of its own.
+
+#![expect(clippy::expect_used, reason = "a scenario stops where the cluster is not as it must be")]
+
+mod bad_input;
+mod crashes;
+mod kubectl;
+mod lifecycle;
+mod updates;
