@@ -1,8 +1,8 @@
 //! Takes in what was applied, and lends it to everybody.
 //!
 //! Way in: [`Catalog::load`], [`Catalog::publish`].  Owns: the present snapshot and the ring.
-//! Time and order: a change is published after it is applied, in the order of revisions; the host wakes watchers
-//! after that, so who was woken finds its events.
+//! Time and order: a change is published after it is applied, in the order of revisions; the host
+//! wakes watchers after that, so who was woken finds its events.
 
 use std::sync::Arc;
 
@@ -38,8 +38,8 @@ impl Catalog {
         Self { snapshot: Snapshot::default(), ring, limits, opener }
     }
 
-    /// Becomes what a replica holds on disk: at its start, or after it took over another one's copy. The ring is
-    /// empty then; watchers read the history.
+    /// Becomes what a replica holds on disk: at its start, or after it took over another one's
+    /// copy. The ring is empty then; watchers read the history.
     ///
     /// Nothing may be committed meanwhile.
     ///
@@ -65,7 +65,8 @@ impl Catalog {
         Ok(())
     }
 
-    /// Takes in what one or more entries changed. `revision` is the newest one, `changes` end there.
+    /// Takes in what one or more entries changed. `revision` is the newest one, `changes` end
+    /// there.
     pub fn publish(&mut self, changes: &[Arc<Change>], revision: Revision) -> Published {
         let mut events = Vec::with_capacity(changes.len());
         for change in changes {

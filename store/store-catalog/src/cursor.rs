@@ -26,7 +26,8 @@ pub enum Polled {
         /// Whether the ring holds more: poll again. Otherwise wait until something is published.
         more: bool,
     },
-    /// The next events have left the ring: read the changes behind [`Cursor::after`] from the history.
+    /// The next events have left the ring: read the changes behind [`Cursor::after`] from the
+    /// history.
     Lagged,
 }
 
@@ -71,7 +72,8 @@ impl Cursor {
         Polled::Batch { events, more: self.after < ring.newest() }
     }
 
-    /// Takes what the history holds behind [`Cursor::after`]; changes that the cursor knows are passed over.
+    /// Takes what the history holds behind [`Cursor::after`]; changes that the cursor knows are
+    /// passed over.
     pub fn take_history(
         &mut self,
         changes: Vec<Arc<Change>>,

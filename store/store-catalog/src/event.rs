@@ -1,6 +1,7 @@
 //! One change, with the items that its watchers see.
 //!
-//! Way in: [`Event`].  Invariant: made once, read by all watchers; what one of them decodes, all have.
+//! Way in: [`Event`].  Invariant: made once, read by all watchers; what one of them decodes, all
+//! have.
 
 use std::{ops::Deref, sync::Arc};
 

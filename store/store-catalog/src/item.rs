@@ -1,6 +1,7 @@
 //! One version of an object, and its forms: the stored bytes, the bytes that clients see, the tree.
 //!
-//! Way in: [`Item`].  Invariant: each form is made once, on first demand, and shared by all readers.
+//! Way in: [`Item`].  Invariant: each form is made once, on first demand, and shared by all
+//! readers.
 
 use std::sync::{Arc, OnceLock};
 
@@ -17,8 +18,8 @@ pub trait Opener: Send + Sync {
     fn open(&self, stored: &Stored) -> Result<Bytes, String>;
 }
 
-/// Why a version has no readable form. Nothing but damage or a lost key gets here: what is stored came through
-/// the door.
+/// Why a version has no readable form. Nothing but damage or a lost key gets here: what is stored
+/// came through the door.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ItemError {
     /// It is sealed, and there is no key for it here.
@@ -42,7 +43,8 @@ pub enum ItemError {
 /// One version of an object.
 pub struct Item {
     stored: Arc<Stored>,
-    /// What clients see as `resourceVersion`; a deletion shows the last version under the deletion's revision.
+    /// What clients see as `resourceVersion`; a deletion shows the last version under the
+    /// deletion's revision.
     revision: Revision,
     opener: Option<Arc<dyn Opener>>,
     object: OnceLock<Result<Arc<Object>, ItemError>>,
@@ -114,8 +116,8 @@ impl Item {
 
     /// The object, `resourceVersion` filled in.
     ///
-    /// Damage or a lost key gives an object without a kind, so that one bad version does not stop all the others;
-    /// who serves a single object asks [`Item::try_object`] and says what is wrong.
+    /// Damage or a lost key gives an object without a kind, so that one bad version does not stop
+    /// all the others; who serves a single object asks [`Item::try_object`] and says what is wrong.
     #[must_use]
     pub fn object(&self) -> Arc<Object> {
         self.try_object().unwrap_or_default()

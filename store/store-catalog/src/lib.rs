@@ -1,4 +1,5 @@
-//! What is resident: every object of the local replica in order, the indexes over them, and the latest events.
+//! What is resident: every object of the local replica in order, the indexes over them, and the
+//! latest events.
 //!
 //! Way in: [`Catalog::publish`] (one writer), [`Snapshot`] and [`Cursor`] (any number of readers).
 //! Owns: persistent maps and a bounded ring.  Never: a disk, a lock held for a reader, a wait.

@@ -1,7 +1,8 @@
 //! The latest events, for all watchers at once.
 //!
 //! Way in: [`Ring::push`] (the catalog), [`crate::Cursor::poll`] (watchers).
-//! Invariants: 1. revisions of the events rise by one. 2. never more events or bytes than [`RingLimits`] says.
+//! Invariants: 1. revisions of the events rise by one. 2. never more events or bytes than
+//! [`RingLimits`] says.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -55,7 +56,8 @@ impl Ring {
             .map_or(self.newest, |event| Revision(event.revision().0.saturating_sub(1)))
     }
 
-    /// Adds an event. One that does not follow the newest empties the ring: watchers then read the history.
+    /// Adds an event. One that does not follow the newest empties the ring: watchers then read the
+    /// history.
     pub fn push(&mut self, event: Arc<Event>) {
         if event.revision() != self.newest.next() {
             self.events.clear();

@@ -1,6 +1,7 @@
 //! Everything that is resident, as it was at one revision.
 //!
-//! Way in: [`Snapshot::get`], [`Snapshot::list`].  Invariant: it never changes, and a clone is a few counters.
+//! Way in: [`Snapshot::get`], [`Snapshot::list`].  Invariant: it never changes, and a clone is a
+//! few counters.
 
 use std::{borrow::Borrow, cmp::Ordering, ops::Bound, sync::Arc};
 
@@ -78,21 +79,23 @@ impl Snapshot {
     }
 
     /// The objects that name `uid` as an owner, by key.
-    pub fn by_owner(&self, uid: &str) -> impl Iterator<Item = &Arc<Item>> {
+    pub fn by_owner<'a>(&'a self, uid: &str) -> impl Iterator<Item = &'a Arc<Item>> + use<'a> {
         self.by_owner.get(uid).into_iter().flat_map(RedBlackTreeSetSync::iter).map(|found| &found.0)
     }
 
-    /// The objects whose keys begin with `prefix`, behind `after` if there is one, by key, at most `limit`.
-    pub fn list(
-        &self,
+    /// The objects whose keys begin with `prefix`, behind `after` if there is one, by key, at most
+    /// `limit`.
+    pub fn list<'a>(
+        &'a self,
         prefix: &Key,
         after: Option<&Key>,
         limit: usize,
-    ) -> impl Iterator<Item = &Arc<Item>> {
+    ) -> impl Iterator<Item = &'a Arc<Item>> + use<'a> {
         let start =
             after.filter(|after| *after >= prefix).map_or(Bound::Included(prefix), Bound::Excluded);
         let end = prefix.prefix_end();
-        // The key comes from a client: one from behind the prefix is the end of the list, not a mistake of ours.
+        // The key comes from a client: one from behind the prefix is the end of the list, not a
+        // mistake of ours.
         let behind = matches!((start, &end), (Bound::Excluded(after), Some(end)) if after >= end);
         let bounds = (start.cloned(), end.map_or(Bound::Unbounded, Bound::Excluded));
         let found = (!behind).then(|| self.by_key.range::<Key, _>(bounds));
@@ -118,7 +121,8 @@ impl Snapshot {
     pub(crate) fn remove(&mut self, key: &Key) {
         let Some(item) = self.get(key) else { return };
         self.by_key.remove_mut(key);
-        // Two keys with one uid are a bug elsewhere; the index then keeps the one that was written last.
+        // Two keys with one uid are a bug elsewhere; the index then keeps the one that was written
+        // last.
         if self.by_uid(item.uid()).is_some_and(|found| found.key() == key) {
             self.by_uid.remove_mut(item.uid());
         }

@@ -2,6 +2,7 @@
 
 mod index;
 mod items;
+mod replica;
 mod watches;
 
 use std::sync::Arc;

@@ -1,8 +1,9 @@
 //! The format of a log entry: what a writer proposes and every replica applies.
 //!
 //! Way in: [`Proposal::encode`], [`Proposal::decode`].
-//! Invariants: 1. the first byte is the format's version. 2. an entry holds the canonical bytes *and* the index
-//! columns, so that no follower parses. 3. golden samples of every version are committed beside the tests.
+//! Invariants: 1. the first byte is the format's version. 2. an entry holds the canonical bytes
+//! *and* the index columns, so that no follower parses. 3. golden samples of every version are
+//! committed beside the tests.
 
 use actors_core::Wall;
 use bytes::Bytes;
@@ -13,10 +14,12 @@ use crate::{Epoch, GroupId, Key, LeaseId, Revision, ShardId, Token};
 /// The version byte that this build writes; it reads this one only.
 pub const ENTRY_VERSION: u8 = 1;
 
-/// Most bytes of one encoded entry: a batch of many objects, and still a fraction of a second on the wire.
+/// Most bytes of one encoded entry: a batch of many objects, and still a fraction of a second on
+/// the wire.
 pub const ENTRY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Most bytes of one value. Kubernetes documents a limit of 1.5 MiB for a request; the default fields come on top.
+/// Most bytes of one value. Kubernetes documents a limit of 1.5 MiB for a request; the default
+/// fields come on top.
 pub const VALUE_BYTES_MAX: usize = 3 * 1024 * 1024;
 
 /// One log entry: operations that one writer proposes together.
@@ -28,9 +31,11 @@ pub struct Proposal {
     pub writer: Writer,
     /// Names this proposal when it is repeated.
     pub token: Token,
-    /// What the writer assumed that every replica can do; refused if that is more than was agreed on.
+    /// What the writer assumed that every replica can do; refused if that is more than was agreed
+    /// on.
     pub feature_level: u16,
-    /// When it was proposed, on the leader's clock. Replicas take the highest seen as the time of the state.
+    /// When it was proposed, on the leader's clock. Replicas take the highest seen as the time of
+    /// the state.
     pub at: Wall,
     /// Whether one operation that cannot be done undoes all others.
     pub atomic: bool,
@@ -92,7 +97,8 @@ pub enum Op {
         /// Who holds it from now on.
         holder: String,
     },
-    /// Begins a lease. Its renewals are in the leader's memory; its end is proposed as [`Op::LeaseRevoke`].
+    /// Begins a lease. Its renewals are in the leader's memory; its end is proposed as
+    /// [`Op::LeaseRevoke`].
     LeaseGrant {
         /// A new number.
         id: LeaseId,
@@ -156,7 +162,8 @@ pub struct Columns {
     pub generation: i64,
 }
 
-/// Why bytes are not an entry. A replica that finds such bytes in its log stops: it is damaged, or too old.
+/// Why bytes are not an entry. A replica that finds such bytes in its log stops: it is damaged, or
+/// too old.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EntryError {
     /// The entry is of a version that this build does not read.
@@ -193,7 +200,8 @@ impl Proposal {
     /// The bytes that are logged.
     ///
     /// # Errors
-    /// [`EntryError::TooLarge`] if it is above [`ENTRY_BYTES_MAX`]: the caller splits it or refuses its request.
+    /// [`EntryError::TooLarge`] if it is above [`ENTRY_BYTES_MAX`]: the caller splits it or refuses
+    /// its request.
     pub fn encode(&self) -> Result<Vec<u8>, EntryError> {
         let malformed =
             |cause: postcard::Error| EntryError::Malformed { len: 0, cause: cause.to_string() };

@@ -26,7 +26,8 @@ pub struct GroupId(pub u16);
 )]
 pub struct ShardId(pub u16);
 
-/// How often a shard was granted: a write under an older epoch is refused, so two holders can never both act.
+/// How often a shard was granted: a write under an older epoch is refused, so two holders can never
+/// both act.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
@@ -44,7 +45,8 @@ pub struct Token(pub [u8; 16]);
 )]
 pub struct LeaseId(pub u64);
 
-/// A rolling SHA-256 over everything that entries wrote; equal on replicas that applied the same entries.
+/// A rolling SHA-256 over everything that entries wrote; equal on replicas that applied the same
+/// entries.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct StateHash(pub [u8; 32]);
 

@@ -8,15 +8,18 @@ use serde::{Deserialize, Serialize};
 
 /// A key: any bytes; for objects `/registry/[GROUP/]PLURAL/[NAMESPACE/]NAME`.
 ///
-/// The core group has no group segment: `/registry/pods/default/web-0`, `/registry/apps/deployments/default/web`.
+/// The core group has no group segment: `/registry/pods/default/web-0`,
+/// `/registry/apps/deployments/default/web`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Key(#[serde(with = "serde_bytes")] Vec<u8>);
 
 impl Key {
-    /// Most bytes of a key: a group, a plural, a namespace and a name of 253 characters each, and then some.
+    /// Most bytes of a key: a group, a plural, a namespace and a name of 253 characters each, and
+    /// then some.
     pub const LEN_MAX: usize = 2_048;
 
-    /// The key of one object; `group` is empty for the core group, `namespace` is `None` for cluster-scoped kinds.
+    /// The key of one object; `group` is empty for the core group, `namespace` is `None` for
+    /// cluster-scoped kinds.
     #[must_use]
     pub fn object(group: &str, plural: &str, namespace: Option<&str>, name: &str) -> Self {
         let mut key = Self::prefix(group, plural, namespace);

@@ -1,8 +1,10 @@
 //! What a log entry does to the state: revisions, transactions, leases, epochs, compaction.
 //!
-//! Way in: [`Proposal`] (what is logged), [`Mvcc::apply`] (what it does), [`Reader`] (what there is and was).
-//! Owns: the rows of one group in a `StateStore`.  Never: a clock, a disk of its own, a decision about Kubernetes.
-//! Every replica that applies the same entries holds equal rows and an equal [`StateHash`].
+//! Way in: [`Proposal`] (what is logged), [`Mvcc::apply`] (what it does), [`Reader`] (what there is
+//! and was).
+//! Owns: the rows of one group in a `StateStore`.  Never: a clock, a disk of its own, a decision
+//! about Kubernetes. Every replica that applies the same entries holds equal rows and an equal
+//! [`StateHash`].
 
 mod change;
 mod entry;

@@ -1,11 +1,13 @@
 //! Applies log entries, one after the other, and writes what they did in batches.
 //!
 //! Way in: [`Mvcc::open`], [`Mvcc::apply`], [`Mvcc::commit`].
-//! Owns: all rows of one group; the epochs and remembered tokens in memory, which the rows give back.
-//! Invariants: 1. a batch holds the position beside the data, so they never come apart. 2. entries are applied in
-//! the order of their indexes, without a gap. 3. the same entries give the same rows and the same hash, however
-//! they are split into batches and wherever the process was killed.
-//! Time and order: `apply` stages, `commit` writes, `flush` makes durable; the log is kept until then.
+//! Owns: all rows of one group; the epochs and remembered tokens in memory, which the rows give
+//! back.
+//! Invariants: 1. a batch holds the position beside the data, so they never come apart. 2. entries
+//! are applied in the order of their indexes, without a gap. 3. the same entries give the same rows
+//! and the same hash, however they are split into batches and wherever the process was killed.
+//! Time and order: `apply` stages, `commit` writes, `flush` makes durable; the log is kept until
+//! then.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -85,7 +87,8 @@ impl Mvcc {
         let (staging, rows) = (Staging::new(store, group), Rows(group));
         let mut position = staging.reader().position()?;
         if position.index == 0 {
-            // A copy of another replica was cut short: its rows are worth nothing without their position.
+            // A copy of another replica was cut short: its rows are worth nothing without their
+            // position.
             transfer::clear(staging.store().as_ref(), rows)?;
         }
         position.level = position.level.max(1);

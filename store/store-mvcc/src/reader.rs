@@ -1,7 +1,8 @@
 //! Reads what there is, and what there was since the last compaction.
 //!
 //! Way in: [`Reader`].  Never: a row that [`crate::Mvcc`] has not committed yet.
-//! Invariant: an answer is complete, or an error: what is being compacted meanwhile gives [`ReadError::Expired`].
+//! Invariant: an answer is complete, or an error: what is being compacted meanwhile gives
+//! [`ReadError::Expired`].
 
 use std::sync::Arc;
 
@@ -129,7 +130,8 @@ impl Reader {
         self.check_happened(revision)?;
         let span = self.rows.versions_between(start, end);
         let mut found = Vec::new();
-        // Versions of a key lie side by side, newest first: the first one that is old enough decides.
+        // Versions of a key lie side by side, newest first: the first one that is old enough
+        // decides.
         let mut decided = Vec::new();
         self.scan(&span, |row, bytes| {
             let Some((name, made_at)) = Rows::split_version(row) else { return Ok(true) };
@@ -159,8 +161,8 @@ impl Reader {
             self.store.range(KeyRange { start: &start, end: Some(&end), limit, reverse: false })?;
         let changes =
             rows.iter().map(|(row, bytes)| self.change(row, bytes)).collect::<Result<Vec<_>, _>>();
-        // A sweep deletes rows only after the compaction is committed; so if it is not committed now, nothing
-        // was missing above.
+        // A sweep deletes rows only after the compaction is committed; so if it is not committed
+        // now, nothing was missing above.
         self.check_kept(after)?;
         Ok(changes?)
     }

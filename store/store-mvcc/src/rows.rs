@@ -1,8 +1,9 @@
 //! Where each thing lies in the `StateStore`, and as which bytes.
 //!
-//! Way in: [`Rows`] (keys), [`encode`] and [`decode`] (values).  Every key begins with the group, then a letter:
-//! `m` the position, `k` versions (newest first), `h` history by revision, `g` grants, `l` leases, `a` keys tied
-//! to leases, `t` tokens by index, `s` how far the sweep of compacted history got.
+//! Way in: [`Rows`] (keys), [`encode`] and [`decode`] (values).  Every key begins with the group,
+//! then a letter:
+//! `m` the position, `k` versions (newest first), `h` history by revision, `g` grants, `l` leases,
+//! `a` keys tied to leases, `t` tokens by index, `s` how far the sweep of compacted history got.
 //! Invariant: the first byte of every value is the format's version.
 
 use actors_core::{Wall, ports::DiskError};
@@ -53,9 +54,6 @@ pub(crate) struct TokenRow {
 /// Makes the keys of one group's rows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rows(pub(crate) GroupId);
-
-/// A row: its key and its bytes.
-pub(crate) type Row = (Vec<u8>, Vec<u8>);
 
 /// A span of rows: from the first key, to before the second.
 pub(crate) type Span = (Vec<u8>, Vec<u8>);

@@ -1,17 +1,15 @@
 //! What was applied but is not on disk yet, over what is.
 //!
-//! Way in: [`Staging`].  Owns: two layers of writes over the store: those of entries that were applied since the
-//! last commit, and those of the entry that is being applied, which can be undone.
+//! Way in: [`Staging`].  Owns: two layers of writes over the store: those of entries that were
+//! applied since the last commit, and those of the entry that is being applied, which can be
+//! undone.
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use actors_core::ports::{DiskError, KeyRange, StateStore, Write};
+use actors_core::ports::{DiskError, KeyRange, Pair, StateStore, Write};
 use sha2::{Digest, Sha256};
 
-use crate::{
-    GroupId, Reader, StateHash,
-    rows::{Row, Span},
-};
+use crate::{GroupId, Reader, StateHash, rows::Span};
 
 type Layer = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
@@ -44,8 +42,9 @@ impl Staging {
         }
     }
 
-    /// The first row of a span in which every later write sorts before all earlier ones (versions of a key).
-    pub(crate) fn newest(&self, span: &Span) -> Result<Option<Row>, DiskError> {
+    /// The first row of a span in which every later write sorts before all earlier ones (versions
+    /// of a key).
+    pub(crate) fn newest(&self, span: &Span) -> Result<Option<Pair>, DiskError> {
         for layer in [&self.entry, &self.applied] {
             let first = layer.range(span.0.clone()..span.1.clone()).next();
             if let Some((key, Some(value))) = first {

@@ -1,7 +1,9 @@
 //! Gives back the room of compacted history, a few rows at a time.
 //!
-//! Way in: [`Mvcc::sweep`].  Writes: only rows that no reader may read any more, and its own cursor.
-//! Invariant: each revision is visited once. A revision ends the version before it; a deletion also ends itself.
+//! Way in: [`Mvcc::sweep`].  Writes: only rows that no reader may read any more, and its own
+//! cursor.
+//! Invariant: each revision is visited once. A revision ends the version before it; a deletion also
+//! ends itself.
 
 use actors_core::ports::KeyRange;
 
@@ -20,9 +22,11 @@ pub struct Swept {
 }
 
 impl Mvcc {
-    /// Deletes some of what was compacted: at most `limit` revisions (and at least one), so that nothing waits.
+    /// Deletes some of what was compacted: at most `limit` revisions (and at least one), so that
+    /// nothing waits.
     ///
-    /// Called when there is time, until [`Swept::done`]. It is this replica's own matter: no reader can tell.
+    /// Called when there is time, until [`Swept::done`]. It is this replica's own matter: no reader
+    /// can tell.
     ///
     /// # Errors
     /// The disk's: this state must not be used any more.

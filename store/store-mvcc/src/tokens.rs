@@ -1,7 +1,8 @@
 //! Remembers what became of proposals, so that one that is repeated is not applied twice.
 //!
 //! Way in: [`Tokens`].  Owns: the tokens in memory, and the rows of their outcomes.
-//! Invariant: what is remembered and forgotten depends on applied entries only, so replicas agree about it.
+//! Invariant: what is remembered and forgotten depends on applied entries only, so replicas agree
+//! about it.
 
 use std::{
     collections::{BTreeMap, VecDeque},

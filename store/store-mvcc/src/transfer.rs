@@ -1,16 +1,14 @@
 //! A copy of the whole state for a replica that is too far behind to be led on by the log.
 //!
 //! Way in: [`Mvcc::export`], [`Mvcc::import`].
-//! Invariant: the position is written last; a copy that was cut short is at index 0 and is asked for again.
+//! Invariant: the position is written last; a copy that was cut short is at index 0 and is asked
+//! for again.
 
 use std::sync::Arc;
 
-use actors_core::ports::{DiskError, KeyRange, StateStore};
+use actors_core::ports::{DiskError, KeyRange, Pair, StateStore};
 
-use crate::{
-    ApplyError, GroupId, Mvcc,
-    rows::{Row, Rows},
-};
+use crate::{ApplyError, GroupId, Mvcc, rows::Rows};
 
 /// Rows that are deleted in one batch before a copy is written.
 const CLEARED: usize = 1_024;
@@ -18,12 +16,12 @@ const CLEARED: usize = 1_024;
 impl Mvcc {
     /// The rows behind `after` (all, from `None`), at most `limit`. An empty page is the end.
     ///
-    /// The pages are one copy only if nothing is committed between them; a store that can make checkpoints
-    /// exports one of those.
+    /// The pages are one copy only if nothing is committed between them; a store that can make
+    /// checkpoints exports one of those.
     ///
     /// # Errors
     /// The disk's.
-    pub fn export(&self, after: Option<&[u8]>, limit: usize) -> Result<Vec<Row>, DiskError> {
+    pub fn export(&self, after: Option<&[u8]>, limit: usize) -> Result<Vec<Pair>, DiskError> {
         let (first, end) = self.rows().everything();
         let start = after.map_or(first, |after| [after, &[0]].concat());
         self.store().range(KeyRange { start: &start, end: Some(&end), limit, reverse: false })
@@ -36,7 +34,7 @@ impl Mvcc {
     pub fn import(
         store: &Arc<dyn StateStore>,
         group: GroupId,
-        pages: impl IntoIterator<Item = Result<Vec<Row>, DiskError>>,
+        pages: impl IntoIterator<Item = Result<Vec<Pair>, DiskError>>,
     ) -> Result<(), ApplyError> {
         let rows = Rows(group);
         let (start, end) = rows.everything();

@@ -1,7 +1,9 @@
 //! What the operations of one entry do, each seeing what those before it did.
 //!
-//! Way in: [`Txn::apply`].  Writes: versions, history, grants, leases, the keys tied to them; all into [`Staging`].
-//! Invariants: 1. an operation is checked completely before it writes, so one that is refused leaves no trace.
+//! Way in: [`Txn::apply`].  Writes: versions, history, grants, leases, the keys tied to them; all
+//! into [`Staging`].
+//! Invariants: 1. an operation is checked completely before it writes, so one that is refused
+//! leaves no trace.
 //! 2. the revisions of an entry are consecutive.
 
 use std::{collections::BTreeMap, sync::Arc};

@@ -42,7 +42,8 @@ pub(crate) fn disk_error(error: &rocksdb::Error) -> DiskError {
     classify(error.as_ref())
 }
 
-/// RocksDB's C interface hands on a text only; its own kind stands first, the operating system's words later.
+/// RocksDB's C interface hands on a text only; its own kind stands first, the operating system's
+/// words later.
 pub(crate) fn classify(text: &str) -> DiskError {
     let is_full =
         ["No space left on device", "Disk quota exceeded", "Max allowed space was reached"];

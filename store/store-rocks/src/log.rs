@@ -2,8 +2,10 @@
 //!
 //! Way in: [`RocksLogs::open`], [`RocksLogs::group`].
 //! Owns: rows named by (cluster uid, group, index).
-//! Invariants: 1. the records of a group have no gap. 2. a log that lost what was synced does not open.
-//! Time and order: the mark is lowered before records are replaced, and raised after they are synced.
+//! Invariants: 1. the records of a group have no gap. 2. a log that lost what was synced does not
+//! open.
+//! Time and order: the mark is lowered before records are replaced, and raised after they are
+//! synced.
 
 use std::{
     path::Path,
@@ -62,8 +64,8 @@ impl RocksLogs {
     /// The log of one group.
     ///
     /// # Errors
-    /// [`DiskError::Damaged`] if it lost what was synced: this voter must not start; it is replaced by a learner
-    /// that copies the others.
+    /// [`DiskError::Damaged`] if it lost what was synced: this voter must not start; it is replaced
+    /// by a learner that copies the others.
     pub fn group(&self, group: u16) -> Result<RocksLog, DiskError> {
         let shared = Arc::clone(&self.0);
         let mut log =

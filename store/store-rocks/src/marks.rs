@@ -1,11 +1,14 @@
 //! A small file that knows how far each group's log was synced.
 //!
-//! Way in: [`Marks::raise`] after a sync, [`Marks::lower`] before records are replaced, [`Marks::get`] at a start.
+//! Way in: [`Marks::raise`] after a sync, [`Marks::lower`] before records are replaced,
+//! [`Marks::get`] at a start.
 //!
-//! RocksDB opens a log whose end is damaged as one that is shorter. A voter that forgot what it acknowledged can
-//! elect a leader without it; so a log that is shorter than its mark must not be used.
-//! Invariant: a mark is never above what was synced. That is why raising it needs no sync of its own (a mark that
-//! is too low misses some damage), and lowering it does (a mark that is too high would cry wolf).
+//! RocksDB opens a log whose end is damaged as one that is shorter. A voter that forgot what it
+//! acknowledged can elect a leader without it; so a log that is shorter than its mark must not be
+//! used.
+//! Invariant: a mark is never above what was synced. That is why raising it needs no sync of its
+//! own (a mark that is too low misses some damage), and lowering it does (a mark that is too high
+//! would cry wolf).
 
 use std::{
     collections::BTreeMap,
@@ -34,7 +37,8 @@ pub(crate) struct Marks {
     len: u64,
 }
 
-/// Bytes of a slot: a group, an index, a fingerprint, a checksum; 8 each. It never crosses a disk's sector.
+/// Bytes of a slot: a group, an index, a fingerprint, a checksum; 8 each. It never crosses a disk's
+/// sector.
 const SLOT_LEN: usize = 32;
 
 impl Marks {
@@ -51,7 +55,7 @@ impl Marks {
                     slots.insert(group, (position, mark));
                 }
                 None => {
-                    tracing::warn!(path = %path.display(), position, "unreadable mark of a log is passed over")
+                    tracing::warn!(path = %path.display(), position, "a torn mark is passed over")
                 }
             }
         }
@@ -105,7 +109,8 @@ fn decode(slot: &[u8]) -> Option<(u16, Mark)> {
     Some((u16::try_from(word(0)?).ok()?, mark)).filter(|_| sound)
 }
 
-/// FNV-1a, 64 bits: tells damage from soundness; no defence against malice, and none is needed here.
+/// FNV-1a, 64 bits: tells damage from soundness; no defence against malice, and none is needed
+/// here.
 pub(crate) fn fingerprint(bytes: &[u8]) -> u64 {
     const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
     const PRIME: u64 = 0x0000_0100_0000_01b3;

@@ -1,11 +1,12 @@
 //! The state database: batches are atomic, and durable when they were flushed.
 //!
 //! Way in: [`RocksState::open`].
-//! Invariant: everything is in one column family, so that a crash leaves the state after some batch, whole.
+//! Invariant: everything is in one column family, so that a crash leaves the state after some
+//! batch, whole.
 
 use std::{fs, path::Path};
 
-use actors_core::ports::{DiskError, KeyRange, StateStore, Write};
+use actors_core::ports::{DiskError, KeyRange, Pair, StateStore, Write};
 use rocksdb::{DB, ReadOptions, WriteBatch, WriteOptions, checkpoint::Checkpoint};
 
 use crate::{
@@ -32,8 +33,8 @@ impl RocksState {
         Ok(Self { db: opened.map_err(|error| directory.refused(&error))?, cluster })
     }
 
-    /// Writes the present state into `dir`, where [`RocksState::open`] finds it. Files are linked, not copied, if
-    /// `dir` is on the same device.
+    /// Writes the present state into `dir`, where [`RocksState::open`] finds it. Files are linked,
+    /// not copied, if `dir` is on the same device.
     ///
     /// # Errors
     /// The disk's; `dir` must not hold a database yet.
@@ -78,7 +79,7 @@ impl StateStore for RocksState {
         self.db.get(key).map_err(|error| disk_error(&error))
     }
 
-    fn range(&self, range: KeyRange<'_>) -> Result<Vec<(Vec<u8>, Vec<u8>)>, DiskError> {
+    fn range(&self, range: KeyRange<'_>) -> Result<Vec<Pair>, DiskError> {
         if range.end.is_some_and(|end| end <= range.start) {
             return Ok(Vec::new());
         }

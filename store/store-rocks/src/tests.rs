@@ -3,6 +3,7 @@
 mod damage;
 mod log;
 mod state;
+mod suite;
 
 use std::{
     fs,
@@ -40,7 +41,8 @@ impl Drop for Folder {
     }
 }
 
-/// What a process finds that starts after the one that has `from` open was killed: its files as they are now.
+/// What a process finds that starts after the one that has `from` open was killed: its files as
+/// they are now.
 fn copy_as_after_a_kill(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {

@@ -6,7 +6,8 @@ use rocksdb::{BlockBasedOptions, Cache, DBCompressionType, LogLevel, Options};
 
 const MIB: usize = 1024 * 1024;
 
-/// Bytes that are collected in memory before they become a file. The log's files are also recycled at this size.
+/// Bytes that are collected in memory before they become a file. The log's files are also recycled
+/// at this size.
 const WRITE_BUFFER: usize = 8 * MIB;
 
 /// The log is read at a start and by followers that are behind: hardly ever twice.
@@ -15,7 +16,8 @@ const LOG_CACHE: usize = MIB;
 /// What the catalog does not hold is read from here.
 const STATE_CACHE: usize = 8 * MIB;
 
-/// Files whose room is used again, so that a sync does not also write a new file size (4 to 6 times the p99).
+/// Files whose room is used again, so that a sync does not also write a new file size (4 to 6 times
+/// the p99).
 const RECYCLED_FILES: usize = 4;
 
 /// The log: synced, recycled.

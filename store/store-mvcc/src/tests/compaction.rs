@@ -1,4 +1,5 @@
-//! History: what can be read after a compaction, and that the sweep gives the room back without anyone noticing.
+//! History: what can be read after a compaction, and that the sweep gives the room back without
+//! anyone noticing.
 
 use super::*;
 use crate::{Flaw, ReadError, Swept};
@@ -61,7 +62,8 @@ fn a_sweep_goes_step_by_step_and_changes_no_answer() {
             break;
         }
     }
-    // Five histories; the versions a@1, a@3, b@2 that others followed; the deletion b@4. The cursor is one more.
+    // Five histories; the versions a@1, a@3, b@2 that others followed; the deletion b@4. The cursor
+    // is one more.
     assert_eq!((swept, rows + 1 - bench.store.rows()), (9, 9));
     assert_eq!(bench.state.position().hash, hash);
     assert_eq!(bench.state.sweep(2), Ok(Swept { rows: 0, done: true }));

@@ -1,4 +1,8 @@
-//! A crash between any two batches, and any split into batches, leaves a state from which the log leads on.
+//! A crash between any two batches, and any split into batches, leaves a state from which the log
+//! leads on.
+
+use actors_core::Rng;
+use actors_sim::SimDisk;
 
 use super::*;
 use crate::{Epoch, ShardId, StateHash};
@@ -65,6 +69,40 @@ fn after_a_crash_anywhere_the_log_leads_to_the_same_state() {
         let left = Arc::new(whole.after_crash(batches));
         assert_eq!(run(&left, &log, 1 + batches % 3), hash, "a crash after {batches} batches");
         assert_eq!(left.contents(), whole.contents(), "a crash after {batches} batches");
+    }
+}
+
+#[test]
+fn on_a_disk_that_loses_what_was_not_flushed_the_log_leads_to_the_same_state() {
+    let log = log();
+    let hash = run(&Arc::new(MemoryState::default()), &log, 1);
+    for seed in 0..50 {
+        let mut rng = Rng::from_number(seed);
+        let disk = SimDisk::new(rng.derive("disk"));
+        let mut flushed = 0;
+        let reached = loop {
+            let mut state = Mvcc::open(Arc::new(disk.state("state")), GroupId::MAIN).unwrap();
+            let applied = usize::try_from(state.position().index).unwrap();
+            assert!(
+                applied >= flushed,
+                "seed {seed}: entry {flushed} was flushed, {applied} is left"
+            );
+            let until = applied + usize::try_from(rng.between(0, 25)).unwrap();
+            for (at, entry) in log.iter().enumerate().take(until).skip(applied) {
+                state.apply(at as u64 + 1, 1, entry).unwrap();
+                match rng.below(4) {
+                    0 => state.commit().unwrap(),
+                    1 => flushed = usize::try_from(state.flush().unwrap()).unwrap(),
+                    2 => assert!(state.sweep(2).is_ok()),
+                    _ => {}
+                }
+            }
+            if until >= log.len() {
+                break state.position().hash;
+            }
+            disk.crash();
+        };
+        assert_eq!(reached, hash, "seed {seed}");
     }
 }
 

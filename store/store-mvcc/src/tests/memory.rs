@@ -1,11 +1,12 @@
-//! A store in memory that remembers its state after each batch, so that a crash may undo any of the last ones.
+//! A store in memory that remembers its state after each batch, so that a crash may undo any of the
+//! last ones.
 
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard},
 };
 
-use actors_core::ports::{DiskError, KeyRange, StateStore, Write};
+use actors_core::ports::{DiskError, KeyRange, Pair, StateStore, Write};
 
 type Map = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -75,7 +76,7 @@ impl StateStore for MemoryState {
         Ok(self.states().last().and_then(|map| map.get(key).cloned()))
     }
 
-    fn range(&self, range: KeyRange<'_>) -> Result<Vec<(Vec<u8>, Vec<u8>)>, DiskError> {
+    fn range(&self, range: KeyRange<'_>) -> Result<Vec<Pair>, DiskError> {
         let states = self.states();
         let inside = |key: &[u8]| key >= range.start && range.end.is_none_or(|end| key < end);
         let rows = states.last().into_iter().flatten().filter(|(key, _)| inside(key));

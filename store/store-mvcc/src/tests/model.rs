@@ -1,4 +1,5 @@
-//! Random entries, compared with a model that keeps every version in a list and looks things up by searching.
+//! Random entries, compared with a model that keeps every version in a list and looks things up by
+//! searching.
 
 use std::collections::BTreeMap;
 
@@ -183,17 +184,16 @@ fn any_expect() -> impl Strategy<Value = Expect> {
     ]
 }
 
+fn any_put((key, value, expect, lease): (&str, u8, Expect, Option<u64>)) -> Op {
+    let (value, columns) = (Bytes::from(value.to_string()), Columns::default());
+    Op::Put { key: key.into(), value, columns, expect, lease: lease.map(LeaseId) }
+}
+
 fn any_op() -> impl Strategy<Value = Op> {
     let key = prop::sample::select(vec!["a", "a/b", "b"]);
     let lease = prop::option::weighted(0.3, 0..3_u64);
     prop_oneof![
-        6 => (key.clone(), any::<u8>(), any_expect(), lease).prop_map(|(key, value, expect, lease)| Op::Put {
-            key: key.into(),
-            value: Bytes::from(value.to_string()),
-            columns: Columns::default(),
-            expect,
-            lease: lease.map(LeaseId),
-        }),
+        6 => (key.clone(), any::<u8>(), any_expect(), lease).prop_map(any_put),
         3 => (key, any_expect()).prop_map(|(key, expect)| delete(key, expect)),
         1 => (0..3_u64).prop_map(|id| Op::LeaseGrant { id: LeaseId(id), ttl_ms: 1 }),
         1 => (0..3_u64).prop_map(|id| Op::LeaseRevoke { id: LeaseId(id) }),
@@ -202,7 +202,11 @@ fn any_op() -> impl Strategy<Value = Op> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 300,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn the_state_is_what_the_model_says(

@@ -1,4 +1,5 @@
-//! Folders that must not be used: another cluster's, one that is open, one that lost what was synced.
+//! Folders that must not be used: another cluster's, one that is open, one that lost what was
+//! synced.
 
 use actors_core::ports::{DiskError, LogStore};
 
