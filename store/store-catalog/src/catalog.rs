@@ -72,6 +72,7 @@ impl Catalog {
         for change in changes {
             let before = self.snapshot.get(&change.key);
             let Some(event) = Event::new(Arc::clone(change), before, self.opener.as_ref()) else {
+                self.snapshot.remove(&change.key);
                 continue;
             };
             match &change.value {

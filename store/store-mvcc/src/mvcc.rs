@@ -19,7 +19,7 @@ use crate::{
     staging::Staging,
     tokens::Tokens,
     transfer,
-    txn::Txn,
+    txn::{Txn, epoch_of},
 };
 
 /// The highest feature level that this build can apply.
@@ -109,15 +109,11 @@ impl Mvcc {
         &self.position
     }
 
-    /// The epoch of a shard: the higher of its own and that of all.
+    /// The epoch of a shard: the higher of its own and that of all. [`ShardId::ALL`] has the highest
+    /// that any shard has.
     #[must_use]
     pub fn epoch(&self, shard: ShardId) -> Epoch {
-        [ShardId::ALL, shard]
-            .iter()
-            .filter_map(|shard| self.epochs.get(shard))
-            .max()
-            .copied()
-            .unwrap_or_default()
+        epoch_of(shard, &[&self.epochs])
     }
 
     /// Reads what is committed; usable beside this writer, from any thread.

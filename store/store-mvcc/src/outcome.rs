@@ -32,7 +32,7 @@ pub enum OpResult {
         /// The revision it has, or `None` if there is nothing.
         current: Option<Revision>,
     },
-    /// The writer lost its shard. It stops acting.
+    /// The writer does not hold its shard under the present epoch. It stops acting.
     OldEpoch {
         /// The shard's epoch.
         current: Epoch,

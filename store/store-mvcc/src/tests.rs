@@ -7,6 +7,7 @@ mod golden;
 mod leases;
 mod memory;
 mod model;
+mod tokens;
 
 use std::sync::Arc;
 

@@ -60,9 +60,7 @@ impl Txn<'_> {
 
     /// The epoch that a shard has now.
     pub(crate) fn epoch(&self, shard: ShardId) -> Epoch {
-        let all = [ShardId::ALL, shard];
-        let known = |shard| self.granted.get(shard).or_else(|| self.epochs.get(shard));
-        all.iter().filter_map(known).max().copied().unwrap_or_default()
+        epoch_of(shard, &[self.epochs, &self.granted])
     }
 
     fn apply_put(
@@ -130,10 +128,7 @@ impl Txn<'_> {
         if shard.0 >= ShardId::COUNT && shard != ShardId::ALL {
             return Ok(OpResult::Invalid(Flaw::UnknownShard));
         }
-        // A grant of all shards must also be above each that was granted alone.
-        let highest =
-            || self.granted.values().chain(self.epochs.values()).max().copied().unwrap_or_default();
-        let current = if shard == ShardId::ALL { highest() } else { self.epoch(shard) };
+        let current = self.epoch(shard);
         if epoch <= current {
             return Ok(OpResult::OldEpoch { current });
         }
@@ -245,6 +240,16 @@ impl Txn<'_> {
         self.changes.push(Arc::new(change));
         Ok(())
     }
+}
+
+/// The highest grant that covers a shard; all shards together are covered by every grant.
+pub(crate) fn epoch_of(shard: ShardId, grants: &[&BTreeMap<ShardId, Epoch>]) -> Epoch {
+    let of_shard = [ShardId::ALL, shard];
+    let highest = |grants: &&BTreeMap<ShardId, Epoch>| match shard {
+        ShardId::ALL => grants.values().max().copied(),
+        _ => of_shard.iter().filter_map(|shard| grants.get(shard)).max().copied(),
+    };
+    grants.iter().filter_map(highest).max().unwrap_or_default()
 }
 
 /// Whether what is there is not what the writer expects.

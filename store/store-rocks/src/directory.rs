@@ -51,8 +51,9 @@ impl Directory {
 
     /// Why RocksDB did not open.
     pub(crate) fn refused(&self, error: &rocksdb::Error) -> OpenError {
-        // The lock file is held by who has it open; RocksDB says so in these words.
-        match error.as_ref().contains("lock") && error.kind() == rocksdb::ErrorKind::IOError {
+        // What RocksDB says when another process, or another part of this one, has it open.
+        let is_locked = ["While lock file", "lock hold by current process"];
+        match is_locked.iter().any(|words| error.as_ref().contains(words)) {
             true => OpenError::InUse { dir: self.0.clone() },
             false => self.disk(disk_error(error)),
         }

@@ -160,6 +160,7 @@ fn a_grant_of_all_shards_ends_every_older_epoch() {
     bench.results(vec![grant(ShardId(3), 5)]);
     let not_above_all = bench.results(vec![grant(ShardId::ALL, 5)]);
     assert_eq!(not_above_all, [OpResult::OldEpoch { current: Epoch(5) }]);
+    assert_eq!(bench.state.epoch(ShardId::ALL), Epoch(5));
     bench.results(vec![grant(ShardId::ALL, 6)]);
     assert_eq!(bench.state.epoch(ShardId(3)), Epoch(6));
     assert_eq!(bench.state.epoch(ShardId(4_000)), Epoch(6));
