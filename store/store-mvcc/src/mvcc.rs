@@ -109,8 +109,8 @@ impl Mvcc {
         &self.position
     }
 
-    /// The epoch of a shard: the higher of its own and that of all. [`ShardId::ALL`] has the highest
-    /// that any shard has.
+    /// The epoch of a shard: the higher of its own and that of all. [`ShardId::ALL`] has the
+    /// highest that any shard has.
     #[must_use]
     pub fn epoch(&self, shard: ShardId) -> Epoch {
         epoch_of(shard, &[&self.epochs])
