@@ -1,0 +1,102 @@
+//! Trees that fit, and what is said about those that do not.
+
+use actors_object::{Object, json, value};
+use expect_test::{Expect, expect};
+
+use super::*;
+use crate::Registry;
+
+fn check_report(object: &Value, expected: &Expect) {
+    let registry = Registry::builtin().expect("the tables are good");
+    let kind = registry.kind_of(&Object(object.clone())).expect("a served kind");
+    let report = check_fields(registry.schema(), &kind.shape, object);
+    let lines = report.strict_messages(&[]).into_iter();
+    let lines = lines.chain(report.refusal(&kind.gvk.version, &kind.gvk.kind));
+    expected.assert_eq(&lines.map(|line| line + "\n").collect::<String>());
+}
+
+fn deployment(spec: Value) -> Value {
+    value!({ "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "d" }, "spec": spec })
+}
+
+#[test]
+fn unknown_fields_are_named_by_their_path() {
+    let container = value!({ "name": "a", "imag": "x" });
+    check_report(
+        &deployment(
+            value!({ "replcas": 1, "template": { "spec": { "containers": [container] } } }),
+        ),
+        &expect![[r#"
+            unknown field "spec.replcas"
+            unknown field "spec.template.spec.containers[0].imag"
+        "#]],
+    );
+}
+
+#[test]
+fn wrong_types_are_refused_with_both_types() {
+    check_report(&deployment(value!({ "replicas": "three" })), &expect![[r#"
+        Deployment in version "v1" cannot be handled as a Deployment: json: cannot unmarshal string into field spec.replicas of type int32
+    "#]]);
+    check_report(&deployment(value!({ "replicas": 3_000_000_000_i64 })), &expect![[r#"
+        Deployment in version "v1" cannot be handled as a Deployment: json: cannot unmarshal number 3000000000 into field spec.replicas of type int32
+    "#]]);
+    check_report(&deployment(value!({ "template": [] })), &expect![[r#"
+        Deployment in version "v1" cannot be handled as a Deployment: json: cannot unmarshal array into field spec.template of type object
+    "#]]);
+    check_report(&deployment(value!({ "paused": 1 })), &expect![[r#"
+        Deployment in version "v1" cannot be handled as a Deployment: json: cannot unmarshal number into field spec.paused of type bool
+    "#]]);
+}
+
+#[test]
+fn formats_of_texts_are_checked() {
+    let pod = |resources: Value| {
+        let container = value!({ "name": "a", "resources": resources });
+        value!({ "apiVersion": "v1", "kind": "Pod", "spec": { "containers": [container] } })
+    };
+    check_report(&pod(value!({ "limits": { "cpu": "lots" } })), &expect![[r#"
+        Pod in version "v1" cannot be handled as a Pod: json: cannot unmarshal string "lots" into field spec.containers[0].resources.limits[cpu] of type quantity, such as 500m, 2 or 128Mi
+    "#]]);
+    check_report(&pod(value!({ "limits": { "cpu": 1, "memory": "1Gi" } })), &expect![""]);
+    check_report(
+        &value!({ "apiVersion": "v1", "kind": "Secret", "data": { "a": "not base64" } }),
+        &expect![[r#"
+            Secret in version "v1" cannot be handled as a Secret: json: cannot unmarshal string "not base64" into field data[a] of type base64 bytes
+        "#]],
+    );
+    check_report(
+        &value!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "creationTimestamp": "noon" } }),
+        &expect![[r#"
+            Secret in version "v1" cannot be handled as a Secret: json: cannot unmarshal string "noon" into field metadata.creationTimestamp of type time (RFC 3339)
+        "#]],
+    );
+}
+
+#[test]
+fn null_says_nothing() {
+    check_report(
+        &deployment(value!({ "replicas": (Value::Null), "template": (Value::Null) })),
+        &expect![""],
+    );
+}
+
+#[test]
+fn duplicates_are_told_like_unknown_fields() {
+    let report = FieldReport::default();
+    let messages = report.strict_messages(&[FieldPath::of(&["spec", "replicas"])]);
+    expect![[r#"Deployment in version "v1" cannot be handled as a Deployment: strict decoding error: duplicate field "spec.replicas""#]].assert_eq(&strict_refusal("v1", "Deployment", &messages));
+}
+
+#[test]
+fn what_fits_is_made_uniform() {
+    let registry = Registry::builtin().expect("the tables are good");
+    let shape = registry.shape_named("core.v1.Pod");
+    let container = value!({ "name": "a", "imag": "x", "resources": { "limits": { "cpu": 1 } } });
+    let mut pod = value!({
+        "metadata": { "name": "p", "creationTimestamp": "2026-01-01T02:00:00+02:00", "labels": (Value::Null) },
+        "spec": { "containers": [container], "priority": 1.0 },
+    });
+    normalize(registry.schema(), &shape, &mut pod);
+    expect![[r#"{"metadata":{"name":"p","creationTimestamp":"2026-01-01T00:00:00Z"},"spec":{"containers":[{"name":"a","resources":{"limits":{"cpu":"1"}}}],"priority":1}}"#]].assert_eq(&json::to_string(&pod));
+}

@@ -1,0 +1,80 @@
+//! What an object says where its author said nothing: the documented defaults of each kind.
+//!
+//! Way in: [`default_object`], [`initial_status`].  Never: a clock, a random choice, another object; addresses,
+//! priorities and injected tolerations are the door's (admission).
+//! Invariant: defaulting twice is defaulting once.
+//! Spec: the API reference of each field ("Defaults to ..."), Kubernetes v1.35.
+
+mod cluster;
+mod container;
+mod network;
+mod pod;
+mod workload;
+
+use actors_object::{Map, Object, Value, value};
+
+pub use pod::qos_class;
+
+use crate::registry::KindFacts;
+
+/// Fills in the defaults of one object.
+type Defaults = fn(&mut Map);
+
+/// One row a kind that has defaults.
+const DEFAULTS: &[(&str, &str, Defaults)] = &[
+    ("", "Pod", pod::default_pod),
+    ("", "Namespace", cluster::default_namespace),
+    ("", "Node", cluster::default_node),
+    ("", "Secret", cluster::default_secret),
+    ("", "Service", network::default_service),
+    ("", "Endpoints", network::default_endpoints),
+    ("discovery.k8s.io", "EndpointSlice", network::default_slice),
+    ("apps", "Deployment", workload::default_deployment),
+    ("apps", "ReplicaSet", workload::default_replica_set),
+    ("rbac.authorization.k8s.io", "RoleBinding", cluster::default_binding),
+    ("rbac.authorization.k8s.io", "ClusterRoleBinding", cluster::default_binding),
+    ("scheduling.k8s.io", "PriorityClass", cluster::default_priority_class),
+];
+
+/// Fills in what the author of an object left out. Wrong types are left as they are: they are refused elsewhere.
+pub fn default_object(kind: &KindFacts, object: &mut Object) {
+    let found = DEFAULTS.iter().find(|(group, name, _)| kind.is(group, name));
+    if let (Some((_, _, apply)), Some(root)) = (found, object.0.as_map_mut()) {
+        apply(root);
+    }
+}
+
+/// Fills in what the author of a body that is no stored object left out: `TokenRequest`.
+pub fn default_body(kind: &str, body: &mut Object) {
+    if let ("TokenRequest", Some(root)) = (kind, body.0.as_map_mut()) {
+        root.entry_or_map("spec").set_default("expirationSeconds", 3_600);
+    }
+}
+
+/// The status that a new object begins with, whatever its author wrote there; nothing for kinds whose status is
+/// made by their controller alone.
+#[must_use]
+pub fn initial_status(kind: &KindFacts, object: &Object) -> Option<Value> {
+    match (kind.gvk.group.as_str(), kind.gvk.kind.as_str()) {
+        ("", "Pod") => Some(value!({ "phase": "Pending", "qosClass": qos_class(object) })),
+        ("", "Namespace") => Some(value!({ "phase": "Active" })),
+        ("", "Service") => Some(value!({ "loadBalancer": {} })),
+        ("apps", "Deployment") => Some(value!({})),
+        ("apps", "ReplicaSet") => Some(value!({ "replicas": 0 })),
+        _ => None,
+    }
+}
+
+/// The maps in a list in a field; nothing if there is none.
+fn each<'a>(above: &'a mut Map, list: &str) -> impl Iterator<Item = &'a mut Map> {
+    let items = above.get_mut(list).and_then(Value::as_list_mut);
+    items.into_iter().flatten().filter_map(Value::as_map_mut)
+}
+
+/// The map in a field, if there is one.
+fn inner<'a>(above: &'a mut Map, field: &str) -> Option<&'a mut Map> {
+    above.get_mut(field).and_then(Value::as_map_mut)
+}
+
+#[cfg(test)]
+mod tests;

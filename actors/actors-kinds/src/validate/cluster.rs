@@ -1,0 +1,128 @@
+//! Namespaces, nodes, leases, priority classes, controller revisions.
+//!
+//! Spec: documentation, "namespaces", "nodes", "leases", "pod priority and preemption", "taints and tolerations".
+
+use super::{Errors, Spot, errors::is_same, metadata, pod, text};
+
+/// A Namespace: its finalizers are qualified names.
+pub(super) fn validate_namespace(root: &Spot<'_>, out: &mut Errors) {
+    for finalizer in root.field("spec").each("finalizers") {
+        metadata::validate_finalizer(&finalizer, out);
+    }
+}
+
+/// A Node.
+pub(super) fn validate_node(root: &Spot<'_>, out: &mut Errors) {
+    let spec = root.field("spec");
+    for taint in spec.each("taints") {
+        out.check_required(&taint.field("key"), text::qualified_name);
+        out.check(&taint.field("value"), text::label_value);
+        out.one_of_required(
+            &taint.field("effect"),
+            &["NoExecute", "NoSchedule", "PreferNoSchedule"],
+        );
+    }
+    let taints = spec.value.at("taints").as_list().unwrap_or_default();
+    for (index, taint) in spec.each("taints").enumerate() {
+        let is_twin = taints.get(..index).unwrap_or_default().iter().any(|other| {
+            ["effect", "key"].iter().all(|name| other.at(name) == taint.value.at(name))
+        });
+        if is_twin {
+            out.duplicate(&taint, taint.value);
+        }
+    }
+    let ranges = spec.field("podCIDRs");
+    for range in spec.each("podCIDRs") {
+        out.check_required(&range, text::cidr);
+    }
+    if ranges.len() > 2 {
+        out.invalid(&ranges, "must specify no more than one CIDR for each IP family");
+    }
+    let status = root.field("status");
+    for list in ["allocatable", "capacity"] {
+        pod::validate_amounts(&status, list, out);
+    }
+}
+
+/// The range of addresses and the provider's name of a machine are given once.
+pub(super) fn validate_node_change(new: &Spot<'_>, old: &Spot<'_>, out: &mut Errors) {
+    let (new, old) = (new.field("spec"), old.field("spec"));
+    for name in ["podCIDRs", "providerID"] {
+        let (new, old) = (new.field(name), old.field(name));
+        if !old.is_empty() && !is_same(new.value, old.value) {
+            out.forbidden(&new, "node updates may not change it except from \"\" to valid");
+        }
+    }
+}
+
+/// A Lease.
+pub(super) fn validate_lease(root: &Spot<'_>, out: &mut Errors) {
+    let spec = root.field("spec");
+    for (name, min) in [("leaseDurationSeconds", 1), ("leaseTransitions", 0)] {
+        out.at_least(&spec.field(name), min);
+    }
+    let holder = spec.field("holderIdentity");
+    if holder.is_set() && holder.is_empty() {
+        out.invalid(&holder, "must not be empty");
+    }
+    out.one_of(&spec.field("strategy"), &["OldestEmulationVersion"]);
+    let preferred = spec.field("preferredHolder");
+    if !preferred.is_empty() && spec.field("strategy").is_empty() {
+        out.forbidden(&preferred, "may not be set unless `strategy` is set");
+    }
+}
+
+/// The highest value of a class that a user may create; above it are those of the system.
+const PRIORITY_MAX: i64 = 1_000_000_000;
+/// The built-in classes and their values.
+const SYSTEM_CLASSES: [(&str, i64); 2] =
+    [("system-cluster-critical", 2_000_000_000), ("system-node-critical", 2_000_001_000)];
+
+/// A priority class.
+pub(super) fn validate_priority_class(root: &Spot<'_>, out: &mut Errors) {
+    let metadata = root.field("metadata");
+    let (name, value) = (metadata.field("name"), root.field("value"));
+    let system = SYSTEM_CLASSES.iter().find(|(known, _)| *known == name.text());
+    match system {
+        Some((_, known)) if value.int() == Some(*known) => {}
+        Some(_) => out
+            .forbidden(&name, "this name is reserved for a class of the system with another value"),
+        None if name.text().starts_with("system-") => {
+            out.forbidden(
+                &name,
+                "priority class names with 'system-' prefix are reserved for system use only",
+            );
+        }
+        None if value.int().is_some_and(|value| value > PRIORITY_MAX) => {
+            out.forbidden(
+                &value,
+                &format!("maximum allowed value of a user defined priority is {PRIORITY_MAX}"),
+            );
+        }
+        None => {}
+    }
+    out.one_of(&root.field("preemptionPolicy"), &["Never", "PreemptLowerPriority"]);
+}
+
+/// The value and policy of a class never change: pods carry copies of them.
+pub(super) fn validate_priority_class_change(new: &Spot<'_>, old: &Spot<'_>, out: &mut Errors) {
+    for name in ["preemptionPolicy", "value"] {
+        out.immutable(&new.field(name), &old.field(name));
+    }
+}
+
+/// A controller revision.
+pub(super) fn validate_revision(root: &Spot<'_>, out: &mut Errors) {
+    out.at_least(&root.field("revision"), 0);
+    if !root.field("data").is_set() {
+        out.required(&root.field("data"), "data is mandatory");
+    }
+}
+
+/// What a revision recorded never changes.
+pub(super) fn validate_revision_change(new: &Spot<'_>, old: &Spot<'_>, out: &mut Errors) {
+    out.immutable(&new.field("data"), &old.field("data"));
+}
+
+#[cfg(test)]
+mod tests;

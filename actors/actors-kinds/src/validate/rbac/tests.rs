@@ -1,0 +1,86 @@
+//! The rules of roles and bindings, one test each.
+
+use expect_test::expect;
+
+use crate::validate::testing::{check_create, check_update};
+
+fn object(kind: &str, fields: &str) -> String {
+    let namespace = if kind.starts_with("Cluster") { "" } else { ", namespace: a" };
+    format!(
+        "{{apiVersion: rbac.authorization.k8s.io/v1, kind: {kind}, metadata: {{name: 'system:x'{namespace}}}, {fields}}}"
+    )
+}
+
+#[test]
+fn names_are_segments_of_paths() {
+    check_create(&object("Role", "rules: []"), &expect![""]);
+    check_create(&object("Role", "rules: []").replace("system:x", "a/b"), &expect![[r#"
+        metadata.name: Invalid value: "a/b": may not contain '/'
+    "#]]);
+}
+
+#[test]
+fn a_rule_is_about_resources_or_paths() {
+    check_create(
+        &object(
+            "ClusterRole",
+            "rules: [{}, {verbs: [get], nonResourceURLs: [/healthz]}, {verbs: [get], apiGroups: [''], nonResourceURLs: [/x]}]",
+        ),
+        &expect![[r#"
+            rules[0].verbs: Required value: verbs must contain at least one value
+            rules[0].apiGroups: Required value: resource rules must supply at least one api group
+            rules[0].resources: Required value: resource rules must supply at least one resource
+            rules[2].nonResourceURLs: Invalid value: ["/x"]: rules cannot apply to both regular resources and non-resource URLs
+        "#]],
+    );
+    check_create(
+        &object("Role", "rules: [{verbs: [get], nonResourceURLs: [/healthz]}]"),
+        &expect![[r#"
+            rules[0].nonResourceURLs: Invalid value: ["/healthz"]: namespaced rules cannot apply to non-resource URLs
+        "#]],
+    );
+}
+
+#[test]
+fn aggregation_has_selectors() {
+    check_create(&object("ClusterRole", "aggregationRule: {}"), &expect![[r#"
+        aggregationRule.clusterRoleSelectors: Required value: at least one clusterRoleSelector required if aggregationRule is non-nil
+    "#]]);
+}
+
+#[test]
+fn a_binding_binds_a_role_to_subjects() {
+    check_create(
+        &object(
+            "RoleBinding",
+            "roleRef: {kind: Magic}, subjects: [{kind: User}, {kind: x, name: z}, {kind: ServiceAccount, name: A}, {kind: Group, name: g, apiGroup: z}]",
+        ),
+        &expect![[r#"
+            roleRef.kind: Unsupported value: "Magic": supported values: "ClusterRole", "Role"
+            roleRef.name: Required value
+            subjects[0].name: Required value
+            subjects[1].kind: Unsupported value: "x": supported values: "Group", "ServiceAccount", "User"
+            subjects[2].name: Invalid value: "A": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
+            subjects[3].apiGroup: Unsupported value: "z": supported values: "rbac.authorization.k8s.io"
+        "#]],
+    );
+    check_create(
+        &object(
+            "ClusterRoleBinding",
+            "roleRef: {kind: Role, name: r}, subjects: [{kind: ServiceAccount, name: a}]",
+        ),
+        &expect![[r#"
+            roleRef.kind: Unsupported value: "Role": supported values: "ClusterRole"
+            subjects[0].namespace: Required value
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_bound_never_changes() {
+    let with =
+        |role: &str| object("RoleBinding", &format!("roleRef: {{kind: Role, name: {role}}}"));
+    check_update(&with("a"), &with("b"), &expect![[r#"
+        roleRef: Invalid value: {"kind":"Role","name":"b","apiGroup":"rbac.authorization.k8s.io"}: cannot change roleRef
+    "#]]);
+}

@@ -1,0 +1,152 @@
+//! The rules of Services, one test each.
+
+use expect_test::{Expect, expect};
+
+use crate::validate::testing::{check_create, check_update};
+
+fn service(spec: &str) -> String {
+    format!(
+        "{{apiVersion: v1, kind: Service, metadata: {{name: s, namespace: a}}, spec: {{{spec}}}}}"
+    )
+}
+
+fn check(spec: &str, expected: &Expect) {
+    check_create(&service(spec), expected);
+}
+
+#[test]
+fn names_begin_with_a_letter() {
+    check_create(&service("ports: [{port: 80}]").replace("name: s", "name: 0s"), &expect![[r#"
+        metadata.name: Invalid value: "0s": a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')
+    "#]]);
+}
+
+#[test]
+fn ports_are_needed_unless_headless() {
+    check("selector: {a: b}", &expect![[r#"
+        spec.ports: Required value
+    "#]]);
+    check("clusterIP: None", &expect![""]);
+    check("type: ExternalName, externalName: a.example", &expect![""]);
+}
+
+#[test]
+fn several_ports_have_names() {
+    check("ports: [{port: 80}, {port: 81, name: a}, {port: 82, name: a}]", &expect![[r#"
+        spec.ports[0].name: Required value
+        spec.ports[2].name: Duplicate value: "a"
+    "#]]);
+}
+
+#[test]
+fn ports_are_in_range_and_once() {
+    check(
+        "ports: [{name: a, port: 0}, {name: b, port: 80, protocol: X}, {name: c, port: 81}, {name: d, port: 81}, \
+         {name: E, port: 82, targetPort: 'A b'}, {name: f, port: 81, protocol: UDP, appProtocol: 'a b'}]",
+        &expect![[r#"
+            spec.ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive
+            spec.ports[0].targetPort: Invalid value: 0: must be between 1 and 65535, inclusive
+            spec.ports[1].protocol: Unsupported value: "X": supported values: "SCTP", "TCP", "UDP"
+            spec.ports[3]: Duplicate value: {"name":"d","port":81,"protocol":"TCP","targetPort":81}
+            spec.ports[4].name: Invalid value: "E": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')
+            spec.ports[4].targetPort: Invalid value: "A b": must be at most 15 lower case letters, digits or '-', with at least one letter, neither beginning nor ending with '-', and without '--'
+            spec.ports[5].appProtocol: Invalid value: "a b": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')
+        "#]],
+    );
+}
+
+#[test]
+fn node_ports_belong_to_their_types_and_range() {
+    check("ports: [{port: 80, nodePort: 30080}]", &expect![[r#"
+        spec.ports[0].nodePort: Forbidden: may not be used when `type` is 'ClusterIP'
+    "#]]);
+    check("type: NodePort, ports: [{port: 80, nodePort: 80}]", &expect![[r#"
+        spec.ports[0].nodePort: Invalid value: 80: provided port is not in the valid range. The range of valid ports is 30000-32767
+    "#]]);
+    check(
+        "type: NodePort, ports: [{name: a, port: 80, nodePort: 30080}, {name: b, port: 81, nodePort: 30080}]",
+        &expect![[r#"
+            spec.ports[1].nodePort: Duplicate value: 30080
+        "#]],
+    );
+}
+
+#[test]
+fn types_and_affinities_are_known_words() {
+    check("type: Magic, sessionAffinity: Sticky, ports: [{port: 80}]", &expect![[r#"
+        spec.type: Unsupported value: "Magic": supported values: "ClusterIP", "ExternalName", "LoadBalancer", "NodePort"
+        spec.sessionAffinity: Unsupported value: "Sticky": supported values: "ClientIP", "None"
+    "#]]);
+    check(
+        "sessionAffinity: ClientIP, sessionAffinityConfig: {clientIP: {timeoutSeconds: 90000}}, ports: [{port: 1}]",
+        &expect![[r#"
+            spec.sessionAffinityConfig.clientIP.timeoutSeconds: Invalid value: 90000: must be between 1 and 86400, inclusive
+        "#]],
+    );
+    check(
+        "sessionAffinityConfig: {clientIP: {timeoutSeconds: 1}}, ports: [{port: 1}]",
+        &expect![[r#"
+            spec.sessionAffinityConfig: Forbidden: must not be set when session affinity is None
+        "#]],
+    );
+}
+
+#[test]
+fn a_headless_service_is_not_exposed() {
+    check("type: NodePort, clusterIP: None, ports: [{port: 80}]", &expect![[r#"
+        spec.clusterIP: Invalid value: "None": may not be set to 'None' for NodePort services
+    "#]]);
+}
+
+#[test]
+fn addresses_are_addresses() {
+    check(
+        "clusterIP: x, clusterIPs: [10.0.0.1], externalIPs: [127.0.0.1, z], ipFamilies: [IPv4, IPv4], \
+         ipFamilyPolicy: Both, ports: [{port: 80}]",
+        &expect![[r#"
+            spec.clusterIP: Invalid value: "x": must be a valid IP address, such as 10.9.8.7 or 2001:db8::ffff
+            spec.clusterIPs: Invalid value: ["10.0.0.1"]: first value must match `clusterIP`
+            spec.externalIPs[0]: Invalid value: "127.0.0.1": may not be unspecified, loopback or multicast
+            spec.externalIPs[1]: Invalid value: true: must be a valid IP address, such as 10.9.8.7 or 2001:db8::ffff
+            spec.ipFamilies: Invalid value: ["IPv4","IPv4"]: may hold each family once
+            spec.ipFamilyPolicy: Unsupported value: "Both": supported values: "PreferDualStack", "RequireDualStack", "SingleStack"
+        "#]],
+    );
+}
+
+#[test]
+fn policies_belong_to_their_types() {
+    check(
+        "externalTrafficPolicy: Local, internalTrafficPolicy: x, healthCheckNodePort: 30000, \
+         loadBalancerSourceRanges: [10.0.0.0], trafficDistribution: z, ports: [{port: 80}]",
+        &expect![[r#"
+            spec.loadBalancerSourceRanges[0]: Invalid value: "10.0.0.0": must be a valid CIDR, such as 10.9.8.0/24 or 2001:db8::/64
+            spec.externalTrafficPolicy: Invalid value: "Local": may only be set for externally-accessible services
+            spec.internalTrafficPolicy: Unsupported value: "x": supported values: "Cluster", "Local"
+            spec.healthCheckNodePort: Invalid value: 30000: may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'
+            spec.loadBalancerSourceRanges: Forbidden: may only be used when `type` is 'LoadBalancer'
+            spec.trafficDistribution: Unsupported value: "z": supported values: "PreferClose", "PreferSameNode", "PreferSameZone"
+        "#]],
+    );
+}
+
+#[test]
+fn an_external_name_is_a_name_without_addresses() {
+    check("type: ExternalName, clusterIP: 10.0.0.1", &expect![[r#"
+        spec.externalName: Required value
+        spec.clusterIP: Forbidden: may not be set for ExternalName services
+        spec.clusterIPs: Forbidden: may not be set for ExternalName services
+    "#]]);
+    check("type: ExternalName, externalName: 'a b'", &expect![[r#"
+        spec.externalName: Invalid value: "a b": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
+    "#]]);
+}
+
+#[test]
+fn the_address_never_changes() {
+    let with = |ip: &str| service(&format!("clusterIP: {ip}, ports: [{{port: 80}}]"));
+    check_update(&with("10.0.0.1"), &with("10.0.0.2"), &expect![[r#"
+        spec.clusterIP: Invalid value: "10.0.0.2": field is immutable
+    "#]]);
+    check_update(&with("10.0.0.1"), &service("type: ExternalName, externalName: a"), &expect![""]);
+}

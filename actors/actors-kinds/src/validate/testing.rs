@@ -1,0 +1,38 @@
+//! One way to write the tests of rules: an object as YAML, the expected complaints as lines.
+
+use actors_object::{Object, json::Limits, yaml};
+use expect_test::Expect;
+
+use crate::{Registry, conform::normalize, defaults::default_object, validate};
+
+/// An object from YAML, made uniform and with the defaults of its kind, as the door does it.
+pub(crate) fn object(text: &str) -> Object {
+    let parsed = yaml::parse(text.as_bytes(), Limits::default()).expect("good YAML");
+    let mut object = Object(parsed.value);
+    let registry = Registry::builtin().expect("the tables are good");
+    let kind = registry.kind_of(&object).expect("a served kind");
+    normalize(registry.schema(), &kind.shape, &mut object.0);
+    default_object(kind, &mut object);
+    object
+}
+
+fn lines(errors: &[actors_object::FieldError]) -> String {
+    errors.iter().map(|error| format!("{error}\n")).collect()
+}
+
+/// Creating the object gives these complaints.
+pub(crate) fn check_create(text: &str, expected: &Expect) {
+    let registry = Registry::builtin().expect("the tables are good");
+    let object = object(text);
+    let kind = registry.kind_of(&object).expect("a served kind");
+    expected.assert_eq(&lines(&validate::validate_create(kind, &object)));
+}
+
+/// Replacing the one object by the other gives these complaints.
+pub(crate) fn check_update(old: &str, new: &str, expected: &Expect) {
+    let registry = Registry::builtin().expect("the tables are good");
+    let (old, new) = (object(old), object(new));
+    let kind = registry.kind_of(&new).expect("a served kind");
+    assert_eq!(lines(&validate::validate_create(kind, &old)), "", "the old object is good");
+    expected.assert_eq(&lines(&validate::validate_update(kind, &new, &old)));
+}

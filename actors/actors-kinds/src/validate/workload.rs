@@ -1,0 +1,157 @@
+//! Deployments and `ReplicaSet`s.
+//!
+//! Spec: documentation, "deployments", "replica set"; API reference of `DeploymentSpec`.
+
+use actors_object::IntOrPercent;
+
+use super::{Errors, Spot, pod, selector};
+
+/// A Deployment.
+pub(super) fn validate_deployment(root: &Spot<'_>, out: &mut Errors) {
+    let spec = root.field("spec");
+    out.at_least(&spec.field("replicas"), 0);
+    selector::validate_workload(&spec, out);
+    validate_template(&spec, out);
+    validate_strategy(&spec.field("strategy"), out);
+    let ready = spec.field("minReadySeconds");
+    out.at_least(&ready, 0);
+    out.at_least(&spec.field("revisionHistoryLimit"), 0);
+    let deadline = spec.field("progressDeadlineSeconds");
+    out.at_least(&deadline, 0);
+    if deadline.is_set() && deadline.int() <= ready.int().or(Some(0)) {
+        out.invalid(&deadline, "must be greater than minReadySeconds");
+    }
+}
+
+/// A `ReplicaSet`.
+pub(super) fn validate_replica_set(root: &Spot<'_>, out: &mut Errors) {
+    let spec = root.field("spec");
+    out.at_least(&spec.field("replicas"), 0);
+    out.at_least(&spec.field("minReadySeconds"), 0);
+    selector::validate_workload(&spec, out);
+    validate_template(&spec, out);
+}
+
+/// The template of pods that are replaced when they end, so that they must restart always.
+fn validate_template(spec: &Spot<'_>, out: &mut Errors) {
+    let template = spec.field("template");
+    if !template.is_set() {
+        out.required(&template, "");
+        return;
+    }
+    pod::validate_template(&template, out);
+    let pod = template.field("spec");
+    let policy = pod.field("restartPolicy");
+    if !policy.is_empty() && policy.text() != "Always" {
+        out.one_of(&policy, &["Always"]);
+    }
+    if pod.field("activeDeadlineSeconds").is_set() {
+        let deadline = pod.field("activeDeadlineSeconds");
+        out.forbidden(&deadline, "activeDeadlineSeconds in pods of this kind is not supported");
+    }
+}
+
+/// How pods are replaced: some number more or fewer than wanted, but not neither.
+fn validate_strategy(strategy: &Spot<'_>, out: &mut Errors) {
+    let (sort, rolling) = (strategy.field("type"), strategy.field("rollingUpdate"));
+    out.one_of_required(&sort, &["Recreate", "RollingUpdate"]);
+    match sort.text() {
+        "Recreate" if rolling.is_set() => {
+            out.forbidden(&rolling, "may not be specified when strategy `type` is 'Recreate'");
+        }
+        "RollingUpdate" if !rolling.is_set() => {
+            out.required(&rolling, "this should be defaulted and never be nil");
+        }
+        "RollingUpdate" => validate_rolling(&rolling, out),
+        _ => {}
+    }
+}
+
+fn validate_rolling(rolling: &Spot<'_>, out: &mut Errors) {
+    let (surge, unavailable) = (rolling.field("maxSurge"), rolling.field("maxUnavailable"));
+    validate_share(&unavailable, out);
+    validate_share(&surge, out);
+    if is_zero(&surge) && is_zero(&unavailable) {
+        out.invalid(&unavailable, "may not be 0 when `maxSurge` is 0");
+    }
+    let percent = IntOrPercent::from_value(unavailable.value);
+    if matches!(percent, Some(IntOrPercent::Percent(percent)) if percent > 100) {
+        out.invalid(&unavailable, "must not be greater than 100%");
+    }
+}
+
+/// A count that is not negative, or a percentage.
+fn validate_share(share: &Spot<'_>, out: &mut Errors) {
+    match IntOrPercent::from_value(share.value) {
+        None => out.invalid(share, "must be an integer or percentage (e.g '5%')"),
+        Some(IntOrPercent::Int(_)) => out.at_least(share, 0),
+        Some(IntOrPercent::Percent(_)) => {}
+    }
+}
+
+fn is_zero(share: &Spot<'_>) -> bool {
+    matches!(
+        IntOrPercent::from_value(share.value),
+        Some(IntOrPercent::Int(0) | IntOrPercent::Percent(0))
+    )
+}
+
+/// The selector never changes: other pods would be orphaned.
+pub(super) fn validate_selector_change(new: &Spot<'_>, old: &Spot<'_>, out: &mut Errors) {
+    let (new, old) = (new.field("spec"), old.field("spec"));
+    out.immutable(&new.field("selector"), &old.field("selector"));
+}
+
+/// Counts fit each other.
+pub(super) fn validate_deployment_status(new: &Spot<'_>, old: &Spot<'_>, out: &mut Errors) {
+    let status = new.field("status");
+    validate_counts(
+        &status,
+        &[
+            "replicas",
+            "updatedReplicas",
+            "readyReplicas",
+            "availableReplicas",
+            "unavailableReplicas",
+        ],
+        out,
+    );
+    for name in ["updatedReplicas", "readyReplicas", "availableReplicas"] {
+        not_more_than(&status, name, "replicas", out);
+    }
+    not_more_than(&status, "availableReplicas", "readyReplicas", out);
+    let (collisions, before) = (status.field("collisionCount"), old.field("status"));
+    let before = before.field("collisionCount").int().unwrap_or(0);
+    if collisions.int().unwrap_or(0) < before {
+        out.invalid(&collisions, "cannot be decremented");
+    }
+}
+
+/// Counts fit each other.
+pub(super) fn validate_replica_set_status(new: &Spot<'_>, _old: &Spot<'_>, out: &mut Errors) {
+    let status = new.field("status");
+    validate_counts(
+        &status,
+        &["replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas"],
+        out,
+    );
+    for name in ["fullyLabeledReplicas", "readyReplicas", "availableReplicas"] {
+        not_more_than(&status, name, "replicas", out);
+    }
+    not_more_than(&status, "availableReplicas", "readyReplicas", out);
+}
+
+fn validate_counts(status: &Spot<'_>, names: &[&str], out: &mut Errors) {
+    names.iter().for_each(|name| out.at_least(&status.field(name), 0));
+    out.at_least(&status.field("observedGeneration"), 0);
+}
+
+fn not_more_than(status: &Spot<'_>, part: &str, whole: &str, out: &mut Errors) {
+    let count = |name: &str| status.field(name).int().unwrap_or(0);
+    if count(part) > count(whole) {
+        out.invalid(&status.field(part), &format!("cannot be greater than {whole}"));
+    }
+}
+
+#[cfg(test)]
+mod tests;
