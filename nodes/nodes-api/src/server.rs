@@ -27,8 +27,8 @@ const HANDSHAKES_MAX: usize = 256;
 
 /// What serving needs besides its parts.
 pub struct ServeConfig {
-    /// A bound listener: whether the port is free was found out before anything else started.
-    pub listener: TcpListener,
+    /// Bound listeners: whether the port is free was found out before anything else started.
+    pub listeners: Vec<TcpListener>,
     /// The API's own certificate.
     pub leaf: Leaf,
     /// The authority of client certificates, PEM.
@@ -64,7 +64,7 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     let tls = tls(&config)?;
     let parts = web::Data::new(parts);
-    let server = HttpServer::new(move || {
+    let mut server = HttpServer::new(move || {
         App::new().app_data(parts.clone()).default_service(web::to(handle))
     })
     .workers(config.workers)
@@ -72,9 +72,11 @@ pub async fn serve(
     .max_connection_rate(HANDSHAKES_MAX)
     .on_connect(remember_peer)
     .disable_signals()
-    .shutdown_timeout(1)
-    .listen_rustls_0_23(config.listener, tls)?
-    .run();
+    .shutdown_timeout(1);
+    for listener in config.listeners {
+        server = server.listen_rustls_0_23(listener, tls.clone())?;
+    }
+    let server = server.run();
     let handle = server.handle();
     tokio::pin!(server);
     tokio::select! {

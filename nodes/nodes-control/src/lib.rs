@@ -4,7 +4,9 @@
 
 mod changes;
 pub mod requests;
+mod roles;
 mod world;
 
 pub use changes::change_of;
+pub use roles::{identity_of, roles_of};
 pub use world::SnapshotWorld;

@@ -1,0 +1,115 @@
+//! The objects that a cluster has from its first minute: created where they are missing, roles kept as they should be.
+//!
+//! Way in: [`run`].  Writes: what `nodes_door::bootstrap_objects` and the controllers' declarations say, and the
+//! `kubernetes` Service. Spec: Kubernetes documentation, "Using RBAC Authorization", auto-reconciliation.
+
+use std::sync::Arc;
+
+use actors_controller::Controller;
+use actors_kinds::Registry;
+use actors_object::{ApiError, Object, Value, value};
+use actors_runtime::Failure;
+use nodes_client::{Calls, SharedClient};
+use nodes_control::roles_of;
+use nodes_door::{Identity, Target, bootstrap_objects};
+
+/// What bootstrapping needs to know.
+pub(crate) struct Bootstrap {
+    pub(crate) client: SharedClient,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) controllers: Vec<Arc<dyn Controller>>,
+    pub(crate) api_address: String,
+    pub(crate) api_port: u16,
+    pub(crate) service_address: String,
+}
+
+/// Creates and repairs everything, in an order in which each thing finds what it needs.
+pub(crate) async fn run(bootstrap: &Bootstrap) -> Result<(), Failure> {
+    let identity = Identity::new("system:starling:bootstrap", &["system:masters"]);
+    let calls = Calls::new(Arc::clone(&bootstrap.client), identity, "starling-bootstrap");
+    let own: Vec<Object> =
+        bootstrap.controllers.iter().flat_map(|one| roles_of(one.as_ref(), &bootstrap.registry)).collect();
+    let is_own = |object: &Object| own.iter().any(|role| role.kind() == object.kind() && role.name() == object.name());
+    for object in bootstrap_objects().iter().filter(|object| !is_own(object)) {
+        ensure(&calls, bootstrap, object).await?;
+    }
+    for object in own.iter().chain(&cluster_objects(bootstrap)) {
+        ensure(&calls, bootstrap, object).await?;
+    }
+    Ok(())
+}
+
+/// Creates the object; a role or the API's own endpoints that exist are set to what they should be.
+async fn ensure(calls: &Calls, bootstrap: &Bootstrap, object: &Object) -> Result<(), Failure> {
+    let facts = bootstrap.registry.kind_of(object).ok_or_else(ApiError::no_such_resource)?;
+    let of = |name: Option<&str>| Target {
+        group: facts.gvk.group.clone(),
+        version: facts.gvk.version.clone(),
+        resource: facts.plural.clone(),
+        subresource: None,
+        namespace: facts.namespaced.then(|| object.namespace().to_owned()),
+        name: name.map(str::to_owned),
+    };
+    match calls.create(of(None), &object.0).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.is_already_exists() => {
+            let keeps = ["rules", "subjects", "aggregationRule", "subsets", "endpoints", "ports", "data"];
+            let mut patch = Value::Map(actors_object::Map::default());
+            for field in keeps.into_iter().filter(|field| object.0.get(field).is_some()) {
+                patch.set_path(&[field], object.0.at(field).clone());
+            }
+            if patch.as_map().is_some_and(|map| map.len() > 0) {
+                calls.merge(of(Some(object.name())), &patch).await?;
+            }
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The `kubernetes` Service with its endpoints.
+fn cluster_objects(bootstrap: &Bootstrap) -> Vec<Object> {
+    let port = i64::from(bootstrap.api_port);
+    let service = value!({
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {
+            "name": "kubernetes",
+            "namespace": "default",
+            "labels": { "component": "apiserver", "provider": "kubernetes" },
+        },
+        "spec": {
+            "clusterIP": bootstrap.service_address.as_str(),
+            "ports": [{ "name": "https", "port": 443, "protocol": "TCP", "targetPort": port }],
+        },
+    });
+    let endpoints = value!({
+        "apiVersion": "v1",
+        "kind": "Endpoints",
+        "metadata": {
+            "name": "kubernetes",
+            "namespace": "default",
+            "labels": { "endpointslice.kubernetes.io/skip-mirror": "true" },
+        },
+        "subsets": [{
+            "addresses": [{ "ip": bootstrap.api_address.as_str() }],
+            "ports": [{ "name": "https", "port": port, "protocol": "TCP" }],
+        }],
+    });
+    let slice = value!({
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {
+            "name": "kubernetes",
+            "namespace": "default",
+            "labels": { "kubernetes.io/service-name": "kubernetes" },
+        },
+        "addressType": "IPv4",
+        "endpoints": [{
+            "addresses": [bootstrap.api_address.as_str()],
+            "conditions": { "ready": true },
+        }],
+        "ports": [{ "name": "https", "port": port, "protocol": "TCP" }],
+    });
+    [service, endpoints, slice].into_iter().map(Object).collect()
+}

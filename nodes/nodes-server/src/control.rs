@@ -1,0 +1,152 @@
+//! Controllers on their hosts: fed by the store's changes, their plans sent through the door.
+//!
+//! Way in: [`host`], [`feed`].  Never: a decision; `ControllerHost` decides what is looked at, a controller what to do.
+//! Time and order: a host that starts looks at everything once; what changes from then on it is told.
+
+use std::{cell::Cell, ops::Deref, sync::Arc};
+
+use actors_controller::{
+    Controller, ControllerHost, HostEffect, HostEvent, HostLimits, HostNotice, Item, Plan, Verdict, World,
+};
+use actors_kinds::Registry;
+use actors_object::ApiError;
+use actors_runtime::{Child, Driver, Failure, Inbox, Ref, Service};
+use futures_util::{StreamExt as _, stream};
+use nodes_client::Client as _;
+use nodes_control::{SnapshotWorld, change_of, identity_of, requests};
+use nodes_door::Identity;
+use store_mvcc::{Epoch, Key};
+
+use crate::gate::Gate;
+
+/// Items of one plan that are on their way at once.
+const ITEMS_AT_ONCE: usize = 16;
+
+/// What every controller's driver shares.
+#[derive(Clone)]
+pub(crate) struct Control {
+    pub(crate) gate: Gate,
+    pub(crate) registry: Arc<Registry>,
+}
+
+/// The host of one controller, as a child of the tree.
+pub(crate) fn host(control: &Control, controller: &Arc<dyn Controller>) -> Child {
+    let (control, controller) = (control.clone(), Arc::clone(controller));
+    Child::machine(move |start: actors_runtime::Start<Inbox<HostEvent>>| {
+        let (control, controller) = (control.clone(), Arc::clone(&controller));
+        async move {
+            start.inbox.send(HostEvent::Resync);
+            let identity = identity_of(controller.as_ref());
+            let machine = ControllerHost::new(controller, HostLimits::default());
+            Ok((machine, HostDriver { control, identity, epoch: Cell::new(None) }))
+        }
+    })
+}
+
+/// Tells all hosts of every change, in order.
+pub(crate) async fn feed(service: Service, control: Control, hosts: Vec<Ref<HostEvent>>) -> Result<(), Failure> {
+    let start = control.gate.store().snapshot().revision();
+    let mut changes = control.gate.store().watch(start, all());
+    let mut leadership = control.gate.store().leadership();
+    // What happened between the hosts' own look and this watch, or while an earlier feed was away.
+    tell(&hosts, &HostEvent::Resync).await;
+    loop {
+        let events = tokio::select! {
+            () = service.stopping() => return Ok(()),
+            changed = leadership.changed() => {
+                changed?;
+                // What was refused for want of an epoch is looked at again at once.
+                tell(&hosts, &HostEvent::Resync).await;
+                continue;
+            }
+            events = changes.next() => events?,
+        };
+        for event in events {
+            tell(&hosts, &HostEvent::Changed(change_of(&event))).await;
+        }
+    }
+}
+
+/// A host that is just being started looks at everything anyway.
+async fn tell(hosts: &[Ref<HostEvent>], event: &HostEvent) {
+    for host in hosts {
+        let _starting = host.tell(event.clone()).await;
+    }
+}
+
+fn all() -> Key {
+    Key::from_bytes("/registry/")
+}
+
+/// A snapshot, lent to a machine as the world.
+pub(crate) struct WorldGuard(SnapshotWorld);
+
+impl Deref for WorldGuard {
+    type Target = dyn World;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+struct HostDriver {
+    control: Control,
+    identity: Identity,
+    /// The epoch that this member held when the view was lent: plans made on that view are written under it, or
+    /// refused by the store if another member holds the shards by then.
+    epoch: Cell<Option<Epoch>>,
+}
+
+impl Driver<ControllerHost> for HostDriver {
+    type Guard = WorldGuard;
+
+    fn view(&self) -> WorldGuard {
+        // The epoch first: one that is older than the view can only be refused, never wrongly accepted.
+        self.epoch.set(self.control.gate.store().epoch());
+        let snapshot = self.control.gate.store().snapshot();
+        WorldGuard(SnapshotWorld::new(snapshot, Arc::clone(&self.control.registry)))
+    }
+
+    fn submit(&mut self, effect: HostEffect, inbox: &Inbox<HostEvent>) {
+        match effect {
+            HostEffect::SetTimer { at } => inbox.send_at(at, HostEvent::Timer),
+            HostEffect::Notice(HostNotice::Undeclared { key, item }) => {
+                tracing::error!(%key, item, "a controller planned a write that it does not declare");
+            }
+            HostEffect::Notice(notice) => tracing::warn!(?notice, host = inbox.path(), "a controller's host"),
+            HostEffect::Apply { plan, id, .. } => {
+                let (control, identity) = (self.control.clone(), self.identity.clone());
+                let gate = self.epoch.get().map(|epoch| control.gate.under(epoch));
+                inbox.spawn(async move {
+                    let verdicts = apply(gate.as_ref(), &control.registry, &identity, &plan).await;
+                    HostEvent::PlanDone { id, verdicts }
+                });
+            }
+        }
+    }
+}
+
+/// Sends all items of a plan through the door; each has its own verdict. Without a gate (this member holds no
+/// shards) all are refused, and the host tries again later.
+pub(crate) async fn apply(
+    gate: Option<&Gate>,
+    registry: &Registry,
+    identity: &Identity,
+    plan: &Plan,
+) -> Vec<Verdict> {
+    let verdicts = plan.items.iter().map(|item| apply_one(gate, registry, identity, item));
+    stream::iter(verdicts).buffered(ITEMS_AT_ONCE).collect().await
+}
+
+async fn apply_one(gate: Option<&Gate>, registry: &Registry, identity: &Identity, item: &Item) -> Verdict {
+    let request = match requests::of_item(item, identity, registry) {
+        Ok(request) => request,
+        Err(refusal) => return Verdict::Refused(refusal),
+    };
+    let Some(gate) = gate else {
+        let error = ApiError::service_unavailable("this server holds no shards");
+        return requests::verdict(item, &error.into(), 0);
+    };
+    let response = gate.call(request).await;
+    requests::verdict(item, &response, gate.store().revision().0)
+}

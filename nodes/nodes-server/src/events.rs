@@ -1,0 +1,68 @@
+//! What supervisors do, as Event objects about the node: `kubectl get events` shows restarts and their causes.
+//!
+//! Way in: [`run`].  Never: an event about the writing of events.
+
+use actors_core::SupervisorNotice;
+use actors_object::{Value, timefmt, value};
+use actors_runtime::{Clock, Failure, Service};
+use nodes_client::Calls;
+use nodes_door::Target;
+
+/// Writes one Event a notice, until the service is asked to stop.
+pub(crate) async fn run(service: Service, calls: Calls, node: String) -> Result<(), Failure> {
+    let mut notices = service.system().notices();
+    loop {
+        let notice = tokio::select! {
+            () = service.stopping() => return Ok(()),
+            notice = notices.next() => notice,
+        };
+        let Some(notice) = notice else { return Ok(()) };
+        let (reason, name, message) = words(&notice.notice);
+        let path = format!("{}/{name}", notice.path);
+        tracing::warn!(actor = path, reason, message, "a supervisor acted");
+        let event = event(&node, (reason, &format!("actor {path} {message}")), service.rng().next_u64());
+        let target = Target {
+            version: "v1".to_owned(),
+            resource: "events".to_owned(),
+            namespace: Some("default".to_owned()),
+            ..Target::default()
+        };
+        // The store itself may be what was restarted; then only the log tells.
+        if let Err(error) = calls.create(target, &event).await {
+            tracing::warn!(%error, "the event was not recorded");
+        }
+    }
+}
+
+fn words(notice: &SupervisorNotice) -> (&'static str, &str, String) {
+    match notice {
+        SupervisorNotice::Restarting { name, reason, after } => {
+            ("ActorRestarted", name, format!("ended ({reason:?}) and is started again in {after:?}"))
+        }
+        SupervisorNotice::Parked { name, reason } => {
+            ("ActorParked", name, format!("failed too often and is left stopped: {reason:?}"))
+        }
+        SupervisorNotice::Escalated { name, reason } => {
+            ("SupervisorEscalated", name, format!("failed too often; its supervisor gives up: {reason:?}"))
+        }
+    }
+}
+
+fn event(node: &str, (reason, message): (&str, &str), number: u64) -> Value {
+    let stamp = timefmt::seconds(Clock.now().wall);
+    value!({
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": { "name": format!("{node}.{number:016x}"), "namespace": "default" },
+        "involvedObject": { "kind": "Node", "name": node, "uid": node },
+        "reason": reason,
+        "message": message,
+        "source": { "component": "starling", "host": node },
+        "firstTimestamp": stamp.as_str(),
+        "lastTimestamp": stamp.as_str(),
+        "count": 1,
+        "type": "Warning",
+        "reportingComponent": "starling",
+        "reportingInstance": node,
+    })
+}

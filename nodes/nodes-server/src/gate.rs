@@ -1,0 +1,217 @@
+//! The door, driven: decides on the local replica, proposes, settles, signs, and pumps watches.
+//!
+//! Way in: [`Gate`].  Owns: the snapshots that pages of lists still need.  Never: a rule; those are the door's.
+//! Time and order: an answer to a write is given when its entry is synced on a quorum and applied here; a read that
+//! must be fresh waits for a read index first.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    time::Duration,
+};
+
+use actors_core::{Mono, Rng, Turn};
+use actors_object::{ApiError, json};
+use actors_runtime::{Clock, Service};
+use nodes_client::{Client, Later, WatchStream};
+use nodes_door::{Door, Identity, Request, Response, Step, Verb};
+use nodes_pki::Pki;
+use store_catalog::Snapshot;
+use store_mvcc::{Epoch, Proposal, Revision, ShardId, Writer};
+use store_service::{ProposeError, ReadError, Store};
+use tokio::sync::mpsc;
+
+use crate::watching;
+
+/// How long a list's snapshot is kept for its next pages.
+const PAGES_FOR: Duration = Duration::from_secs(300);
+
+/// Most snapshots that are kept for pages.
+const PAGES_MAX: usize = 64;
+
+/// Batches that may wait for a slow watcher before the store's ring and history take over.
+const WATCH_BATCHES_MAX: usize = 8;
+
+/// Calls the door on this process's replica. Cheap to clone.
+#[derive(Clone)]
+pub struct Gate {
+    inner: Arc<Inner>,
+    /// Under which epoch writes are made; `None` for callers that hold no shard.
+    epoch: Option<Epoch>,
+}
+
+struct Inner {
+    door: Arc<Door>,
+    store: Store,
+    pki: Arc<Pki>,
+    rng: Mutex<Rng>,
+    pages: Mutex<BTreeMap<Revision, (Mono, Snapshot)>>,
+    /// The service whose parts the watches are; set by each of its lives.
+    watches: RwLock<Option<Service>>,
+}
+
+impl Gate {
+    /// The gate of one store.
+    #[must_use]
+    pub fn new(door: Arc<Door>, store: Store, pki: Arc<Pki>, rng: Rng) -> Self {
+        let (rng, pages, watches) = (Mutex::new(rng), Mutex::default(), RwLock::default());
+        Self { inner: Arc::new(Inner { door, store, pki, rng, pages, watches }), epoch: None }
+    }
+
+    /// The same gate for callers that act under a grant of all shards: the store refuses their writes once there is
+    /// a newer one.
+    #[must_use]
+    pub fn under(&self, epoch: Epoch) -> Self {
+        Self { inner: Arc::clone(&self.inner), epoch: Some(epoch) }
+    }
+
+    /// The store behind the door; for reads of the replica only.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    /// From now on watches are parts of this service: they are seen in the tree and end with it.
+    pub fn host_watches(&self, service: Service) {
+        *self.inner.watches.write().unwrap_or_else(PoisonError::into_inner) = Some(service);
+    }
+
+    fn turn_rng(&self) -> Rng {
+        let mut seed = [0; 32];
+        locked(&self.inner.rng).fill(&mut seed);
+        Rng::from_seed(seed)
+    }
+
+    async fn answer(&self, request: Request) -> Response {
+        let snapshot = match self.snapshot_for(&request).await {
+            Ok(snapshot) => snapshot,
+            Err(error) => return error.into(),
+        };
+        let mut rng = self.turn_rng();
+        let first = self.inner.door.decide(&request, &mut turn(&snapshot, &mut rng));
+        let mut response = self.finish(first, &mut rng).await;
+        response.revision = response.revision.or(Some(snapshot.revision()));
+        self.keep_for_pages(&response, snapshot);
+        response
+    }
+
+    async fn finish(&self, mut step: Step, rng: &mut Rng) -> Response {
+        let mut written = None;
+        loop {
+            match step {
+                Step::Reply(mut response) => {
+                    response.revision = written;
+                    return response;
+                }
+                Step::Sign(ticket) => {
+                    return match self.inner.pki.tokens.sign(&json::to_vec(&ticket.claims)) {
+                        Ok(token) => ticket.finish(&token),
+                        Err(error) => ApiError::internal(error).into(),
+                    };
+                }
+                Step::Propose { proposal, pending } => {
+                    let outcome = match self.propose(proposal).await {
+                        Ok(outcome) => outcome,
+                        Err(error) => return error.into(),
+                    };
+                    let snapshot = self.inner.store.snapshot();
+                    written = Some(snapshot.revision());
+                    step = self.inner.door.settle(*pending, &outcome, &mut turn(&snapshot, rng));
+                }
+            }
+        }
+    }
+
+    async fn propose(&self, mut proposal: Proposal) -> Result<store_mvcc::Outcome, ApiError> {
+        if let Some(epoch) = self.epoch {
+            let name = std::mem::take(&mut proposal.writer.name);
+            proposal.writer = Writer { shard: ShardId::ALL, epoch, name };
+        }
+        self.inner.store.propose(proposal).await.map_err(|error| propose_error(&error))
+    }
+
+    /// The snapshot that a request is decided on: fresh, cached, or that of a list's first page.
+    async fn snapshot_for(&self, request: &Request) -> Result<Snapshot, ApiError> {
+        if let Some(revision) = self.inner.door.pinned_revision(request) {
+            let kept = locked(&self.inner.pages).get(&revision).map(|(_, snapshot)| snapshot.clone());
+            return Ok(kept.unwrap_or_else(|| self.inner.store.snapshot()));
+        }
+        let reads = matches!(request.verb, Verb::Get | Verb::List | Verb::Watch);
+        let fresh = request.options.resource_version.as_deref().unwrap_or_default().is_empty();
+        if reads && fresh {
+            self.inner.store.read_barrier().await.map_err(|error| read_error(&error))?;
+        }
+        Ok(self.inner.store.snapshot())
+    }
+
+    /// A list that has more pages is read on at the same revision.
+    fn keep_for_pages(&self, response: &Response, snapshot: Snapshot) {
+        let nodes_door::ResponseBody::List(list) = &response.body else { return };
+        if list.continue_token.is_none() {
+            return;
+        }
+        let now = Clock.mono();
+        let mut pages = locked(&self.inner.pages);
+        pages.retain(|_, (kept, _)| now.since(*kept) < PAGES_FOR);
+        while pages.len() >= PAGES_MAX {
+            pages.pop_first();
+        }
+        pages.insert(list.revision, (now, snapshot));
+    }
+
+    async fn open_watch(&self, request: Request) -> Result<WatchStream, ApiError> {
+        let snapshot = self.snapshot_for(&request).await?;
+        let plan = self.inner.door.watch(&request, &snapshot)?;
+        let changes = self.inner.store.watch(plan.start.after(), plan.prefix.clone());
+        let (sender, receiver) = mpsc::channel(WATCH_BATCHES_MAX);
+        let random = self.turn_rng().between(1_800, 3_600);
+        let pump = watching::pump(plan, changes, sender, random);
+        let service = self.inner.watches.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let busy = || ApiError::service_unavailable("watches cannot be served right now").retry_after(1);
+        service.ok_or_else(busy)?.spawn(pump).map_err(|_| busy())?;
+        Ok(WatchStream::new(receiver))
+    }
+}
+
+impl Client for Gate {
+    fn call(&self, request: Request) -> Later<'_, Response> {
+        Box::pin(self.answer(request))
+    }
+
+    fn allows_url<'a>(&'a self, identity: &'a Identity, verb: &'a str, path: &'a str) -> Later<'a, bool> {
+        let snapshot = self.inner.store.snapshot();
+        let allowed = self.inner.door.authorize_url(identity, (verb, path), &snapshot).is_ok();
+        Box::pin(async move { allowed })
+    }
+
+    fn watch(&self, request: Request) -> Later<'_, Result<WatchStream, ApiError>> {
+        Box::pin(self.open_watch(request))
+    }
+}
+
+fn turn<'a>(snapshot: &'a Snapshot, rng: &'a mut Rng) -> Turn<'a, Snapshot> {
+    Turn { now: Clock.now(), rng, view: snapshot }
+}
+
+/// A panic while the lock was held left no half-done change behind: all changes are single calls.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a client is told of a proposal without an outcome. Spec: 503 with Retry-After where nothing was done, 504 where
+/// nobody knows.
+fn propose_error(error: &ProposeError) -> ApiError {
+    match error {
+        ProposeError::Unknown => ApiError::timeout("the outcome of the write is unknown", 1),
+        ProposeError::Busy => ApiError::too_many_requests("too many writes are waiting, please try again", 1),
+        ProposeError::Refused(_) => ApiError::too_large(error),
+        ProposeError::BadChange => ApiError::internal(error),
+        ProposeError::NotLeader { .. } | ProposeError::Unavailable | ProposeError::Superseded => {
+            ApiError::service_unavailable(error.to_string()).retry_after(1)
+        }
+    }
+}
+
+fn read_error(error: &ReadError) -> ApiError {
+    ApiError::service_unavailable(error.to_string()).retry_after(1)
+}

@@ -1,0 +1,53 @@
+//! What the edge tells of the process: whether it is ready, and its actors.
+//!
+//! Way in: [`ServerReadiness`], [`SystemActors`].
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use actors_runtime::System;
+use nodes_api::{ActorsPort, Condition, Readiness};
+use serde_json::json;
+use store_service::{Health, Store};
+
+/// Ready: the store has a leader and can write, and the first objects are there.
+pub(crate) struct ServerReadiness {
+    pub(crate) store: Store,
+    pub(crate) bootstrapped: AtomicBool,
+}
+
+impl Readiness for ServerReadiness {
+    fn conditions(&self) -> Vec<Condition> {
+        let leads = self.store.leadership().borrow().role.leader.is_some();
+        let healthy = *self.store.health().borrow() == Health::Good;
+        vec![
+            Condition { name: "leader", holds: leads },
+            Condition { name: "store", holds: healthy },
+            Condition { name: "bootstrap", holds: self.bootstrapped.load(Ordering::Acquire) },
+        ]
+    }
+}
+
+/// The process's own tree.
+pub(crate) struct SystemActors(pub(crate) System);
+
+impl ActorsPort for SystemActors {
+    fn tree(&self) -> serde_json::Value {
+        let nodes = self.0.tree();
+        let told = nodes.iter().map(|node| {
+            let mut one = serde_json::to_value(node).unwrap_or_default();
+            // Names as the other answers of this API have them.
+            let fields = [("depth", "mailboxDepth"), ("capacity", "mailboxCapacity"), ("busy_us", "busyUs")];
+            for (from, to) in fields.into_iter().chain([("last_exit", "lastExit")]) {
+                if let Some(value) = one.as_object_mut().and_then(|map| map.remove(from)) {
+                    one[to] = value;
+                }
+            }
+            one
+        });
+        json!(told.collect::<Vec<_>>())
+    }
+
+    fn kill(&self, path: &str) -> bool {
+        self.0.kill(path).is_ok()
+    }
+}

@@ -1,0 +1,41 @@
+//! Who a bearer token belongs to, while the objects that it is bound to live.
+//!
+//! Way in: [`TokenAuthenticator`].
+
+use std::sync::Arc;
+
+use actors_object::json;
+use actors_runtime::Clock;
+use nodes_client::{Authenticator, Later};
+use nodes_door::{Identity, token_identity};
+use nodes_pki::Pki;
+use store_service::Store;
+
+/// Believes the tokens that this cluster signed.
+pub struct TokenAuthenticator {
+    pki: Arc<Pki>,
+    store: Store,
+    audiences: Vec<String>,
+}
+
+impl TokenAuthenticator {
+    /// An authenticator for tokens meant for one of `audiences`.
+    #[must_use]
+    pub fn new(pki: Arc<Pki>, store: Store, audiences: Vec<String>) -> Self {
+        Self { pki, store, audiences }
+    }
+
+    fn identity(&self, token: &str) -> Option<Identity> {
+        let claims = self.pki.tokens.verify(token, &self.audiences, Clock.now().wall).ok()?;
+        let claims = serde_json::to_vec(&claims).ok()?;
+        let claims = json::parse(&claims, json::Limits::default()).ok()?.value;
+        token_identity(&claims, &self.store.snapshot())
+    }
+}
+
+impl Authenticator for TokenAuthenticator {
+    fn authenticate<'a>(&'a self, token: &'a str) -> Later<'a, Option<Identity>> {
+        let identity = self.identity(token);
+        Box::pin(async move { identity })
+    }
+}
