@@ -1,11 +1,35 @@
-//! A request's way to a transaction: authorization, defaulting, admission, validation, sealing.
+//! A request's way to a transaction: authorization, decoding, defaulting, admission, validation,
+//! allocation, sealing; and reads from the local replica.
 //!
-//! Way in: [`Request`], [`Response`].  Never: a clock, a socket, or a write that does not pass here.
+//! Way in: [`Door::decide`], [`Door::settle`], [`Door::watch`].  Owns: nothing but its configuration.
+//! Never: a clock, a socket, or a write that does not pass here.
+//! Time and order: a decision is made on one snapshot and proposed at the revisions that it read; when
+//! they moved, it is made again from the request, unless the client had named a revision.
+//! Spec: Kubernetes documentation, "Controlling Access to the Kubernetes API"; DESIGN.md section 7.
 
+mod admission;
+mod authz;
+mod bootstrap;
+mod decode;
+mod door;
+mod read;
 mod request;
 mod response;
+mod review;
+mod seal;
+mod sub;
+mod token;
+mod visit;
+mod watch;
+mod write;
 
-pub use request::{
-    Body, FieldValidation, Identity, Media, Options, PatchKind, Request, Target, Verb,
-};
+pub use bootstrap::bootstrap_objects;
+pub use door::{Cidr, Door, DoorConfig, Pending, Step};
+pub use request::{Body, FieldValidation, Identity, Media, Options, PatchKind, Request, Target, Verb};
 pub use response::{Entry, List, Response, ResponseBody, WatchEvent};
+pub use seal::{SealError, Sealer};
+pub use token::{TokenTicket, token_identity};
+pub use watch::{WatchPlan, WatchStart};
+
+#[cfg(test)]
+mod tests;

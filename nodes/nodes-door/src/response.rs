@@ -17,6 +17,8 @@ pub struct Response {
     pub body: ResponseBody,
     /// Sentences for the `Warning` header (RFC 9111 section 5.5, code 299).
     pub warnings: Vec<String>,
+    /// The revision from which on a replica shows what this answer tells, where that is known.
+    pub revision: Option<Revision>,
 }
 
 /// What is sent.
@@ -77,7 +79,7 @@ impl Response {
     /// An answer without warnings.
     #[must_use]
     pub fn new(code: u16, body: ResponseBody) -> Self {
-        Self { code, body, warnings: Vec::new() }
+        Self { code, body, warnings: Vec::new(), revision: None }
     }
 
     /// The object of an answer that has exactly one.

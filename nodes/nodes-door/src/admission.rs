@@ -1,0 +1,63 @@
+//! What the cluster adds to objects, and which it does not let in.
+//!
+//! Way in: [`check_namespace`], [`mutate_new`], [`mutate_changed`].
+//! Spec: Kubernetes documentation, "Admission Control in Kubernetes": NamespaceLifecycle, ServiceAccount,
+//! DefaultTolerationSeconds, Priority.
+
+mod priority;
+mod service_account;
+mod tolerations;
+
+use actors_object::{ApiError, GroupResource, Object};
+use store_mvcc::Key;
+
+use crate::visit::Visit;
+
+/// NamespaceLifecycle: nothing is created in a namespace that is not there, or is going away.
+pub(crate) fn check_namespace(visit: &Visit<'_>, object: &Object) -> Result<(), ApiError> {
+    let namespace = object.namespace();
+    if !visit.kind.namespaced || namespace.is_empty() {
+        return Ok(());
+    }
+    let found = visit.snapshot.get(&Key::object("", "namespaces", None, namespace));
+    let Some(found) = found else {
+        return Err(ApiError::not_found(&GroupResource::new("", "namespaces"), namespace));
+    };
+    if !found.object().is_terminating() {
+        return Ok(());
+    }
+    let why = format!(
+        "unable to create new content in namespace {namespace} because it is being terminated"
+    );
+    let name = if object.name().is_empty() { object.generate_name() } else { object.name() };
+    Err(ApiError::forbidden(&visit.resource(), name, why).with_cause(
+        "NamespaceTerminating",
+        format!("namespace {namespace} is being terminated"),
+        "metadata.namespace",
+    ))
+}
+
+/// What is added to a new object.
+pub(crate) fn mutate_new(visit: &mut Visit<'_>, object: &mut Object) -> Result<(), ApiError> {
+    if !visit.kind.is("", "Pod") {
+        return Ok(());
+    }
+    service_account::admit(visit, object)?;
+    tolerations::admit(object);
+    priority::admit(visit, object)
+}
+
+/// What is added to a changed object.
+pub(crate) fn mutate_changed(
+    visit: &mut Visit<'_>,
+    new: &mut Object,
+    old: &Object,
+) -> Result<(), ApiError> {
+    if !visit.kind.is("", "Pod") {
+        return Ok(());
+    }
+    // A client that sends its own manifest again leaves out what was added to it the first time.
+    priority::keep(new, old);
+    tolerations::admit(new);
+    Ok(())
+}

@@ -1,0 +1,104 @@
+//! A body as an object of the kind that is meant, strictly or with warnings.
+//!
+//! Way in: [`body`], [`checked`].
+//! Spec: Kubernetes documentation, "Kubernetes API Concepts", "Field validation": Strict, Warn, Ignore.
+
+use actors_kinds::{conform, facts::Shape};
+use actors_object::{ApiError, FieldPath, Gvk, Object, Value, json, yaml};
+
+use crate::{FieldValidation, Media, visit::Visit};
+
+/// Most complaints of one request that clients are warned of.
+const WARNINGS_MAX: usize = 64;
+
+/// What a request's body must be.
+pub(crate) struct Expected<'a> {
+    /// The kind.
+    pub(crate) gvk: &'a Gvk,
+    /// Its shape.
+    pub(crate) shape: &'a Shape,
+}
+
+/// Reads the request's body as a tree.
+pub(crate) fn tree(visit: &Visit<'_>) -> Result<json::Parsed, ApiError> {
+    let body = &visit.request.body;
+    let limits = json::Limits::default();
+    let parsed = match body.media {
+        Media::Json => json::parse(&body.bytes, limits),
+        Media::Yaml => yaml::parse(&body.bytes, limits),
+    };
+    parsed.map_err(|error| match error {
+        json::ParseError::TooLarge { .. } => ApiError::too_large(error),
+        other => ApiError::bad_request(format!("the object provided is unrecognized: {other}")),
+    })
+}
+
+/// Reads the request's body as an object of the expected kind.
+pub(crate) fn body(visit: &mut Visit<'_>, expected: &Expected<'_>) -> Result<Object, ApiError> {
+    let parsed = tree(visit)?;
+    if parsed.value.as_map().is_none() {
+        return Err(ApiError::bad_request("the object provided is unrecognized: expected an object"));
+    }
+    let mut object = Object(parsed.value);
+    // What the path says need not be repeated in the body, but it may not be denied.
+    for (field, wanted) in
+        [("kind", expected.gvk.kind.clone()), ("apiVersion", expected.gvk.api_version())]
+    {
+        match object.at(field) {
+            Value::String(text) if *text == wanted => {}
+            Value::String(text) if !text.is_empty() => {
+                return Err(mismatch(field, text, &wanted));
+            }
+            _ => {
+                object.0.make_map().insert(field, wanted);
+            }
+        }
+    }
+    checked(visit, object, (expected, &parsed.duplicates))
+}
+
+fn mismatch(field: &str, found: &str, wanted: &str) -> ApiError {
+    let what = if field == "kind" { "kind" } else { "API version" };
+    ApiError::bad_request(format!(
+        "the {what} in the data ({found}) does not match the expected {what} ({wanted})"
+    ))
+}
+
+/// Checks that a tree has the shape of its kind, complains of what has not as the request wants it,
+/// and makes the rest uniform.
+pub(crate) fn checked(
+    visit: &mut Visit<'_>,
+    mut object: Object,
+    (expected, duplicates): (&Expected<'_>, &[FieldPath]),
+) -> Result<Object, ApiError> {
+    let schema = visit.door.registry.schema();
+    let (version, kind) = (&expected.gvk.version, &expected.gvk.kind);
+    let mut report = conform::check_fields(schema, expected.shape, &object);
+    if matches!(expected.shape, Shape::Any) {
+        let metadata = visit.door.registry.shape_named("meta.v1.ObjectMeta");
+        report = conform::check_fields(schema, &metadata, object.metadata());
+        normalize_metadata(visit, &mut object);
+    }
+    if let Some(refusal) = report.refusal(version, kind) {
+        return Err(ApiError::bad_request(refusal));
+    }
+    let complaints = report.strict_messages(duplicates);
+    match visit.request.options.field_validation {
+        FieldValidation::Strict if !complaints.is_empty() => {
+            let refusal = conform::strict_refusal(version, kind, &complaints);
+            return Err(ApiError::bad_request(refusal));
+        }
+        FieldValidation::Warn => visit.warnings.extend(complaints.into_iter().take(WARNINGS_MAX)),
+        FieldValidation::Strict | FieldValidation::Ignore => {}
+    }
+    conform::normalize(visit.door.registry.schema(), expected.shape, &mut object);
+    Ok(object)
+}
+
+/// Kinds without a shape of their own still have everybody's metadata.
+fn normalize_metadata(visit: &Visit<'_>, object: &mut Object) {
+    let shape = visit.door.registry.shape_named("meta.v1.ObjectMeta");
+    if let Some(metadata) = object.0.get_mut("metadata") {
+        conform::normalize(visit.door.registry.schema(), &shape, metadata);
+    }
+}

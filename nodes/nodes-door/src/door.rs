@@ -1,0 +1,209 @@
+//! The door itself: what it is configured with, and its three ways of answering.
+//!
+//! Way in: [`Door::decide`], [`Door::settle`].
+
+use std::sync::Arc;
+
+use actors_core::Turn;
+use actors_kinds::Registry;
+use actors_object::{ApiError, uid};
+use store_catalog::{Opener, Snapshot};
+use store_mvcc::{GroupId, Outcome, Proposal, Revision, Token, Writer};
+
+use crate::{
+    Identity, Request, Response, Sealer, TokenTicket,
+    authz::{Ask, Authorizer, denial},
+    read,
+    visit::Visit,
+    watch::WatchPlan,
+    write::{Answer, Draft, Settled},
+};
+
+pub use crate::write::Cidr;
+
+/// What a cluster's door is told once.
+#[derive(Debug, Clone)]
+pub struct DoorConfig {
+    /// Where Services get their addresses from.
+    pub service_cidr: Cidr,
+    /// The first and the last node port.
+    pub node_ports: (u16, u16),
+    /// Who signs service-account tokens; also their default audience.
+    pub issuer: String,
+    /// The group whose log proposals are for.
+    pub group: GroupId,
+    /// The feature level that all replicas agreed on.
+    pub feature_level: u16,
+}
+
+impl Default for DoorConfig {
+    /// `10.43.0.0/16`, ports 30000 to 32767, the issuer of upstream's default.
+    fn default() -> Self {
+        Self {
+            service_cidr: Cidr::DEFAULT,
+            node_ports: (30_000, 32_767),
+            issuer: "https://kubernetes.default.svc.cluster.local".to_owned(),
+            group: GroupId::MAIN,
+            feature_level: 1,
+        }
+    }
+}
+
+/// Decides requests. Cheap to share; it remembers nothing between them.
+pub struct Door {
+    pub(crate) registry: Registry,
+    pub(crate) config: DoorConfig,
+    pub(crate) sealer: Option<Arc<Sealer>>,
+}
+
+/// What is to be done with a request.
+#[derive(Debug)]
+pub enum Step {
+    /// Answer it.
+    Reply(Response),
+    /// Propose this, wait until it is applied locally, and hand the outcome to [`Door::settle`].
+    Propose {
+        /// What to propose.
+        proposal: Proposal,
+        /// What the door must be handed back.
+        pending: Box<Pending>,
+    },
+    /// Sign the ticket's claims, and answer with [`TokenTicket::finish`].
+    Sign(Box<TokenTicket>),
+}
+
+/// A request that waits for its proposal.
+#[derive(Debug)]
+pub struct Pending {
+    pub(crate) request: Request,
+    pub(crate) draft: Draft,
+    pub(crate) attempt: u8,
+}
+
+impl Pending {
+    /// Answers with this instead of the object, once it is applied.
+    pub(crate) fn answer_with(&mut self, response: Response) {
+        self.draft.answer = Answer::Ready(Box::new(response));
+    }
+}
+
+impl Door {
+    /// How often a request is decided again because what it read has moved.
+    const ATTEMPTS_MAX: u8 = 16;
+
+    /// A door for the kinds of `registry`. Without a sealer, Secrets are refused.
+    #[must_use]
+    pub fn new(registry: Registry, config: DoorConfig, sealer: Option<Arc<Sealer>>) -> Self {
+        Self { registry, config, sealer }
+    }
+
+    /// The kinds that it serves.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// What the catalog needs to read sealed versions.
+    #[must_use]
+    pub fn opener(&self) -> Option<Arc<dyn Opener>> {
+        self.sealer.clone().map(|sealer| sealer as Arc<dyn Opener>)
+    }
+
+    /// Decides a request on one snapshot. Watches are not decided here but by [`Door::watch`].
+    pub fn decide(&self, request: &Request, turn: &mut Turn<'_, Snapshot>) -> Step {
+        self.attempt(request, turn, 0)
+    }
+
+    /// Goes on with a request when its proposal was applied; `turn.view` must show what it did.
+    pub fn settle(
+        &self,
+        pending: Pending,
+        outcome: &Outcome,
+        turn: &mut Turn<'_, Snapshot>,
+    ) -> Step {
+        let Pending { request, draft, attempt } = pending;
+        match draft.settle(outcome, turn.view) {
+            Settled::Reply(response) => Step::Reply(*response),
+            Settled::More => self.attempt(&request, turn, attempt),
+            Settled::Again if attempt < Self::ATTEMPTS_MAX => {
+                self.attempt(&request, turn, attempt + 1)
+            }
+            Settled::Again => {
+                let message = "the object changes too fast, please try again";
+                Step::Reply(ApiError::too_many_requests(message, 1).into())
+            }
+        }
+    }
+
+    /// Decides a watch: what it begins with, and which events it shows.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn watch(&self, request: &Request, snapshot: &Snapshot) -> Result<WatchPlan, ApiError> {
+        crate::authz::authorize(request, &Authorizer::new(snapshot))?;
+        crate::watch::plan(self, request, snapshot)
+    }
+
+    /// Whether somebody may use a path that is no object's.
+    ///
+    /// # Errors
+    /// 403, with the reason.
+    pub fn authorize_url(
+        &self,
+        identity: &Identity,
+        (verb, path): (&str, &str),
+        snapshot: &Snapshot,
+    ) -> Result<(), ApiError> {
+        let ask = Ask::Url { verb, path };
+        if Authorizer::new(snapshot).allows(identity, ask) {
+            return Ok(());
+        }
+        let nothing = actors_object::GroupResource::default();
+        Err(ApiError::forbidden(&nothing, "", denial(identity, ask)))
+    }
+
+    /// The revision at which a list must be read so that its pages fit together. The server hands in
+    /// the snapshot of that revision if it still has it; else the answer is 410 `Expired`.
+    #[must_use]
+    pub fn pinned_revision(&self, request: &Request) -> Option<Revision> {
+        read::pinned_revision(request)
+    }
+
+    fn attempt(&self, request: &Request, turn: &mut Turn<'_, Snapshot>, attempt: u8) -> Step {
+        let mut decide = || {
+            crate::authz::authorize(request, &Authorizer::new(turn.view))?;
+            let mut visit = Visit::new(self, request, turn)?;
+            visit.attempt = attempt;
+            let mut step = visit.decide()?;
+            if let Step::Reply(response) = &mut step {
+                response.warnings.append(&mut visit.warnings);
+            }
+            Ok(step)
+        };
+        decide().unwrap_or_else(|error: ApiError| Step::Reply(error.into()))
+    }
+
+    /// A proposal of these operations by a request.
+    pub(crate) fn proposal(&self, visit: &mut Visit<'_>, draft: &Draft) -> Proposal {
+        Proposal {
+            group: self.config.group,
+            writer: Writer::unplaced(visit.request.identity.user.clone()),
+            token: Token(visit.rng.uuid()),
+            feature_level: self.config.feature_level,
+            at: visit.now.wall,
+            atomic: draft.is_atomic(),
+            ops: draft.ops.clone(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Door {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Door").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+/// A random uid for a new object.
+pub(crate) fn new_uid(visit: &mut Visit<'_>) -> String {
+    uid::random(visit.rng)
+}

@@ -1,0 +1,130 @@
+//! `serviceaccounts/token`: grants a token that dies with the object it is bound to.
+//!
+//! Spec: Kubernetes API reference, `authentication.k8s.io/v1 TokenRequest`; at least ten minutes; a node may
+//! only ask for tokens bound to a pod that runs on it.
+
+use actors_kinds::defaults::default_body;
+use actors_object::{ApiError, FieldError, FieldPath, Object, Value, uid, value};
+use store_mvcc::Key;
+
+use crate::{
+    Step, TokenTicket, decode,
+    visit::{Decision, Visit},
+};
+
+/// Shortest and longest life of a token, in seconds.
+const SECONDS_MIN: i64 = 600;
+const SECONDS_MAX: i64 = 1 << 32;
+
+/// Grants a token of the account that the path names.
+pub(super) fn request(visit: &mut Visit<'_>) -> Decision {
+    let Some(sub) = visit.sub else { return Err(ApiError::no_such_resource()) };
+    let gvk = &sub.gvk;
+    let mut request = decode::body(visit, &decode::Expected { gvk, shape: &sub.shape })?;
+    default_body(&gvk.kind, &mut request);
+    let account = visit.current()?;
+    let name = visit.name()?;
+    let seconds = request.i64_at(&["spec", "expirationSeconds"]).unwrap_or(0);
+    if let Some(error) = check_seconds(seconds) {
+        return Err(ApiError::invalid(&gvk.group_kind(), name, &[error]));
+    }
+    let namespace = visit.namespace();
+    let mut bound = value!({
+        "namespace": namespace,
+        "serviceaccount": { "name": name, "uid": account.uid() },
+    });
+    let reference = request.path(&["spec", "boundObjectRef"]).cloned();
+    check_node(visit, reference.as_ref())?;
+    if let Some(reference) = reference.filter(|value| !value.is_null()) {
+        bind(visit, &reference, &mut bound)?;
+    }
+    let issuer = visit.door.config.issuer.clone();
+    let mut audiences: Vec<String> =
+        request.list_at(&["spec", "audiences"]).iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    if audiences.is_empty() {
+        audiences.push(issuer.clone());
+        request.set_path(&["spec", "audiences"], audiences.clone());
+    }
+    let now = visit.now.wall.as_secs();
+    let claims = value!({
+        "iss": issuer,
+        "sub": format!("system:serviceaccount:{namespace}:{name}"),
+        "aud": audiences,
+        "exp": now.saturating_add(seconds),
+        "iat": now,
+        "nbf": now,
+        "jti": uid::random(visit.rng),
+        "kubernetes.io": bound,
+    });
+    request.set_name(name);
+    request.set_namespace(namespace);
+    Ok(Step::Sign(Box::new(TokenTicket { claims, request })))
+}
+
+fn check_seconds(seconds: i64) -> Option<FieldError> {
+    let path = FieldPath::of(&["spec", "expirationSeconds"]);
+    match seconds {
+        ..SECONDS_MIN => {
+            let why = "may not specify a duration less than 10 minutes";
+            Some(FieldError::invalid(&path, seconds, why))
+        }
+        SECONDS_MIN..=SECONDS_MAX => None,
+        _ => Some(FieldError::invalid(&path, seconds, "may not specify a duration larger than 2^32 seconds")),
+    }
+}
+
+/// Ties the token to an object that must be there, with the uid that the request names.
+fn bind(visit: &Visit<'_>, reference: &Value, bound: &mut Value) -> Result<(), ApiError> {
+    let text = |field: &str| reference.at(field).as_str().unwrap_or_default();
+    let (field, plural) = match text("kind") {
+        "Pod" => ("pod", "pods"),
+        "Secret" => ("secret", "secrets"),
+        other => {
+            let why = format!("cannot bind token for serviceaccount to object of type {other:?}");
+            return Err(ApiError::bad_request(why));
+        }
+    };
+    let resource = actors_object::GroupResource::new("", plural);
+    let name = text("name");
+    let found = visit.snapshot.get(&Key::object("", plural, Some(visit.namespace()), name));
+    let found = found.ok_or_else(|| ApiError::not_found(&resource, name))?;
+    let uid = text("uid");
+    if !uid.is_empty() && uid != found.uid() {
+        let why = format!(
+            "the UID in the bound object reference ({uid}) does not match the UID in record. The object \
+             might have been deleted and then recreated"
+        );
+        return Err(ApiError::conflict(&resource, name, why));
+    }
+    if let (true, Some(account)) = (field == "pod", visit.request.target.name.as_deref()) {
+        check_account(&found.object(), account, &resource)?;
+    }
+    bound.set_path(&[field], value!({ "name": name, "uid": found.uid() }));
+    Ok(())
+}
+
+fn check_account(
+    pod: &Object,
+    account: &str,
+    resource: &actors_object::GroupResource,
+) -> Result<(), ApiError> {
+    let used = pod.str_at(&["spec", "serviceAccountName"]).unwrap_or("default");
+    if used == account {
+        return Ok(());
+    }
+    let why = format!("the pod runs as service account {used:?}, not as {account:?}");
+    Err(ApiError::forbidden(resource, pod.name(), why))
+}
+
+/// A node gets tokens for its own pods only (NodeRestriction).
+fn check_node(visit: &Visit<'_>, reference: Option<&Value>) -> Result<(), ApiError> {
+    let Some(node) = visit.request.identity.user.strip_prefix("system:node:") else { return Ok(()) };
+    let name = reference.and_then(|it| it.at("name").as_str()).unwrap_or_default();
+    let pod = visit.snapshot.get(&Key::object("", "pods", Some(visit.namespace()), name));
+    let runs_here = pod.is_some_and(|pod| pod.field("spec.nodeName") == Some(node));
+    if runs_here {
+        return Ok(());
+    }
+    let why = format!("node {node:?} may only request tokens bound to pods that run on it");
+    Err(ApiError::forbidden(&visit.resource(), visit.name()?, why))
+}

@@ -1,0 +1,71 @@
+//! Service-account tokens: what their claims say, and whose they are.
+//!
+//! Way in: [`TokenTicket`], [`token_identity`].  Never: a signature; signing and verifying is the server's.
+//! Spec: Kubernetes documentation, "Managing Service Accounts", "Bound service account tokens"; the claims
+//! are those of RFC 7519 and `kubernetes.io`. A token dies with the objects it is bound to.
+
+use std::sync::Arc;
+
+use actors_core::Wall;
+use actors_object::{Object, Value, timefmt, value};
+use store_catalog::Snapshot;
+use store_mvcc::Key;
+
+use crate::{Entry, Identity, Response, ResponseBody};
+
+/// A token that was granted and must be signed.
+#[derive(Debug, Clone)]
+pub struct TokenTicket {
+    /// The claims: `iss, sub, aud, exp, iat, nbf, kubernetes.io`.
+    pub claims: Value,
+    pub(crate) request: Object,
+}
+
+impl TokenTicket {
+    /// The answer, with the signed token.
+    #[must_use]
+    pub fn finish(mut self, token: &str) -> Response {
+        let expires = self.claims.at("exp").as_i64().unwrap_or_default();
+        let expires = Wall(expires.saturating_mul(1_000_000_000));
+        let status = value!({ "token": token, "expirationTimestamp": timefmt::seconds(expires) });
+        self.request.set_status(status);
+        Response::new(201, ResponseBody::Entry(Entry::Made(Arc::new(self.request))))
+    }
+}
+
+/// Who a verified token belongs to, or `None` if the account, or the pod or Secret that it is bound to, is
+/// gone or another one.
+#[must_use]
+pub fn token_identity(claims: &Value, snapshot: &Snapshot) -> Option<Identity> {
+    let bound = claims.at("kubernetes.io");
+    let namespace = bound.str_at(&["namespace"])?;
+    let name = bound.str_at(&["serviceaccount", "name"])?;
+    let lives = |plural: &str, reference: &Value| {
+        let name = reference.at("name").as_str()?;
+        let item = snapshot.get(&Key::object("", plural, Some(namespace), name))?;
+        (reference.at("uid").as_str() == Some(item.uid())).then_some(())
+    };
+    lives("serviceaccounts", bound.at("serviceaccount"))?;
+    for (field, plural) in [("pod", "pods"), ("secret", "secrets")] {
+        if let Some(reference) = bound.get(field) {
+            lives(plural, reference)?;
+        }
+    }
+    let mut extra = Vec::new();
+    for (field, key) in [("name", "pod-name"), ("uid", "pod-uid")] {
+        if let Some(text) = bound.str_at(&["pod", field]) {
+            let key = format!("authentication.kubernetes.io/{key}");
+            extra.push((key, vec![text.to_owned()]));
+        }
+    }
+    Some(Identity {
+        user: format!("system:serviceaccount:{namespace}:{name}"),
+        uid: bound.str_at(&["serviceaccount", "uid"])?.to_owned(),
+        groups: vec![
+            "system:serviceaccounts".to_owned(),
+            format!("system:serviceaccounts:{namespace}"),
+            "system:authenticated".to_owned(),
+        ],
+        extra,
+    })
+}

@@ -1,0 +1,161 @@
+//! Watches: what one begins with, and which of the events it shows.
+//!
+//! Way in: [`WatchPlan`].  Never: a stream; the server pumps events through [`WatchPlan::show`].
+//! Spec: Kubernetes documentation, "Kubernetes API Concepts", "Efficient detection of changes"; KEP-3157
+//! (`sendInitialEvents`); an object that begins or ceases to match is added or deleted for that watcher.
+
+use std::sync::Arc;
+
+use actors_kinds::KindFacts;
+use actors_object::{ApiError, FieldError, FieldPath, GroupKind};
+use store_catalog::{Event, EventKind, Item, Snapshot};
+use store_mvcc::{Key, Revision};
+
+use crate::{
+    Door, Request, WatchEvent,
+    read::{Selection, parse_revision},
+    visit::entry,
+};
+
+/// A watch that was allowed.
+#[derive(Debug)]
+pub struct WatchPlan {
+    /// What the keys of the watched objects begin with.
+    pub prefix: Key,
+    /// Where it begins.
+    pub start: WatchStart,
+    /// The events that are sent first.
+    pub initial: Vec<WatchEvent>,
+    /// How long it lasts at most, in seconds; the server chooses if the client did not.
+    pub timeout_seconds: Option<u64>,
+    /// Whether the client wants bookmarks.
+    pub bookmarks: bool,
+    kind: Box<KindFacts>,
+    /// The one object that is watched, if a path named it.
+    name: Option<String>,
+    selection: Selection,
+}
+
+/// Where a watch begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WatchStart {
+    /// Behind this revision; the changes since then may be in the ring or in the history.
+    After(Revision),
+}
+
+impl WatchPlan {
+    /// The revision behind which the stream begins.
+    #[must_use]
+    pub fn after(&self) -> Revision {
+        let WatchStart::After(revision) = self.start;
+        revision
+    }
+
+    /// What this watcher is told of a change; nothing if it is none of its business.
+    #[must_use]
+    pub fn show(&self, event: &Event) -> Option<WatchEvent> {
+        let shown = entry(&self.kind, event.item());
+        let before = event.prev().is_some_and(|prev| self.matches(prev));
+        let now = event.kind() != EventKind::Deleted && self.matches(event.item());
+        match (before, now) {
+            (false, true) => Some(WatchEvent::Added(shown)),
+            (true, true) => Some(WatchEvent::Modified(shown)),
+            (true, false) if event.kind() == EventKind::Deleted => Some(WatchEvent::Deleted(shown)),
+            (true, false) => Some(WatchEvent::Deleted(self.last_match(event))),
+            (false, false) => None,
+        }
+    }
+
+    /// The last state that matched, under the revision at which it ceased to.
+    fn last_match(&self, event: &Event) -> crate::Entry {
+        let Some(prev) = event.prev() else { return entry(&self.kind, event.item()) };
+        let mut object = (*prev.object()).clone();
+        actors_kinds::convert::from_storage(&self.kind, &mut object);
+        object.set_resource_version(&event.revision().to_string());
+        crate::Entry::Made(Arc::new(object))
+    }
+
+    fn matches(&self, item: &Item) -> bool {
+        let named = self.name.as_ref().is_none_or(|name| item.key().last_segment() == name.as_bytes());
+        named && self.selection.matches(item)
+    }
+}
+
+/// Decides a watch that was authorized.
+pub(crate) fn plan(
+    door: &Door,
+    request: &Request,
+    snapshot: &Snapshot,
+) -> Result<WatchPlan, ApiError> {
+    let target = &request.target;
+    let kind = door.registry.resource(&target.group, &target.version, &target.resource);
+    let kind = kind.ok_or_else(ApiError::no_such_resource)?;
+    let refused = target.subresource.is_some() || !kind.has_verb("watch");
+    if refused {
+        return Err(ApiError::method_not_allowed(&kind.group_resource(), "watch"));
+    }
+    let options = &request.options;
+    check_initial_options(request, &kind.gvk.group_kind())?;
+    let selection = Selection::of(request, kind)?;
+    let asked = parse_revision(options.resource_version.as_deref())?;
+    let current = snapshot.revision();
+    let namespace = target.namespace.as_deref();
+    let mut plan = WatchPlan {
+        prefix: Key::prefix(&kind.storage.group, &kind.storage.resource, namespace),
+        start: WatchStart::After(current),
+        initial: Vec::new(),
+        timeout_seconds: options.timeout_seconds,
+        bookmarks: options.allow_bookmarks,
+        kind: Box::new(kind.clone()),
+        name: target.name.clone(),
+        selection,
+    };
+    let from_now = asked.is_none_or(|asked| asked.0 == 0);
+    let wants_initial = options.send_initial_events.unwrap_or(from_now);
+    match asked {
+        Some(asked) if asked > current => {
+            return Err(ApiError::too_large_resource_version(asked.0, current.0));
+        }
+        Some(asked) if !from_now && !wants_initial => {
+            if asked.next() < snapshot.compacted() {
+                return Err(too_old(asked, snapshot.compacted()));
+            }
+            plan.start = WatchStart::After(asked);
+        }
+        _ => {}
+    }
+    if wants_initial {
+        let items = snapshot.list(&plan.prefix, None, usize::MAX);
+        let found = items.filter(|item| plan.matches(item));
+        plan.initial = found.map(|item| WatchEvent::Added(entry(kind, item))).collect();
+        if options.send_initial_events == Some(true) {
+            plan.initial.push(WatchEvent::Bookmark(current, true));
+        }
+    }
+    Ok(plan)
+}
+
+/// 410: the changes behind a revision are no longer kept.
+fn too_old(asked: Revision, kept: Revision) -> ApiError {
+    ApiError::expired(format!("too old resource version: {asked} ({kept})"))
+}
+
+/// `sendInitialEvents` needs `resourceVersionMatch=NotOlderThan`, and the other way round.
+fn check_initial_options(request: &Request, kind: &GroupKind) -> Result<(), ApiError> {
+    let options = &request.options;
+    let matching = options.resource_version_match.as_deref().filter(|text| !text.is_empty());
+    let path = FieldPath::new("resourceVersionMatch");
+    let wrong = match (options.send_initial_events, matching) {
+        (Some(_), Some("NotOlderThan")) | (None, None) => return Ok(()),
+        (Some(_), None) => FieldError::forbidden(
+            &path,
+            "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
+        ),
+        (Some(_), Some(other)) => FieldError::not_supported(&path, other, &["NotOlderThan"]),
+        (None, Some(_)) => FieldError::forbidden(
+            &path,
+            "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
+        ),
+    };
+    Err(ApiError::invalid(kind, "", &[wrong]))
+}

@@ -1,0 +1,239 @@
+//! Changing an object that is there.
+//!
+//! Way in: [`update`] (PUT), [`replace`] (whatever made the new object: a patch, a scale, a binding).
+//! Invariants: 1. a write through the resource never touches the status, one through the status touches
+//! nothing else but labels and annotations. 2. `generation` rises if, and only if, something but metadata
+//! and status changed.
+
+use std::sync::Arc;
+
+use actors_kinds::{default_object, validate_status_update, validate_update};
+use actors_object::{ApiError, FieldError, FieldPath, Object, Value};
+use store_catalog::Item;
+use store_mvcc::{Expect, Op};
+
+use super::{
+    allocate,
+    create::{create_object, place},
+    delete,
+    draft::{Answer, Draft, OnConflict, Render, made, modified},
+    encode::encode,
+};
+use crate::{
+    admission,
+    authz::{Authorizer, check_grant},
+    decode,
+    visit::{Decision, Visit},
+};
+
+/// Metadata that stays what it is, whatever a client sends.
+const KEPT: [&str; 6] = [
+    "uid",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "generation",
+    "selfLink",
+];
+
+/// Which part of the object is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Everything but the status.
+    Main,
+    /// The status, and labels and annotations.
+    Status,
+    /// A namespace's `spec.finalizers`.
+    Finalize,
+    /// What the server itself changed, as it is: a binding.
+    Server,
+}
+
+/// A new state for an object.
+pub(crate) struct Change {
+    /// What is there.
+    pub(crate) item: Arc<Item>,
+    /// What is to be there; in the form of the request's kind.
+    pub(crate) new: Object,
+    /// Which part of it counts.
+    pub(crate) scope: Scope,
+    /// How the answer shows it.
+    pub(crate) render: Option<Render>,
+    /// Whether the client named the revision that it had read.
+    pub(crate) conditional: bool,
+}
+
+/// Replaces an object by the one in the request's body, through the resource or a part of it.
+pub(crate) fn update(visit: &mut Visit<'_>) -> Decision {
+    let expected = match visit.sub {
+        Some(sub) => decode::Expected { gvk: &sub.gvk, shape: &sub.shape },
+        None => decode::Expected { gvk: &visit.kind.gvk, shape: &visit.kind.shape },
+    };
+    let mut new = decode::body(visit, &expected)?;
+    place(visit, &mut new)?;
+    let item = match visit.current() {
+        Ok(item) => item,
+        Err(error) if error.is_not_found() => {
+            let creates = visit.kind.strategy.create_on_update && visit.sub.is_none();
+            return if creates { create_object(visit, new) } else { Err(error) };
+        }
+        Err(error) => return Err(error),
+    };
+    let conditional = !new.resource_version().is_empty();
+    if !conditional && !visit.kind.strategy.unconditional_update {
+        let path = FieldPath::of(&["metadata", "resourceVersion"]);
+        let error = FieldError::invalid(&path, 0, "must be specified for an update");
+        return Err(ApiError::invalid(&visit.group_kind(), new.name(), &[error]));
+    }
+    let scope = match visit.sub.map(|sub| sub.name.as_str()) {
+        None => Scope::Main,
+        Some("finalize") => Scope::Finalize,
+        Some(_) => Scope::Status,
+    };
+    replace(visit, Change { item, new, scope, render: None, conditional })
+}
+
+/// Gives an object a new state.
+pub(crate) fn replace(visit: &mut Visit<'_>, change: Change) -> Decision {
+    let Change { item, mut new, scope, render, conditional } = change;
+    let old = visit.object(&item)?;
+    check_identity(visit, &new, &item)?;
+    keep_metadata(&mut new, &old);
+    match scope {
+        Scope::Main => prepare_main(visit, &mut new, &old)?,
+        Scope::Status => new = with_status(&old, &new),
+        Scope::Finalize => new = with_finalizers(&old, &new),
+        Scope::Server => {}
+    }
+    let errors = match scope {
+        Scope::Main => validate_update(visit.kind, &new, &old),
+        Scope::Status => validate_status_update(visit.kind, &new, &old),
+        Scope::Finalize | Scope::Server => Vec::new(),
+    };
+    if !errors.is_empty() {
+        return Err(ApiError::invalid(&visit.group_kind(), new.name(), &errors));
+    }
+    if new.is_terminating() && !delete::is_held(visit.kind, &new) {
+        return delete::finish(visit, (&item, &old), Some((new, render)));
+    }
+    propose(visit, (item, &old, new), (render, conditional))
+}
+
+fn prepare_main(visit: &mut Visit<'_>, new: &mut Object, old: &Object) -> Result<(), ApiError> {
+    if visit.kind.strategy.status {
+        keep(new, old, &["status"]);
+    }
+    if visit.kind.is("", "Namespace") {
+        keep(new, old, &["spec", "finalizers"]);
+    }
+    default_object(visit.kind, new);
+    allocate::for_change(visit, new, old)?;
+    admission::mutate_changed(visit, new, old)?;
+    default_object(visit.kind, new);
+    if visit.kind.strategy.generation && is_respecified(new, old) {
+        new.set_generation(old.generation() + 1);
+    }
+    let authorizer = Authorizer::new(visit.snapshot);
+    check_grant(&visit.request.identity, new, &visit.kind.plural, &authorizer)
+}
+
+fn propose(
+    visit: &mut Visit<'_>,
+    (item, old, new): (Arc<Item>, &Object, Object),
+    (render, conditional): (Option<Render>, bool),
+) -> Decision {
+    let name = new.name().to_owned();
+    let allocations = allocate::operations(visit, Some(old), Some(&new));
+    let mut encoded = encode(visit, new)?;
+    if encoded.is_stored_as(&item, visit) {
+        let entry = match render {
+            None => visit.entry(&item),
+            Some(_) => made(visit.kind, &encoded.object, (Some(item.revision()), render)),
+        };
+        return Ok(visit.reply(200, entry));
+    }
+    let key = item.key().clone();
+    let (value, columns) = encoded.finish(&key, visit)?;
+    let stored = item.stored();
+    let expect = Expect::Revision(stored.mod_revision);
+    let own = Op::Put { key: key.clone(), value, columns, expect, lease: stored.lease };
+    let draft = Draft {
+        ops: [vec![own], allocations].concat(),
+        answer: Answer::Object {
+            kind: Box::new(visit.kind.clone()),
+            key,
+            object: Arc::new(encoded.object),
+            code: 200,
+            render,
+        },
+        on_conflict: if conditional { OnConflict::Conflict } else { OnConflict::Again },
+        resource: visit.resource(),
+        name,
+        warnings: Vec::new(),
+    };
+    draft.propose(visit)
+}
+
+/// The revision and the uid that a client names must be those of the object.
+fn check_identity(visit: &Visit<'_>, new: &Object, item: &Item) -> Result<(), ApiError> {
+    let version = new.resource_version();
+    if !version.is_empty() && version != item.revision().to_string() {
+        return Err(modified(&visit.resource(), new.name()));
+    }
+    let (uid, found) = (new.uid(), item.uid());
+    if !uid.is_empty() && uid != found {
+        let why = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {found}");
+        return Err(ApiError::conflict(&visit.resource(), new.name(), why));
+    }
+    Ok(())
+}
+
+fn keep_metadata(new: &mut Object, old: &Object) {
+    for field in KEPT {
+        keep(new, old, &["metadata", field]);
+    }
+    new.metadata_mut().remove("resourceVersion");
+}
+
+/// Sets a field to what it was.
+fn keep(new: &mut Object, old: &Object, path: &[&str]) {
+    match old.path(path) {
+        Some(value) => new.set_path(path, value),
+        None => {
+            new.remove_path(path);
+        }
+    }
+}
+
+/// The old object with the new status; labels and annotations may change with it.
+fn with_status(old: &Object, new: &Object) -> Object {
+    let mut changed = old.clone();
+    changed.metadata_mut().remove("resourceVersion");
+    for path in [&["status"][..], &["metadata", "labels"], &["metadata", "annotations"]] {
+        keep(&mut changed, new, path);
+    }
+    changed
+}
+
+/// The old namespace with the new `spec.finalizers`.
+fn with_finalizers(old: &Object, new: &Object) -> Object {
+    let mut changed = old.clone();
+    changed.metadata_mut().remove("resourceVersion");
+    keep(&mut changed, new, &["spec", "finalizers"]);
+    changed
+}
+
+/// Whether anything but metadata and status differs.
+fn is_respecified(new: &Object, old: &Object) -> bool {
+    let counts = |name: &str| !matches!(name, "metadata" | "status");
+    let parts = |object: &Object| -> Vec<(String, Value)> {
+        let fields = object.as_map().into_iter().flat_map(|map| map.iter());
+        let mut parts: Vec<(String, Value)> = fields
+            .filter(|(name, value)| counts(name) && !value.is_null())
+            .map(|(name, value)| (name.to_string(), value.clone()))
+            .collect();
+        parts.sort_by(|one, other| one.0.cmp(&other.0));
+        parts
+    };
+    parts(new) != parts(old)
+}
