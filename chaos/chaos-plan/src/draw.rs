@@ -1,0 +1,102 @@
+//! Draws a schedule from a seed: one track of faults that take servers, one of those that only disturb.
+//!
+//! Way in: [`Schedule::draw`].
+
+use std::time::Duration;
+
+use actors_core::Rng;
+
+use crate::{Budget, FaultKind, Schedule, Step, Target};
+
+impl Schedule {
+    /// A schedule within `budget`; the same stream of randomness gives the same one.
+    #[must_use]
+    pub fn draw(budget: Budget, rng: &mut Rng) -> Self {
+        let mut steps = Vec::new();
+        let mut cuts = 0;
+        track(
+            budget,
+            (150, 1_200),
+            &mut steps,
+            |steps_rng| {
+                let (fault, span) = server_fault(budget, cuts, steps_rng);
+                cuts += u8::from(fault == FaultKind::PowerCut);
+                (fault, span)
+            },
+            rng,
+        );
+        track(budget, (300, 3_000), &mut steps, |steps_rng| disturbance(budget, steps_rng), rng);
+        steps.sort_by_key(|step| step.at);
+        Self { budget, steps }
+    }
+}
+
+/// Draws faults one behind the other, with pauses between them.
+fn track(
+    budget: Budget,
+    (pause_min, pause_max): (u64, u64),
+    steps: &mut Vec<Step>,
+    mut draw: impl FnMut(&mut Rng) -> (FaultKind, Duration),
+    rng: &mut Rng,
+) {
+    let mut at = millis(rng, pause_min, pause_max);
+    loop {
+        let (fault, span) = draw(rng);
+        let step = Step { at, span, fault };
+        if step.end() > budget.until {
+            return;
+        }
+        steps.push(step);
+        let recovery = if fault == FaultKind::PowerCut { budget.recovery } else { Duration::ZERO };
+        at = step.end() + recovery + millis(rng, pause_min, pause_max);
+    }
+}
+
+fn server_fault(budget: Budget, cuts: u8, rng: &mut Rng) -> (FaultKind, Duration) {
+    let target = server(budget, rng);
+    match rng.below(100) {
+        0..28 => (FaultKind::Crash(target), millis(rng, 100, 1_500)),
+        28..36 if cuts < budget.power_cuts => (FaultKind::PowerCut, millis(rng, 100, 800)),
+        28..52 => (FaultKind::Isolate(target), millis(rng, 400, 2_000)),
+        52..62 => (FaultKind::Deaf(target), millis(rng, 400, 2_000)),
+        62..70 => (FaultKind::Flap(target), millis(rng, 800, 2_000)),
+        70..80 => (FaultKind::SlowDisk(target), millis(rng, 500, 2_000)),
+        80..90 => (FaultKind::StallDisk(target), millis(rng, 1_000, 2_500)),
+        90..95 => (FaultKind::FullDisk(target), millis(rng, 200, 1_000)),
+        _ => (FaultKind::FailDisk(target), millis(rng, 300, 1_000)),
+    }
+}
+
+fn disturbance(budget: Budget, rng: &mut Rng) -> (FaultKind, Duration) {
+    let agents = u64::from(budget.agents.max(1));
+    let agent = Target::Agent(u8::try_from(rng.below(agents)).unwrap_or(0));
+    let per_million = u32::try_from(rng.between(1_000, 30_000)).unwrap_or(1_000);
+    match rng.below(100) {
+        0..20 => (FaultKind::Loss { per_million }, millis(rng, 500, 2_500)),
+        20..40 => (FaultKind::Jumble { per_million }, millis(rng, 500, 2_500)),
+        40..52 => {
+            let latency_max = millis(rng, 5, 60);
+            (FaultKind::SlowNet { latency_max }, millis(rng, 500, 2_500))
+        }
+        52..68 => {
+            let by = i64::try_from(rng.between(500, 90_000)).unwrap_or(0);
+            let by_ms = if rng.chance(500_000) { by } else { -by };
+            (FaultKind::ClockJump { target: server(budget, rng), by_ms }, millis(rng, 500, 3_000))
+        }
+        68..86 => (FaultKind::Crash(agent), millis(rng, 200, 3_000)),
+        _ => (FaultKind::Isolate(agent), millis(rng, 500, 4_000)),
+    }
+}
+
+/// The leader half of the time: most of what can go wrong goes wrong around it.
+fn server(budget: Budget, rng: &mut Rng) -> Target {
+    if rng.chance(500_000) {
+        return Target::Leader;
+    }
+    let others = u64::from(budget.servers.saturating_sub(1).max(1));
+    Target::Follower(u8::try_from(rng.below(others)).unwrap_or(0))
+}
+
+fn millis(rng: &mut Rng, low: u64, high: u64) -> Duration {
+    Duration::from_millis(rng.between(low, high))
+}

@@ -1,0 +1,129 @@
+//! The kinds of faults, and whom they hit.
+//!
+//! Way in: [`FaultKind`].
+
+use std::{fmt, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+/// Whom a fault hits; resolved when it begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Target {
+    /// The server that leads then; any server if none does.
+    Leader,
+    /// One of the servers that do not lead then, by its place among them.
+    Follower(u8),
+    /// One machine that runs pods.
+    Agent(u8),
+}
+
+/// One thing that goes wrong for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FaultKind {
+    /// A machine loses its power, and with it what its disk had not synced; at the end it starts again.
+    Crash(Target),
+    /// All servers lose their power at the same instant; at the end they start again.
+    PowerCut,
+    /// A machine can reach nobody and nobody it.
+    Isolate(Target),
+    /// A server is heard by the others but hears nothing from them.
+    Deaf(Target),
+    /// A machine's links come and go several times a second.
+    Flap(Target),
+    /// Some of all messages are lost.
+    Loss {
+        /// How many of a million.
+        per_million: u32,
+    },
+    /// Some of all messages arrive twice or late, overtaken by others.
+    Jumble {
+        /// How many of a million, of each sort.
+        per_million: u32,
+    },
+    /// All messages take up to this long.
+    SlowNet {
+        /// The longest way.
+        latency_max: Duration,
+    },
+    /// Every sync of a server's disk takes long.
+    SlowDisk(Target),
+    /// Some syncs of a server's disk hang for longer than a leader may wait.
+    StallDisk(Target),
+    /// A server's disk refuses writes for want of room.
+    FullDisk(Target),
+    /// Some syncs of a server's disk fail.
+    FailDisk(Target),
+    /// A machine's wall clock jumps, and jumps back at the end.
+    ClockJump {
+        /// Whose.
+        target: Target,
+        /// How far; negative is back.
+        by_ms: i64,
+    },
+}
+
+/// What a fault takes from the group of servers while it lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Nothing that a quorum needs.
+    Harmless,
+    /// Everything is slower or repeated, nothing is impossible.
+    Slows,
+    /// One server may be as good as gone.
+    TakesOne,
+    /// All servers are gone.
+    TakesAll,
+}
+
+impl FaultKind {
+    /// What it takes from the servers.
+    #[must_use]
+    pub fn severity(&self) -> Severity {
+        match self {
+            Self::PowerCut => Severity::TakesAll,
+            Self::Crash(target)
+            | Self::Isolate(target)
+            | Self::Deaf(target)
+            | Self::Flap(target) => {
+                if matches!(target, Target::Agent(_)) {
+                    Severity::Harmless
+                } else {
+                    Severity::TakesOne
+                }
+            }
+            Self::SlowDisk(_) | Self::StallDisk(_) | Self::FullDisk(_) | Self::FailDisk(_) => {
+                Severity::TakesOne
+            }
+            Self::Loss { .. } | Self::Jumble { .. } | Self::SlowNet { .. } => Severity::Slows,
+            Self::ClockJump { .. } => Severity::Harmless,
+        }
+    }
+
+    /// The name of its kind, for tables.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Crash(Target::Agent(_)) => "agent crash",
+            Self::Crash(_) => "crash",
+            Self::PowerCut => "power cut",
+            Self::Isolate(Target::Agent(_)) => "agent cut off",
+            Self::Isolate(_) => "partition",
+            Self::Deaf(_) => "one-way partition",
+            Self::Flap(_) => "flapping links",
+            Self::Loss { .. } => "loss",
+            Self::Jumble { .. } => "jumbled messages",
+            Self::SlowNet { .. } => "slow network",
+            Self::SlowDisk(_) => "slow disk",
+            Self::StallDisk(_) => "stalled disk",
+            Self::FullDisk(_) => "full disk",
+            Self::FailDisk(_) => "failed syncs",
+            Self::ClockJump { .. } => "clock jump",
+        }
+    }
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
