@@ -51,7 +51,7 @@ pub trait Controller: Send + Sync {
 pub enum Primary {
     /// Those of one kind.
     Of(Kind),
-    /// Those of every kind that is served: the garbage collector's.
+    /// Those of every kind that is served: the garbage collector's. Its relations say which changes concern it.
     Any,
 }
 
@@ -108,7 +108,9 @@ impl Relations {
     /// The keys that `object` wakes, for a controller of `primary`.
     pub(crate) fn keys(&self, primary: &Primary, object: &Object, world: &dyn World) -> Vec<Key> {
         let mut keys = Vec::new();
-        if primary.includes(object) {
+        if let Primary::Of(kind) = primary
+            && kind.is_kind_of(object)
+        {
             keys.push(Key::of(object));
         }
         if let Primary::Of(kind) = primary

@@ -1,1 +1,63 @@
-//! The built-in controllers.
+//! The built-in controllers. Each file is one controller and declares what it writes.
+//!
+//! Way in: [`builtin`].  Never: memory between runs, or a write that is not declared.
+
+mod claims;
+mod conditions;
+mod deployment;
+mod endpoint_slice;
+mod endpoints;
+mod event_ttl;
+mod eviction;
+mod furnishing;
+mod garbage;
+pub mod kinds;
+mod mirroring;
+mod namespace;
+mod node_lifecycle;
+mod pod_gc;
+mod pods;
+mod replica_set;
+mod taints;
+
+use std::sync::Arc;
+
+use actors_controller::Controller;
+
+pub use deployment::DeploymentController;
+pub use endpoint_slice::EndpointSliceController;
+pub use endpoints::EndpointsController;
+pub use event_ttl::EventTtlController;
+pub use eviction::TaintEvictionController;
+pub use furnishing::{RootCaController, ServiceAccountController};
+pub use garbage::GarbageController;
+pub use mirroring::MirroringController;
+pub use namespace::NamespaceController;
+pub use node_lifecycle::NodeLifecycleController;
+pub use pod_gc::PodGcController;
+pub use replica_set::ReplicaSetController;
+
+/// Every built-in controller. `ca_pem` is the certificate of the cluster's API, which each namespace gets a copy of.
+#[must_use]
+pub fn builtin(ca_pem: &str) -> Vec<Arc<dyn Controller>> {
+    vec![
+        Arc::new(DeploymentController),
+        Arc::new(ReplicaSetController),
+        Arc::new(EndpointSliceController),
+        Arc::new(EndpointsController),
+        Arc::new(MirroringController),
+        Arc::new(NamespaceController),
+        Arc::new(ServiceAccountController),
+        Arc::new(RootCaController { ca_pem: ca_pem.to_owned() }),
+        Arc::new(GarbageController),
+        Arc::new(NodeLifecycleController),
+        Arc::new(TaintEvictionController),
+        Arc::new(PodGcController),
+        Arc::new(EventTtlController),
+    ]
+}
+
+#[cfg(test)]
+mod scenery;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,68 @@
+//! Which objects a controller owns: those it made, those that match its selector and have no owner (adopted), less
+//! those that no longer match (released).
+//!
+//! Way in: [`claim`].  Writes: `metadata.ownerReferences` of the objects claimed.  Never: an object of another owner.
+//! Spec: Kubernetes documentation, "ReplicaSet", acquiring pods and isolating them.
+
+use std::sync::Arc;
+
+use actors_controller::{Kind, Plan, World};
+use actors_object::{FieldPath, LabelSelector, Object, OwnerRef, Value, value};
+
+/// The selector in `spec.selector`; `None` if it is wrong or would match everything.
+pub(crate) fn selector_of(owner: &Object) -> Option<LabelSelector> {
+    let path = FieldPath::root();
+    let selector = LabelSelector::from_value(owner.spec().at("selector"), &path).ok()?;
+    (!selector.is_everything()).then_some(selector)
+}
+
+/// The objects of `kind` that `owner` controls after this plan, ordered by name.
+pub(crate) fn claim(
+    owner: &Object,
+    selector: &LabelSelector,
+    kind: &Kind,
+    world: &dyn World,
+    plan: &mut Plan,
+) -> Vec<Arc<Object>> {
+    let mut claimed = Vec::new();
+    for object in world.matching(kind, Some(owner.namespace()), selector) {
+        match object.controller_of() {
+            Some(controller) if controller.uid == owner.uid() => claimed.push(object),
+            Some(_) => {}
+            None if owner.is_terminating() || object.is_terminating() => {}
+            None => {
+                adopt(owner, &object, plan);
+                claimed.push(object);
+            }
+        }
+    }
+    for object in world.owned_by(owner.uid()) {
+        let controlled = object.controller_of().is_some_and(|own| own.uid == owner.uid());
+        let strays = kind.is_kind_of(&object) && controlled && !selector.matches(&*object);
+        if strays && !owner.is_terminating() && !object.is_terminating() {
+            release(owner, &object, plan);
+        }
+    }
+    claimed.sort_by(|one, other| one.name().cmp(other.name()));
+    claimed
+}
+
+fn adopt(owner: &Object, object: &Object, plan: &mut Plan) {
+    let mut owners = object.owners();
+    owners.retain(|other| other.uid != owner.uid());
+    owners.push(OwnerRef::controller(owner));
+    plan.patch_exactly(object, owners_patch(&owners));
+}
+
+fn release(owner: &Object, object: &Object, plan: &mut Plan) {
+    let mut owners = object.owners();
+    owners.retain(|other| other.uid != owner.uid());
+    plan.patch_exactly(object, owners_patch(&owners));
+}
+
+/// The merge patch that sets the whole list of owners.
+pub(crate) fn owners_patch(owners: &[OwnerRef]) -> Value {
+    let list: Vec<Value> = owners.iter().map(OwnerRef::to_value).collect();
+    let list = if list.is_empty() { Value::Null } else { Value::List(list) };
+    value!({ "metadata": { "ownerReferences": list } })
+}

@@ -1,0 +1,41 @@
+//! Which pods nobody will end.
+
+use std::time::Duration;
+
+use actors_controller::testing::Scene;
+use actors_object::value;
+
+use super::PodGcController;
+use crate::{kinds::NODE, scenery::pod};
+
+#[test]
+fn a_pod_of_a_node_that_is_gone_fails_and_goes_after_its_quarantine() {
+    let mut scene = Scene::new().with(pod("p", "web", "ready"));
+    scene.check(&PodGcController, "d/p", "requeue 40s\n");
+    scene.pass(Duration::from_secs(40));
+    let text = scene.text(&PodGcController, "d/p");
+    assert!(text.contains("phase=Failed"), "{text}");
+    assert!(text.contains("DeletionByPodGC"), "{text}");
+    assert!(text.ends_with("delete Pod/p grace=0\n"), "{text}");
+}
+
+#[test]
+fn an_ending_pod_goes_when_its_node_is_out_of_service() {
+    let mut scene = Scene::new().with(pod("p", "web", "ending")).with(value!({
+        "apiVersion": "v1", "kind": "Node", "metadata": { "name": "n1" },
+    }));
+    scene.check(&PodGcController, "d/p", "");
+    scene.change(&NODE, "n1", |node| {
+        let taints =
+            value!([{ "key": "node.kubernetes.io/out-of-service", "effect": "NoExecute" }]);
+        node.set_path(&["spec", "taints"], taints);
+    });
+    assert!(scene.text(&PodGcController, "d/p").ends_with("delete Pod/p grace=0\n"));
+}
+
+#[test]
+fn an_ending_pod_without_a_node_goes() {
+    let mut pod = pod("p", "web", "ending");
+    pod.remove_path(&["spec", "nodeName"]);
+    Scene::new().with(pod).check(&PodGcController, "d/p", "delete Pod/p grace=0\n");
+}

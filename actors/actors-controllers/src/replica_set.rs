@@ -1,0 +1,135 @@
+//! Keeps `spec.replicas` pods alive for every ReplicaSet.
+//!
+//! Way in: [`ReplicaSetController`].  Writes: pods (create, delete, owner references), `ReplicaSet.status`.
+//! Never: a change of the set's spec, or a deletion of a pod that it does not control.
+//! Spec: Kubernetes documentation, "ReplicaSet".
+
+mod ranking;
+mod status;
+
+use std::sync::Arc;
+
+pub(crate) use self::status::unless_zero;
+use actors_controller::{
+    Access, Controller, EventType, Key, Plan, Primary, Refusal, Relations, World, WriteVerb,
+};
+use actors_core::Now;
+use actors_object::Object;
+
+use crate::{
+    claims::{claim, selector_of},
+    conditions::{Conditions, Says},
+    kinds::{POD, REPLICA_SET},
+    pods,
+};
+
+/// See the module.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ReplicaSetController;
+
+/// Most pods that one plan makes or deletes.
+const BURST_MAX: usize = 500;
+
+/// The condition that says that pods could not be made.
+pub(crate) const REPLICA_FAILURE: &str = "ReplicaFailure";
+
+impl Controller for ReplicaSetController {
+    fn name(&self) -> &'static str {
+        "replicaset"
+    }
+
+    fn primary(&self) -> Primary {
+        Primary::Of(REPLICA_SET)
+    }
+
+    fn relations(&self) -> Relations {
+        Relations::default().owns(&POD).watches(&POD, sets_that_may_adopt)
+    }
+
+    fn access(&self) -> Access {
+        Access::reads(&[&REPLICA_SET, &POD])
+            .writes(&POD, WriteVerb::Create, &[])
+            .writes(&POD, WriteVerb::Delete, &[])
+            .writes(&POD, WriteVerb::Patch, &["metadata.ownerReferences"])
+            .writes(&REPLICA_SET, WriteVerb::Status, &["status"])
+    }
+
+    fn reconcile(&self, set: &Object, world: &dyn World, now: Now) -> Plan {
+        let Some(selector) = selector_of(set) else {
+            return Plan::reject("spec.selector", "must be a selector that is not empty");
+        };
+        let mut plan = Plan::default();
+        let owned = claim(set, &selector, &POD, world, &mut plan);
+        let active: Vec<Arc<Object>> =
+            owned.iter().filter(|pod| pods::is_active(pod)).cloned().collect();
+        if !set.is_terminating() {
+            plan_replicas(set, &active, world, now, &mut plan);
+        }
+        status::plan_status(set, &owned, now, &mut plan);
+        plan
+    }
+
+    fn refused(&self, set: &Object, refusals: &[Refusal], _: &dyn World, now: Now) -> Plan {
+        let mut plan = Plan::default();
+        let Some(first) = refusals.iter().find(|refusal| refusal.item.contains(" Pod/")) else {
+            return plan;
+        };
+        let reason = if first.item.starts_with("create") { "FailedCreate" } else { "FailedDelete" };
+        let mut conditions = Conditions::of(set, now.wall);
+        conditions.set(REPLICA_FAILURE, Says { status: "True", reason, message: &first.message });
+        let mut status = set.status().clone();
+        status.set_path(&["conditions"], conditions.into_value());
+        plan.set_status(set, &status);
+        plan
+    }
+}
+
+/// How many pods the set should have; one if it does not say.
+pub(crate) fn replicas(set: &Object) -> i64 {
+    set.spec().at("replicas").as_i64().unwrap_or(1).max(0)
+}
+
+/// Makes or deletes pods until there are as many active ones as wanted.
+///
+/// Creation starts slowly: a batch is one larger than what exists (1, 2, 4, 8…), so that a set whose pods are all
+/// refused asks for one of them, not for hundreds. It needs no memory: what exists is the measure.
+fn plan_replicas(
+    set: &Object,
+    active: &[Arc<Object>],
+    world: &dyn World,
+    now: Now,
+    plan: &mut Plan,
+) {
+    let wanted = usize::try_from(replicas(set)).unwrap_or(usize::MAX);
+    if active.len() < wanted {
+        let batch = (wanted - active.len()).min(active.len() + 1).min(BURST_MAX);
+        for _ in 0..batch {
+            plan.create(pods::from_template(set, set.spec().at("template")));
+        }
+    } else if active.len() > wanted {
+        let surplus = (active.len() - wanted).min(BURST_MAX);
+        let ranked = ranking::first_to_delete_first(set, active, world, now);
+        for pod in ranked.into_iter().take(surplus) {
+            plan.event(
+                set,
+                EventType::Normal,
+                "SuccessfulDelete",
+                format!("Deleting surplus pod {}", pod.name()),
+            );
+            plan.delete(&pod);
+        }
+    }
+}
+
+/// The sets that would adopt a pod without a controller.
+fn sets_that_may_adopt(pod: &Object, world: &dyn World) -> Vec<Key> {
+    if pod.controller_of().is_some() {
+        return Vec::new();
+    }
+    let mut sets = world.list(&REPLICA_SET, Some(pod.namespace()));
+    sets.retain(|set| selector_of(set).is_some_and(|selector| selector.matches(pod)));
+    sets.iter().map(|set| Key::new(&REPLICA_SET, set.namespace(), set.name())).collect()
+}
+
+#[cfg(test)]
+mod tests;
