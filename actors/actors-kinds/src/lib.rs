@@ -24,4 +24,7 @@ pub use defaults::{default_object, initial_status, qos_class};
 pub use fields::{is_selectable, selectable_fields};
 pub use patch::KindSchema;
 pub use registry::{KindFacts, Registry, Strategy, Subresource};
-pub use validate::{validate_create, validate_status_update, validate_update};
+pub use validate::{validate_body, validate_create, validate_status_update, validate_update};
+
+#[cfg(test)]
+mod tests;

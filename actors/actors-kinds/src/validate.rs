@@ -13,6 +13,7 @@ mod event;
 mod metadata;
 mod pod;
 mod rbac;
+mod reviews;
 mod selector;
 mod service;
 mod spot;
@@ -217,6 +218,14 @@ pub fn validate_status_update(kind: &KindFacts, new: &Object, old: &Object) -> V
     metadata::validate(&new, kind, rules.name, &mut out);
     metadata::validate_change(&new, &old, &mut out);
     (rules.status)(&new, &old, &mut out);
+    out.into_vec()
+}
+
+/// What is wrong with a body that is answered and not stored: a review, a `TokenRequest`, `Binding` or `Scale`.
+#[must_use]
+pub fn validate_body(kind: &str, body: &Object) -> Vec<FieldError> {
+    let mut out = Errors::default();
+    reviews::validate(kind, &Spot::root(body), &mut out);
     out.into_vec()
 }
 

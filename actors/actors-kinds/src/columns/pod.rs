@@ -66,7 +66,8 @@ struct Restarts {
 
 impl Restarts {
     fn add(&mut self, status: &Value) {
-        self.count += status.i64_at(&["restartCount"]).unwrap_or(0);
+        let count = status.i64_at(&["restartCount"]).unwrap_or(0);
+        self.count = self.count.saturating_add(count);
         let ended = string(status, &["lastState", "terminated", "finishedAt"]);
         self.last = self.last.max(timefmt::parse(ended));
     }

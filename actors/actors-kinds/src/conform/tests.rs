@@ -35,18 +35,30 @@ fn unknown_fields_are_named_by_their_path() {
 
 #[test]
 fn wrong_types_are_refused_with_both_types() {
-    check_report(&deployment(value!({ "replicas": "three" })), &expect![[r#"
+    check_report(
+        &deployment(value!({ "replicas": "three" })),
+        &expect![[r#"
         Deployment in version "v1" cannot be handled as a Deployment: json: cannot unmarshal string into field spec.replicas of type int32
-    "#]]);
-    check_report(&deployment(value!({ "replicas": 3_000_000_000_i64 })), &expect![[r#"
+    "#]],
+    );
+    check_report(
+        &deployment(value!({ "replicas": 3_000_000_000_i64 })),
+        &expect![[r#"
         Deployment in version "v1" cannot be handled as a Deployment: json: cannot unmarshal number 3000000000 into field spec.replicas of type int32
-    "#]]);
-    check_report(&deployment(value!({ "template": [] })), &expect![[r#"
+    "#]],
+    );
+    check_report(
+        &deployment(value!({ "template": [] })),
+        &expect![[r#"
         Deployment in version "v1" cannot be handled as a Deployment: json: cannot unmarshal array into field spec.template of type object
-    "#]]);
-    check_report(&deployment(value!({ "paused": 1 })), &expect![[r#"
+    "#]],
+    );
+    check_report(
+        &deployment(value!({ "paused": 1 })),
+        &expect![[r#"
         Deployment in version "v1" cannot be handled as a Deployment: json: cannot unmarshal number into field spec.paused of type bool
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -55,9 +67,12 @@ fn formats_of_texts_are_checked() {
         let container = value!({ "name": "a", "resources": resources });
         value!({ "apiVersion": "v1", "kind": "Pod", "spec": { "containers": [container] } })
     };
-    check_report(&pod(value!({ "limits": { "cpu": "lots" } })), &expect![[r#"
-        Pod in version "v1" cannot be handled as a Pod: json: cannot unmarshal string "lots" into field spec.containers[0].resources.limits[cpu] of type quantity, such as 500m, 2 or 128Mi
-    "#]]);
+    check_report(
+        &pod(value!({ "limits": { "cpu": "lots" } })),
+        &expect![[r#"
+        Pod in version "v1" cannot be handled as a Pod: json: cannot unmarshal string "lots" into field spec.containers[0].resources.limits[cpu] of type quantity (500m, 2, 128Mi)
+    "#]],
+    );
     check_report(&pod(value!({ "limits": { "cpu": 1, "memory": "1Gi" } })), &expect![""]);
     check_report(
         &value!({ "apiVersion": "v1", "kind": "Secret", "data": { "a": "not base64" } }),

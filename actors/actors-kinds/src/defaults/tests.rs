@@ -262,7 +262,9 @@ fn a_service_targets_its_own_ports() {
 
 #[test]
 fn a_namespace_is_labelled_and_emptied_before_it_goes() {
-    check("{apiVersion: v1, kind: Namespace, metadata: {name: a}}", &expect![[r#"
+    check(
+        "{apiVersion: v1, kind: Namespace, metadata: {name: a}}",
+        &expect![[r#"
         apiVersion: v1
         kind: Namespace
         metadata:
@@ -272,8 +274,11 @@ fn a_namespace_is_labelled_and_emptied_before_it_goes() {
         spec:
           finalizers:
           - kubernetes
-    "#]]);
-    check("{apiVersion: v1, kind: Namespace, metadata: {name: a, uid: u}, spec: {}}", &expect![[r#"
+    "#]],
+    );
+    check(
+        "{apiVersion: v1, kind: Namespace, metadata: {name: a, uid: u}, spec: {}}",
+        &expect![[r#"
         apiVersion: v1
         kind: Namespace
         metadata:
@@ -282,7 +287,8 @@ fn a_namespace_is_labelled_and_emptied_before_it_goes() {
           labels:
             kubernetes.io/metadata.name: a
         spec: {}
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -302,7 +308,9 @@ fn a_secret_takes_plain_texts() {
 
 #[test]
 fn other_kinds_get_little() {
-    check("{apiVersion: v1, kind: Node, status: {capacity: {cpu: '2'}}}", &expect![[r#"
+    check(
+        "{apiVersion: v1, kind: Node, status: {capacity: {cpu: '2'}}}",
+        &expect![[r#"
         apiVersion: v1
         kind: Node
         status:
@@ -310,15 +318,19 @@ fn other_kinds_get_little() {
             cpu: "2"
           allocatable:
             cpu: "2"
-    "#]]);
-    check("{apiVersion: v1, kind: Endpoints, subsets: [{ports: [{port: 1}]}]}", &expect![[r#"
+    "#]],
+    );
+    check(
+        "{apiVersion: v1, kind: Endpoints, subsets: [{ports: [{port: 1}]}]}",
+        &expect![[r#"
         apiVersion: v1
         kind: Endpoints
         subsets:
         - ports:
           - port: 1
             protocol: TCP
-    "#]]);
+    "#]],
+    );
     check(
         "{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, ports: [{port: 1}]}",
         &expect![[r#"
@@ -330,12 +342,15 @@ fn other_kinds_get_little() {
               protocol: TCP
         "#]],
     );
-    check("{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, value: 1}", &expect![[r#"
+    check(
+        "{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, value: 1}",
+        &expect![[r#"
         apiVersion: scheduling.k8s.io/v1
         kind: PriorityClass
         value: 1
         preemptionPolicy: PreemptLowerPriority
-    "#]]);
+    "#]],
+    );
     check(
         "{apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding, roleRef: {kind: Role, name: r}, \
          subjects: [{kind: User, name: u}, {kind: ServiceAccount, name: s}]}",
@@ -354,12 +369,15 @@ fn other_kinds_get_little() {
               name: s
         "#]],
     );
-    check("{apiVersion: v1, kind: ConfigMap, data: {a: b}}", &expect![[r#"
+    check(
+        "{apiVersion: v1, kind: ConfigMap, data: {a: b}}",
+        &expect![[r#"
         apiVersion: v1
         kind: ConfigMap
         data:
           a: b
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

@@ -47,6 +47,8 @@ pub(crate) struct ResourceRow {
     pub(crate) subresources: Vec<SubresourceRow>,
     /// Words after the verbs: the options of the hand-written table, for rows that are added by text.
     pub(crate) options: String,
+    /// The line of the text, counted from 1.
+    pub(crate) line: usize,
 }
 
 /// One line below a `resource`.
@@ -84,7 +86,11 @@ impl Table {
         }
         let mut above = Above::Nothing;
         for (number, line) in text.lines().enumerate() {
+            let known = table.resources.len();
             table.read_line(line, &mut above).map_err(fail(number))?;
+            if let Some(row) = table.resources.get_mut(known) {
+                row.line = number + 1;
+            }
         }
         for facts in &mut table.schema.types {
             facts.sort_names();
@@ -230,6 +236,7 @@ impl Table {
             verbs,
             subresources,
             options,
+            line: 0,
         });
         Ok(())
     }

@@ -118,8 +118,7 @@ fn operation(about: &About<'_>, verb: &str) -> Value {
         _ => ("get", &[]),
     };
     let mut operation = Map::new();
-    operation
-        .insert("parameters", parameters.iter().map(|it| query_parameter(it)).collect::<Vec<_>>());
+    operation.insert("parameters", parameters.iter().map(query_parameter).collect::<Vec<_>>());
     if let Some(body) = request_body(about, verb) {
         operation.insert("requestBody", value!({ "required": true, "content": body }));
     }

@@ -41,7 +41,7 @@ pub(super) fn from_row(row: &ResourceRow) -> Result<KindFacts, TableError> {
     row.options
         .split_whitespace()
         .try_for_each(|word| apply_word(word, row, &mut kind))
-        .map_err(|problem| TableError { line: 0, problem })?;
+        .map_err(|problem| TableError { line: row.line, problem })?;
     Ok(kind)
 }
 

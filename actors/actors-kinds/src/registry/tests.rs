@@ -89,5 +89,6 @@ fn a_bad_row_is_refused_by_name() {
     let error = builtin()
         .with_rows("resource demo.dev v1 widgets Widget any namespaced get shiny")
         .expect_err("an unknown word");
+    assert_eq!(error.line, 1);
     assert_eq!(error.problem, TableProblem::Unknown("shiny".to_owned()));
 }

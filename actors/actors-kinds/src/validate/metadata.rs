@@ -141,21 +141,30 @@ mod tests {
 
     #[test]
     fn a_name_is_needed() {
-        check_create(&config_map("{namespace: a}"), &expect![[r#"
+        check_create(
+            &config_map("{namespace: a}"),
+            &expect![[r#"
             metadata.name: Required value: name or generateName is required
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn names_and_namespaces_are_checked() {
-        check_create(&config_map("{name: A_b, namespace: x.y}"), &expect![[r#"
+        check_create(
+            &config_map("{name: A_b, namespace: x.y}"),
+            &expect![[r#"
             metadata.name: Invalid value: "A_b": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
             metadata.namespace: Invalid value: "x.y": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')
-        "#]]);
+        "#]],
+        );
         check_create(&config_map("{generateName: web-, namespace: a}"), &expect![""]);
-        check_create(&config_map("{generateName: Web-, namespace: a}"), &expect![[r#"
+        check_create(
+            &config_map("{generateName: Web-, namespace: a}"),
+            &expect![[r#"
             metadata.generateName: Invalid value: "Web-": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
-        "#]]);
+        "#]],
+        );
         check_create(
             "{apiVersion: v1, kind: Node, metadata: {name: w, namespace: a}}",
             &expect![[r#"

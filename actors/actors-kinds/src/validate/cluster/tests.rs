@@ -80,19 +80,32 @@ fn priority_class(name: &str, value: i64) -> String {
 
 #[test]
 fn high_priorities_are_the_systems() {
-    check_create(&priority_class("high", 2_000_000_000), &expect![[r#"
+    check_create(
+        &priority_class("high", 2_000_000_000),
+        &expect![[r#"
         value: Forbidden: maximum allowed value of a user defined priority is 1000000000
-    "#]]);
-    check_create(&priority_class("system-mine", 1), &expect![[r#"
+    "#]],
+    );
+    check_create(
+        &priority_class("system-mine", 1),
+        &expect![[r#"
         metadata.name: Forbidden: priority class names with 'system-' prefix are reserved for system use only
-    "#]]);
+    "#]],
+    );
     check_create(&priority_class("system-node-critical", 2_000_001_000), &expect![""]);
-    check_create(&priority_class("system-node-critical", 1), &expect![[r#"
+    check_create(
+        &priority_class("system-node-critical", 1),
+        &expect![[r#"
         metadata.name: Forbidden: this name is reserved for a class of the system with another value
-    "#]]);
-    check_update(&priority_class("a", 1), &priority_class("a", 2), &expect![[r#"
+    "#]],
+    );
+    check_update(
+        &priority_class("a", 1),
+        &priority_class("a", 2),
+        &expect![[r#"
         value: Invalid value: 2: field is immutable
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -102,10 +115,13 @@ fn revisions_are_records() {
             "{{apiVersion: apps/v1, kind: ControllerRevision, metadata: {{name: r, namespace: a}}, {fields}}}"
         )
     };
-    check_create(&revision("revision: -1"), &expect![[r#"
+    check_create(
+        &revision("revision: -1"),
+        &expect![[r#"
         revision: Invalid value: -1: must be greater than or equal to 0
         data: Required value: data is mandatory
-    "#]]);
+    "#]],
+    );
     check_update(
         &revision("revision: 1, data: {a: 1}"),
         &revision("revision: 2, data: {a: 2}"),

@@ -14,25 +14,37 @@ fn secret(fields: &str) -> String {
 
 #[test]
 fn keys_are_file_names_and_stand_once() {
-    check_create(&config_map("data: {a/b: x, ..: v, c: z}, binaryData: {c: YQ==}"), &expect![[r#"
+    check_create(
+        &config_map("data: {a/b: x, ..: v, c: z}, binaryData: {c: YQ==}"),
+        &expect![[r#"
         data[a/b]: Invalid value: "a/b": a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')
         data[..]: Invalid value: "..": must not be '..'
         data[c]: Invalid value: "c": duplicate of key present in binaryData
-    "#]]);
-    check_create(&secret("data: {a/b: YQ==}"), &expect![[r#"
+    "#]],
+    );
+    check_create(
+        &secret("data: {a/b: YQ==}"),
+        &expect![[r#"
         data[a/b]: Invalid value: "a/b": a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn data_has_a_bound() {
     let long = "x".repeat(1024 * 1024 + 1);
-    check_create(&config_map(&format!("data: {{a: {long}}}")), &expect![[r#"
+    check_create(
+        &config_map(&format!("data: {{a: {long}}}")),
+        &expect![[r#"
         <nil>: Too long: may not be more than 1048576 bytes
-    "#]]);
-    check_create(&secret(&format!("stringData: {{a: {long}}}")), &expect![[r#"
+    "#]],
+    );
+    check_create(
+        &secret(&format!("stringData: {{a: {long}}}")),
+        &expect![[r#"
         data: Too long: may not be more than 1048576 bytes
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -54,19 +66,31 @@ fn what_is_sealed_stays_as_it_is() {
 
 #[test]
 fn typed_secrets_have_their_keys() {
-    check_create(&secret("type: kubernetes.io/tls, stringData: {tls.crt: x}"), &expect![[r#"
+    check_create(
+        &secret("type: kubernetes.io/tls, stringData: {tls.crt: x}"),
+        &expect![[r#"
         data[tls.key]: Required value
-    "#]]);
-    check_create(&secret("type: kubernetes.io/basic-auth"), &expect![[r#"
+    "#]],
+    );
+    check_create(
+        &secret("type: kubernetes.io/basic-auth"),
+        &expect![[r#"
         data[username]: Required value: one of username and password is required
         data[password]: Required value: one of username and password is required
-    "#]]);
-    check_create(&secret("type: kubernetes.io/ssh-auth"), &expect![[r#"
+    "#]],
+    );
+    check_create(
+        &secret("type: kubernetes.io/ssh-auth"),
+        &expect![[r#"
         data[ssh-privatekey]: Required value
-    "#]]);
-    check_create(&secret("type: kubernetes.io/service-account-token"), &expect![[r#"
+    "#]],
+    );
+    check_create(
+        &secret("type: kubernetes.io/service-account-token"),
+        &expect![[r#"
         metadata.annotations[kubernetes.io/service-account.name]: Required value
-    "#]]);
+    "#]],
+    );
     check_create(
         &secret("type: kubernetes.io/dockerconfigjson, stringData: {.dockerconfigjson: nonsense}"),
         &expect![[r#"
@@ -77,9 +101,13 @@ fn typed_secrets_have_their_keys() {
 
 #[test]
 fn the_type_of_a_secret_never_changes() {
-    check_update(&secret("type: a"), &secret("type: b"), &expect![[r#"
+    check_update(
+        &secret("type: a"),
+        &secret("type: b"),
+        &expect![[r#"
         type: Invalid value: "b": field is immutable
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

@@ -47,9 +47,12 @@ fn several_ports_of_a_subset_have_names() {
 
 #[test]
 fn a_slice_has_one_family() {
-    check_create(&slice("endpoints: []"), &expect![[r#"
+    check_create(
+        &slice("endpoints: []"),
+        &expect![[r#"
         addressType: Required value: must be one of FQDN, IPv4, IPv6
-    "#]]);
+    "#]],
+    );
     check_create(
         &slice(
             "addressType: IPv4, endpoints: [{addresses: ['::1']}, {addresses: []}, {addresses: [10.0.0.1], hostname: a.b}]",
@@ -86,7 +89,10 @@ fn ports_of_a_slice_have_unique_names() {
 #[test]
 fn a_slice_has_a_bound() {
     let many = "{addresses: [10.0.0.1]}, ".repeat(1_001);
-    check_create(&slice(&format!("addressType: IPv4, endpoints: [{many}]")), &expect![[r#"
+    check_create(
+        &slice(&format!("addressType: IPv4, endpoints: [{many}]")),
+        &expect![[r#"
         endpoints: Too many: 1001: must have at most 1000 items
-    "#]]);
+    "#]],
+    );
 }

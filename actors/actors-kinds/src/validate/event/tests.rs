@@ -19,9 +19,12 @@ const GOOD: &str = "regarding: {kind: Pod, namespace: a, name: p}, eventTime: '2
 
 #[test]
 fn an_event_lies_beside_its_object() {
-    check_create(&core("involvedObject: {namespace: b}"), &expect![[r#"
+    check_create(
+        &core("involvedObject: {namespace: b}"),
+        &expect![[r#"
         involvedObject.namespace: Invalid value: "b": does not match event.namespace
-    "#]]);
+    "#]],
+    );
     check_create(
         &core("involvedObject: {kind: Node}").replace("namespace: a", "namespace: default"),
         &expect![""],
@@ -35,14 +38,17 @@ fn old_clients_write_little() {
 
 #[test]
 fn new_events_are_complete() {
-    check_create(&new("regarding: {namespace: a}"), &expect![[r#"
+    check_create(
+        &new("regarding: {namespace: a}"),
+        &expect![[r#"
         eventTime: Required value
         reportingController: Required value
         reportingInstance: Required value
         action: Required value
         reason: Required value
         type: Required value: must be one of Normal, Warning
-    "#]]);
+    "#]],
+    );
     check_create(
         &new(&format!("{GOOD}, reason: R, series: {{count: 1}}").replace("Normal", "Odd")),
         &expect![[r#"

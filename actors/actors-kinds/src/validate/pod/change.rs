@@ -33,7 +33,7 @@ pub(in crate::validate) fn validate_change(new: &Spot<'_>, old: &Spot<'_>, out: 
     }
     let changed = changed_fields(new.value, old.value)
         .into_iter()
-        .filter(|name| !MUTABLE.contains(&name.as_str()) && !(gated && name == "affinity"));
+        .filter(|name| !MUTABLE.contains(&name.as_str()) && (!gated || name != "affinity"));
     for name in changed {
         out.forbidden(
             &new.field(&name),

@@ -36,17 +36,23 @@ fn a_small_pod_is_good() {
 
 #[test]
 fn restart_and_dns_policies_are_known_words() {
-    check_spec("restartPolicy: Sometimes, dnsPolicy: Guess", &expect![[r#"
+    check_spec(
+        "restartPolicy: Sometimes, dnsPolicy: Guess",
+        &expect![[r#"
         spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "Never", "OnFailure"
         spec.dnsPolicy: Unsupported value: "Guess": supported values: "ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn without_a_dns_policy_servers_are_needed() {
-    check_spec("dnsPolicy: None", &expect![[r#"
+    check_spec(
+        "dnsPolicy: None",
+        &expect![[r#"
         spec.dnsConfig.nameservers: Required value: must provide at least one DNS nameserver when `dnsPolicy` is None
-    "#]]);
+    "#]],
+    );
     check_spec("dnsPolicy: None, dnsConfig: {nameservers: [10.0.0.1]}", &expect![""]);
     check_spec(
         "dnsConfig: {nameservers: [a, 10.0.0.1, 10.0.0.2, 10.0.0.3], searches: ['a..b'], options: [{value: x}]}",
@@ -61,10 +67,13 @@ fn without_a_dns_policy_servers_are_needed() {
 
 #[test]
 fn grace_and_deadline_have_bounds() {
-    check_spec("terminationGracePeriodSeconds: -1, activeDeadlineSeconds: 0", &expect![[r#"
+    check_spec(
+        "terminationGracePeriodSeconds: -1, activeDeadlineSeconds: 0",
+        &expect![[r#"
         spec.terminationGracePeriodSeconds: Invalid value: -1: must be greater than or equal to 0
         spec.activeDeadlineSeconds: Invalid value: 0: must be between 1 and 2147483647, inclusive
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -88,10 +97,13 @@ fn names_in_a_spec_are_names() {
 
 #[test]
 fn host_aliases_are_addresses_and_names() {
-    check_spec("hostAliases: [{ip: x, hostnames: [ok, Not_ok]}]", &expect![[r#"
+    check_spec(
+        "hostAliases: [{ip: x, hostnames: [ok, Not_ok]}]",
+        &expect![[r#"
         spec.hostAliases[0].ip: Invalid value: "x": must be a valid IP address, such as 10.9.8.7 or 2001:db8::ffff
         spec.hostAliases[0].hostnames[1]: Invalid value: "Not_ok": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -108,9 +120,12 @@ fn readiness_gates_preemption_and_os_are_checked() {
 
 #[test]
 fn ephemeral_containers_come_later() {
-    check_spec("ephemeralContainers: [{name: d, image: i}]", &expect![[r#"
+    check_spec(
+        "ephemeralContainers: [{name: d, image: i}]",
+        &expect![[r#"
         spec.ephemeralContainers: Forbidden: cannot be set on create
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

@@ -14,9 +14,12 @@ fn object(kind: &str, fields: &str) -> String {
 #[test]
 fn names_are_segments_of_paths() {
     check_create(&object("Role", "rules: []"), &expect![""]);
-    check_create(&object("Role", "rules: []").replace("system:x", "a/b"), &expect![[r#"
+    check_create(
+        &object("Role", "rules: []").replace("system:x", "a/b"),
+        &expect![[r#"
         metadata.name: Invalid value: "a/b": may not contain '/'
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -43,9 +46,12 @@ fn a_rule_is_about_resources_or_paths() {
 
 #[test]
 fn aggregation_has_selectors() {
-    check_create(&object("ClusterRole", "aggregationRule: {}"), &expect![[r#"
+    check_create(
+        &object("ClusterRole", "aggregationRule: {}"),
+        &expect![[r#"
         aggregationRule.clusterRoleSelectors: Required value: at least one clusterRoleSelector required if aggregationRule is non-nil
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -80,7 +86,11 @@ fn a_binding_binds_a_role_to_subjects() {
 fn what_is_bound_never_changes() {
     let with =
         |role: &str| object("RoleBinding", &format!("roleRef: {{kind: Role, name: {role}}}"));
-    check_update(&with("a"), &with("b"), &expect![[r#"
+    check_update(
+        &with("a"),
+        &with("b"),
+        &expect![[r#"
         roleRef: Invalid value: {"kind":"Role","name":"b","apiGroup":"rbac.authorization.k8s.io"}: cannot change roleRef
-    "#]]);
+    "#]],
+    );
 }

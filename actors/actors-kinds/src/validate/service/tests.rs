@@ -16,26 +16,35 @@ fn check(spec: &str, expected: &Expect) {
 
 #[test]
 fn names_begin_with_a_letter() {
-    check_create(&service("ports: [{port: 80}]").replace("name: s", "name: 0s"), &expect![[r#"
+    check_create(
+        &service("ports: [{port: 80}]").replace("name: s", "name: 0s"),
+        &expect![[r#"
         metadata.name: Invalid value: "0s": a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn ports_are_needed_unless_headless() {
-    check("selector: {a: b}", &expect![[r#"
+    check(
+        "selector: {a: b}",
+        &expect![[r#"
         spec.ports: Required value
-    "#]]);
+    "#]],
+    );
     check("clusterIP: None", &expect![""]);
     check("type: ExternalName, externalName: a.example", &expect![""]);
 }
 
 #[test]
 fn several_ports_have_names() {
-    check("ports: [{port: 80}, {port: 81, name: a}, {port: 82, name: a}]", &expect![[r#"
+    check(
+        "ports: [{port: 80}, {port: 81, name: a}, {port: 82, name: a}]",
+        &expect![[r#"
         spec.ports[0].name: Required value
         spec.ports[2].name: Duplicate value: "a"
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -57,12 +66,18 @@ fn ports_are_in_range_and_once() {
 
 #[test]
 fn node_ports_belong_to_their_types_and_range() {
-    check("ports: [{port: 80, nodePort: 30080}]", &expect![[r#"
+    check(
+        "ports: [{port: 80, nodePort: 30080}]",
+        &expect![[r#"
         spec.ports[0].nodePort: Forbidden: may not be used when `type` is 'ClusterIP'
-    "#]]);
-    check("type: NodePort, ports: [{port: 80, nodePort: 80}]", &expect![[r#"
+    "#]],
+    );
+    check(
+        "type: NodePort, ports: [{port: 80, nodePort: 80}]",
+        &expect![[r#"
         spec.ports[0].nodePort: Invalid value: 80: provided port is not in the valid range. The range of valid ports is 30000-32767
-    "#]]);
+    "#]],
+    );
     check(
         "type: NodePort, ports: [{name: a, port: 80, nodePort: 30080}, {name: b, port: 81, nodePort: 30080}]",
         &expect![[r#"
@@ -73,10 +88,13 @@ fn node_ports_belong_to_their_types_and_range() {
 
 #[test]
 fn types_and_affinities_are_known_words() {
-    check("type: Magic, sessionAffinity: Sticky, ports: [{port: 80}]", &expect![[r#"
+    check(
+        "type: Magic, sessionAffinity: Sticky, ports: [{port: 80}]",
+        &expect![[r#"
         spec.type: Unsupported value: "Magic": supported values: "ClusterIP", "ExternalName", "LoadBalancer", "NodePort"
         spec.sessionAffinity: Unsupported value: "Sticky": supported values: "ClientIP", "None"
-    "#]]);
+    "#]],
+    );
     check(
         "sessionAffinity: ClientIP, sessionAffinityConfig: {clientIP: {timeoutSeconds: 90000}}, ports: [{port: 1}]",
         &expect![[r#"
@@ -93,9 +111,12 @@ fn types_and_affinities_are_known_words() {
 
 #[test]
 fn a_headless_service_is_not_exposed() {
-    check("type: NodePort, clusterIP: None, ports: [{port: 80}]", &expect![[r#"
+    check(
+        "type: NodePort, clusterIP: None, ports: [{port: 80}]",
+        &expect![[r#"
         spec.clusterIP: Invalid value: "None": may not be set to 'None' for NodePort services
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -107,7 +128,7 @@ fn addresses_are_addresses() {
             spec.clusterIP: Invalid value: "x": must be a valid IP address, such as 10.9.8.7 or 2001:db8::ffff
             spec.clusterIPs: Invalid value: ["10.0.0.1"]: first value must match `clusterIP`
             spec.externalIPs[0]: Invalid value: "127.0.0.1": may not be unspecified, loopback or multicast
-            spec.externalIPs[1]: Invalid value: true: must be a valid IP address, such as 10.9.8.7 or 2001:db8::ffff
+            spec.externalIPs[1]: Invalid value: "z": must be a valid IP address, such as 10.9.8.7 or 2001:db8::ffff
             spec.ipFamilies: Invalid value: ["IPv4","IPv4"]: may hold each family once
             spec.ipFamilyPolicy: Unsupported value: "Both": supported values: "PreferDualStack", "RequireDualStack", "SingleStack"
         "#]],
@@ -132,21 +153,31 @@ fn policies_belong_to_their_types() {
 
 #[test]
 fn an_external_name_is_a_name_without_addresses() {
-    check("type: ExternalName, clusterIP: 10.0.0.1", &expect![[r#"
+    check(
+        "type: ExternalName, clusterIP: 10.0.0.1",
+        &expect![[r#"
         spec.externalName: Required value
         spec.clusterIP: Forbidden: may not be set for ExternalName services
         spec.clusterIPs: Forbidden: may not be set for ExternalName services
-    "#]]);
-    check("type: ExternalName, externalName: 'a b'", &expect![[r#"
+    "#]],
+    );
+    check(
+        "type: ExternalName, externalName: 'a b'",
+        &expect![[r#"
         spec.externalName: Invalid value: "a b": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn the_address_never_changes() {
     let with = |ip: &str| service(&format!("clusterIP: {ip}, ports: [{{port: 80}}]"));
-    check_update(&with("10.0.0.1"), &with("10.0.0.2"), &expect![[r#"
+    check_update(
+        &with("10.0.0.1"),
+        &with("10.0.0.2"),
+        &expect![[r#"
         spec.clusterIP: Invalid value: "10.0.0.2": field is immutable
-    "#]]);
+    "#]],
+    );
     check_update(&with("10.0.0.1"), &service("type: ExternalName, externalName: a"), &expect![""]);
 }

@@ -27,13 +27,19 @@ fn check(more: &str, expected: &Expect) {
 
 #[test]
 fn a_selector_and_a_template_are_needed() {
-    check_create(&deployment(""), &expect![[r#"
+    check_create(
+        &deployment(""),
+        &expect![[r#"
         spec.selector: Required value
         spec.template: Required value
-    "#]]);
-    check_create(&deployment(&format!("selector: {{}}, {TEMPLATE}")), &expect![[r#"
+    "#]],
+    );
+    check_create(
+        &deployment(&format!("selector: {{}}, {TEMPLATE}")),
+        &expect![[r#"
         spec.selector: Invalid value: {}: an empty selector is not allowed: it would select every pod
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -60,49 +66,74 @@ fn the_selector_never_changes() {
         "selector: {matchLabels: {app: db}}, \
          template: {metadata: {labels: {app: db}}, spec: {containers: [{name: c, image: i}]}}",
     );
-    check_update(&good(""), &other, &expect![[r#"
+    check_update(
+        &good(""),
+        &other,
+        &expect![[r#"
         spec.selector: Invalid value: {"matchLabels":{"app":"db"}}: field is immutable
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn numbers_are_not_negative() {
-    check("replicas: -1, minReadySeconds: -1, revisionHistoryLimit: -1", &expect![[r#"
+    check(
+        "replicas: -1, minReadySeconds: -1, revisionHistoryLimit: -1",
+        &expect![[r#"
         spec.replicas: Invalid value: -1: must be greater than or equal to 0
         spec.minReadySeconds: Invalid value: -1: must be greater than or equal to 0
         spec.revisionHistoryLimit: Invalid value: -1: must be greater than or equal to 0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn progress_takes_longer_than_readiness() {
-    check("minReadySeconds: 600", &expect![[r#"
+    check(
+        "minReadySeconds: 600",
+        &expect![[r#"
         spec.progressDeadlineSeconds: Invalid value: 600: must be greater than minReadySeconds
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn recreation_has_no_rolling_parameters() {
-    check("strategy: {type: Recreate, rollingUpdate: {maxSurge: 1}}", &expect![[r#"
+    check(
+        "strategy: {type: Recreate, rollingUpdate: {maxSurge: 1}}",
+        &expect![[r#"
         spec.strategy.rollingUpdate: Forbidden: may not be specified when strategy `type` is 'Recreate'
-    "#]]);
-    check("strategy: {type: Sideways}", &expect![[r#"
+    "#]],
+    );
+    check(
+        "strategy: {type: Sideways}",
+        &expect![[r#"
         spec.strategy.type: Unsupported value: "Sideways": supported values: "Recreate", "RollingUpdate"
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_rollout_must_be_able_to_move() {
-    check("strategy: {rollingUpdate: {maxSurge: 0, maxUnavailable: 0%}}", &expect![[r#"
+    check(
+        "strategy: {rollingUpdate: {maxSurge: 0, maxUnavailable: 0%}}",
+        &expect![[r#"
         spec.strategy.rollingUpdate.maxUnavailable: Invalid value: "0%": may not be 0 when `maxSurge` is 0
-    "#]]);
-    check("strategy: {rollingUpdate: {maxSurge: -1, maxUnavailable: 101%}}", &expect![[r#"
+    "#]],
+    );
+    check(
+        "strategy: {rollingUpdate: {maxSurge: -1, maxUnavailable: 101%}}",
+        &expect![[r#"
         spec.strategy.rollingUpdate.maxSurge: Invalid value: -1: must be greater than or equal to 0
         spec.strategy.rollingUpdate.maxUnavailable: Invalid value: "101%": must not be greater than 100%
-    "#]]);
-    check("strategy: {rollingUpdate: {maxSurge: many}}", &expect![[r#"
+    "#]],
+    );
+    check(
+        "strategy: {rollingUpdate: {maxSurge: many}}",
+        &expect![[r#"
         spec.strategy.rollingUpdate.maxSurge: Invalid value: "many": must be an integer or percentage (e.g '5%')
-    "#]]);
+    "#]],
+    );
     check("strategy: {rollingUpdate: {maxSurge: 200%, maxUnavailable: 0}}", &expect![""]);
 }
 
@@ -124,9 +155,12 @@ fn pods_of_a_template_restart_always() {
 #[test]
 fn replica_sets_follow_the_same_rules() {
     let text = good("replicas: -1").replace("Deployment", "ReplicaSet");
-    check_create(&text, &expect![[r#"
+    check_create(
+        &text,
+        &expect![[r#"
         spec.replicas: Invalid value: -1: must be greater than or equal to 0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -146,5 +180,6 @@ fn counts_in_the_status_fit_each_other() {
         status.availableReplicas: Invalid value: -1: must be greater than or equal to 0
         status.readyReplicas: Invalid value: 2: cannot be greater than replicas
         status.collisionCount: Invalid value: null: cannot be decremented
-    "#]].assert_eq(&lines);
+    "#]]
+    .assert_eq(&lines);
 }

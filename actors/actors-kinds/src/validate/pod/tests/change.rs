@@ -39,30 +39,46 @@ fn other_fields_of_containers_do_not() {
 
 #[test]
 fn fields_of_the_spec_do_not() {
-    check("", "hostNetwork: true, serviceAccountName: x", &expect![[r#"
-        spec.hostNetwork: Forbidden: pod updates may not change fields other than `spec.containers[*].image`, `spec.initContainers[*].image`, `spec.activeDeadlineSeconds`, `spec.tolerations` (only additions to existing tolerations), `spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)
-        spec.serviceAccount: Forbidden: pod updates may not change fields other than `spec.containers[*].image`, `spec.initContainers[*].image`, `spec.activeDeadlineSeconds`, `spec.tolerations` (only additions to existing tolerations), `spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)
-        spec.serviceAccountName: Forbidden: pod updates may not change fields other than `spec.containers[*].image`, `spec.initContainers[*].image`, `spec.activeDeadlineSeconds`, `spec.tolerations` (only additions to existing tolerations), `spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)
-    "#]]);
+    check(
+        "",
+        "hostNetwork: true, serviceAccountName: x",
+        &expect![[r#"
+        spec.hostNetwork: Forbidden: pod updates may only change images of containers, `activeDeadlineSeconds`, scheduling gates, and add tolerations
+        spec.serviceAccount: Forbidden: pod updates may only change images of containers, `activeDeadlineSeconds`, scheduling gates, and add tolerations
+        spec.serviceAccountName: Forbidden: pod updates may only change images of containers, `activeDeadlineSeconds`, scheduling gates, and add tolerations
+    "#]],
+    );
 }
 
 #[test]
 fn a_deadline_is_only_shortened() {
     check("activeDeadlineSeconds: 10", "activeDeadlineSeconds: 5", &expect![""]);
-    check("activeDeadlineSeconds: 10", "activeDeadlineSeconds: 15", &expect![[r#"
+    check(
+        "activeDeadlineSeconds: 10",
+        "activeDeadlineSeconds: 15",
+        &expect![[r#"
         spec.activeDeadlineSeconds: Invalid value: 15: must be less than or equal to previous value
-    "#]]);
-    check("activeDeadlineSeconds: 10", "", &expect![[r#"
+    "#]],
+    );
+    check(
+        "activeDeadlineSeconds: 10",
+        "",
+        &expect![[r#"
         spec.activeDeadlineSeconds: Invalid value: null: must not update from a positive integer to nil value
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn tolerations_are_only_added() {
     check("", "tolerations: [{key: a, operator: Exists}]", &expect![""]);
-    check("tolerations: [{key: a, operator: Exists}]", "", &expect![[r#"
+    check(
+        "tolerations: [{key: a, operator: Exists}]",
+        "",
+        &expect![[r#"
         spec.tolerations: Forbidden: existing toleration can not be modified except its tolerationSeconds
-    "#]]);
+    "#]],
+    );
     check(
         "tolerations: [{key: a, operator: Exists, effect: NoExecute, tolerationSeconds: 5}]",
         "tolerations: [{key: a, operator: Exists, effect: NoExecute, tolerationSeconds: 9}]",
@@ -73,10 +89,18 @@ fn tolerations_are_only_added() {
 #[test]
 fn gates_are_only_removed_and_selectors_change_while_they_hold() {
     check("schedulingGates: [{name: a/b}]", "nodeSelector: {a: b}", &expect![""]);
-    check("", "schedulingGates: [{name: a/b}]", &expect![[r#"
+    check(
+        "",
+        "schedulingGates: [{name: a/b}]",
+        &expect![[r#"
         spec.schedulingGates[0]: Forbidden: only deletion is allowed
-    "#]]);
-    check("", "nodeSelector: {a: b}", &expect![[r#"
+    "#]],
+    );
+    check(
+        "",
+        "nodeSelector: {a: b}",
+        &expect![[r#"
         spec.nodeSelector: Invalid value: {"a":"b"}: field is immutable
-    "#]]);
+    "#]],
+    );
 }

@@ -6,22 +6,31 @@ use super::{check, check_container};
 
 #[test]
 fn a_pod_needs_a_container() {
-    check("{}", &expect![[r#"
+    check(
+        "{}",
+        &expect![[r#"
         spec.containers: Required value
-    "#]]);
-    check("{containers: []}", &expect![[r#"
+    "#]],
+    );
+    check(
+        "{containers: []}",
+        &expect![[r#"
         spec.containers: Required value
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn containers_have_names_and_images() {
-    check("{containers: [{}, {name: A, image: ' i'}]}", &expect![[r#"
+    check(
+        "{containers: [{}, {name: A, image: ' i'}]}",
+        &expect![[r#"
         spec.containers[0].name: Required value
         spec.containers[0].image: Required value
         spec.containers[1].name: Invalid value: "A": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')
         spec.containers[1].image: Invalid value: " i": must not have leading or trailing whitespace
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -37,10 +46,13 @@ fn names_are_unique_over_all_containers() {
 
 #[test]
 fn policies_of_containers_are_known_words() {
-    check_container("imagePullPolicy: x, terminationMessagePolicy: z", &expect![[r#"
+    check_container(
+        "imagePullPolicy: x, terminationMessagePolicy: z",
+        &expect![[r#"
         spec.containers[0].imagePullPolicy: Unsupported value: "x": supported values: "Always", "IfNotPresent", "Never"
         spec.containers[0].terminationMessagePolicy: Unsupported value: "z": supported values: "FallbackToLogsOnError", "File"
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -63,9 +75,12 @@ fn ports_are_in_range_and_named_once() {
 #[test]
 fn a_port_of_the_host_is_taken_once() {
     let port = "{containerPort: 80, hostPort: 80}";
-    check_container(&format!("ports: [{port}, {{containerPort: 81, hostPort: 80}}]"), &expect![[r#"
+    check_container(
+        &format!("ports: [{port}, {{containerPort: 81, hostPort: 80}}]"),
+        &expect![[r#"
         spec.containers[0].ports[1].hostPort: Duplicate value: "TCP//80"
-    "#]]);
+    "#]],
+    );
     check(
         "{hostNetwork: true, containers: [{name: c, image: i, ports: [{containerPort: 80, hostPort: 81}]}]}",
         &expect![[r#"
@@ -143,9 +158,12 @@ fn amounts_are_quantities_of_known_resources() {
 
 #[test]
 fn what_is_counted_is_not_promised_twice() {
-    check_container("resources: {requests: {example.com/gpu: 1}}", &expect![[r#"
+    check_container(
+        "resources: {requests: {example.com/gpu: 1}}",
+        &expect![[r#"
         spec.containers[0].resources.limits[example.com/gpu]: Required value: limit must be set for non overcommitable resources
-    "#]]);
+    "#]],
+    );
     check_container(
         "resources: {requests: {example.com/gpu: 1}, limits: {example.com/gpu: 2}}",
         &expect![[r#"
@@ -156,9 +174,12 @@ fn what_is_counted_is_not_promised_twice() {
 
 #[test]
 fn probes_ask_in_one_way() {
-    check_container("livenessProbe: {}", &expect![[r#"
+    check_container(
+        "livenessProbe: {}",
+        &expect![[r#"
         spec.containers[0].livenessProbe: Required value: must specify a handler type
-    "#]]);
+    "#]],
+    );
     check_container(
         "livenessProbe: {exec: {command: []}, tcpSocket: {port: 1}}, \
          readinessProbe: {httpGet: {port: http-, scheme: X, httpHeaders: [{name: 'a b'}]}}",
@@ -170,10 +191,13 @@ fn probes_ask_in_one_way() {
             spec.containers[0].readinessProbe.httpGet.httpHeaders[0].name: Invalid value: "a b": must be letters, digits, '-' or '_'
         "#]],
     );
-    check_container("startupProbe: {grpc: {port: 0}}, lifecycle: {preStop: {}}", &expect![[r#"
+    check_container(
+        "startupProbe: {grpc: {port: 0}}, lifecycle: {preStop: {}}",
+        &expect![[r#"
         spec.containers[0].lifecycle.preStop: Required value: must specify a handler type
         spec.containers[0].startupProbe.grpc.port: Invalid value: 0: must be between 1 and 65535, inclusive
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

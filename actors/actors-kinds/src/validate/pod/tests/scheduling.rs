@@ -83,8 +83,11 @@ fn spreading_has_a_skew_and_a_topology() {
 
 #[test]
 fn gates_have_qualified_names_once() {
-    check_spec("schedulingGates: [{name: a/b}, {name: a/b}, {name: 'c d'}]", &expect![[r#"
+    check_spec(
+        "schedulingGates: [{name: a/b}, {name: a/b}, {name: 'c d'}]",
+        &expect![[r#"
         spec.schedulingGates[2].name: Invalid value: "c d": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')
         spec.schedulingGates[1].name: Duplicate value: "a/b"
-    "#]]);
+    "#]],
+    );
 }
