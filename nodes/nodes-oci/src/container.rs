@@ -7,7 +7,7 @@
 
 use std::{
     fs::{self, File},
-    os::fd::OwnedFd,
+    os::fd::{AsRawFd, OwnedFd, RawFd},
     path::{Path, PathBuf},
 };
 
@@ -40,6 +40,19 @@ pub enum Stdio {
     },
     /// A terminal made inside the container; its other end is sent to the listener at this path.
     Terminal(PathBuf),
+}
+
+impl Stdio {
+    /// The numbers of the descriptors, for a forked child that must keep these and no others.
+    #[must_use]
+    pub fn descriptors(&self) -> Vec<RawFd> {
+        match self {
+            Self::Streams { stdin, stdout, stderr } => {
+                [stdin, stdout, stderr].map(AsRawFd::as_raw_fd).to_vec()
+            }
+            Self::Terminal(_) => Vec::new(),
+        }
+    }
 }
 
 /// Why a container could not be made or run.
@@ -93,17 +106,25 @@ pub fn create(
     }
     let hierarchies = Hierarchies::discover()?;
     rootfs::enter_private_mounts()?;
+    let built = build((paths, sandbox), spec, &hierarchies, stdio);
+    if built.is_err() {
+        rootfs::unmount(spec, paths);
+    }
+    built
+}
+
+/// Everything behind the point from which failures leave mounts.
+fn build(
+    (paths, sandbox): (&PodPaths, &Sandbox),
+    spec: &ContainerSpec,
+    hierarchies: &Hierarchies,
+    stdio: Stdio,
+) -> Result<i32, ContainerError> {
     rootfs::mount_root(spec, paths)?;
     let mounts = rootfs::mount_sub_paths(spec, paths)?;
     let ids = user::resolve(&spec.user, &paths.rootfs(&spec.id))?;
-    let parts = runtime_spec::Parts {
-        spec,
-        sandbox,
-        paths,
-        ids: &ids,
-        mounts: &mounts,
-        hierarchies: &hierarchies,
-    };
+    let parts =
+        runtime_spec::Parts { spec, sandbox, paths, ids: &ids, mounts: &mounts, hierarchies };
     let bundle = paths.bundle(&spec.id);
     let config = bundle.join("config.json");
     write_json(&config, &runtime_spec::config(&parts), &spec.id)?;

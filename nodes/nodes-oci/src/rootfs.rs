@@ -13,7 +13,7 @@ use std::{
 use nix::{
     errno::Errno,
     fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2},
-    mount::{MsFlags, mount},
+    mount::{MntFlags, MsFlags, mount, umount2},
     sched::{CloneFlags, unshare},
     sys::stat::{Mode, SFlag, fstat, mkdirat},
 };
@@ -126,6 +126,17 @@ pub(crate) fn mount_sub_paths(
         mounts.push(resolved);
     }
     Ok(mounts)
+}
+
+/// Takes back what was mounted for a container that could not be created, so that its directories can be removed. Only
+/// this process's mounts are affected.
+pub(crate) fn unmount(spec: &ContainerSpec, paths: &PodPaths) {
+    let sub_paths = paths.bundle(&spec.id).join("mounts");
+    let targets = (0..spec.mounts.len()).map(|number| sub_paths.join(number.to_string()));
+    for target in targets.chain([paths.rootfs(&spec.id)]) {
+        // What was not mounted yet cannot be unmounted.
+        umount2(&target, MntFlags::MNT_DETACH).ok();
+    }
 }
 
 fn bind(opened: &OwnedFd, target: &Path) -> Result<(), RootfsError> {

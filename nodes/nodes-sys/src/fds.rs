@@ -34,6 +34,30 @@ pub fn receive_fd(socket: impl AsFd) -> nix::Result<OwnedFd> {
     received.into_iter().next().ok_or(Errno::EPROTO)
 }
 
+/// Closes every descriptor but the three standard ones and `keep`: for a forked child that will live on without
+/// executing a program, so that it holds nothing of its parent's open.
+///
+/// Whatever owns a descriptor that is not kept must not be used, or dropped, any more; it would find the number closed
+/// or given to another file. A forked child that ends with [`crate::exit_now`] drops nothing of its parent's.
+///
+/// # Errors
+/// What close_range(2) says; kernels before 5.9 do not have it.
+pub fn close_other_fds(keep: &[RawFd]) -> nix::Result<()> {
+    let mut keep: Vec<u32> = keep.iter().filter_map(|fd| u32::try_from(*fd).ok()).collect();
+    keep.sort_unstable();
+    let mut first = 3_u32;
+    for kept in keep.into_iter().chain([u32::MAX]) {
+        if first < kept {
+            // SAFETY: close_range takes three numbers and touches no memory; that owners of what is closed are not
+            // used again is the caller's part, and a mistake there ends in EBADF.
+            let closed = unsafe { libc::syscall(libc::SYS_close_range, first, kept - 1, 0_u32) };
+            Errno::result(closed)?;
+        }
+        first = first.max(kept.saturating_add(1));
+    }
+    Ok(())
+}
+
 /// Tells a terminal how large its window is; the foreground processes get SIGWINCH.
 ///
 /// # Errors

@@ -98,3 +98,31 @@ pub fn become_pause() -> ! {
         nix::unistd::pause();
     }
 }
+
+/// A child that has ended, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reaped {
+    /// Which child.
+    pub pid: Pid,
+    /// Its exit code, or 128 and the signal's number, as a shell reports it.
+    pub exit_code: i32,
+    /// The signal that ended it, if one did; real-time signals too, which `nix` cannot name.
+    pub signal: Option<i32>,
+}
+
+/// Takes one child that has ended, if there is one; never waits.
+///
+/// # Errors
+/// `ECHILD` if there are no children at all.
+pub fn reap() -> nix::Result<Option<Reaped>> {
+    let mut status: libc::c_int = 0;
+    // SAFETY: the kernel writes one integer, which lives here.
+    let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) };
+    let pid = Errno::result(pid)?;
+    if pid == 0 {
+        return Ok(None);
+    }
+    let signal = libc::WIFSIGNALED(status).then(|| libc::WTERMSIG(status));
+    let exit_code = signal.map_or(libc::WEXITSTATUS(status), |signal| 128 + signal);
+    Ok(Some(Reaped { pid: Pid::from_raw(pid), exit_code, signal }))
+}

@@ -12,8 +12,8 @@ mod pidfd;
 mod xattr;
 
 pub use capability::drop_all_capabilities;
-pub use fds::{receive_fd, set_terminal_size};
-pub use fork::{Forked, become_pause, exit_now, fork, ignore_hangup, reset_signals};
+pub use fds::{close_other_fds, receive_fd, set_terminal_size};
+pub use fork::{Forked, Reaped, become_pause, exit_now, fork, ignore_hangup, reap, reset_signals};
 pub use memory::trim_heap;
 pub use net::bring_loopback_up;
 pub use pidfd::PidFd;
