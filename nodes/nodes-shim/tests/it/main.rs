@@ -5,197 +5,25 @@
     reason = "a failed step of a test must stop it, wherever it happens"
 )]
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+mod pod;
+
+use std::{fs, time::Duration};
 
 use actors_core::Mono;
 use nix::{
     sys::signal::{Signal, kill},
     unistd::{Pid, getsid},
 };
-use nodes_oci::{
-    ContainerSpec, ExecSpec, ImageBuilder, ImageConfig, ImageStore, MountSpec, Reference,
-    Resources, UserSpec, cgroup::Hierarchies,
-};
+use nodes_oci::{ContainerSpec, ExecSpec, MountSpec, Resources, UserSpec, cgroup::Hierarchies};
 use nodes_shim::{
-    ClientError, ExecOutput, PodSpec, PodState, RuntimeKind, ShimClient, bury, container_status,
-    find, launch,
-    wire::{ContainerStatus, EventKind, KillScope, Phase, Reply, Request},
+    PodState, RuntimeKind, bury, container_status, find,
+    wire::{EventKind, KillScope, Phase, Reply, Request},
 };
-use nodes_sys::PidFd;
 
-const APPLETS: [&str; 14] = [
-    "cat", "dd", "echo", "env", "hostname", "id", "ifconfig", "ls", "sh", "sleep", "stty", "test",
-    "touch", "tty",
-];
+use self::pod::{Pod, exec, process, run, shell, subscribe, text, wait_exit};
+
 const SIGTERM: i32 = 15;
 const SIGKILL: i32 = 9;
-
-/// One pod in directories and a cgroup of its own; all of it must be gone at the end.
-struct Pod {
-    base: PathBuf,
-    group: String,
-    spec: PodSpec,
-    layers: Vec<PathBuf>,
-}
-
-impl Pod {
-    /// None without root: then there is nothing to test.
-    fn new(name: &str) -> Option<Self> {
-        if !nix::unistd::geteuid().is_root() {
-            eprintln!("not root: containers are not tested");
-            return None;
-        }
-        let pid = std::process::id();
-        let base = std::env::temp_dir().join(format!("starling-shim-{pid}-{name}"));
-        fs::create_dir_all(&base).unwrap();
-        let group = format!("/starling-test-{pid}-{name}");
-        let spec = PodSpec {
-            uid: name.to_owned(),
-            name: format!("default/{name}"),
-            run: base.join("run/pod"),
-            data: base.join("data"),
-            cgroup: format!("{group}/pod"),
-            shim_cgroup: format!("{group}/shims"),
-            hostname: name.to_owned(),
-            ..PodSpec::default()
-        };
-        nodes_oci::ensure_tmpfs(&base.join("run")).unwrap();
-        let layers = import(&base);
-        Some(Self { base, group, spec, layers })
-    }
-
-    fn launch(&self) -> ShimClient {
-        launch(program(), &self.spec).unwrap()
-    }
-
-    fn connect(&self) -> ShimClient {
-        find(&self.spec.paths()).unwrap().unwrap()
-    }
-
-    /// A container that runs a line of shell.
-    fn container(&self, id: &str, script: &str) -> ContainerSpec {
-        ContainerSpec {
-            id: id.to_owned(),
-            layers: self.layers.clone(),
-            args: ["/bin/sh", "-c", script].map(str::to_owned).to_vec(),
-            log_path: Some(self.log_path(id)),
-            ..ContainerSpec::default()
-        }
-    }
-
-    fn log_path(&self, id: &str) -> PathBuf {
-        self.base.join("logs").join(id).join("0.log")
-    }
-
-    /// The log's lines without their time stamps.
-    fn log(&self, id: &str) -> Vec<String> {
-        let text = fs::read_to_string(self.log_path(id)).unwrap();
-        text.lines().map(|line| line.split_once(' ').unwrap().1.to_owned()).collect()
-    }
-}
-
-impl Drop for Pod {
-    fn drop(&mut self) {
-        let groups = Hierarchies::discover().unwrap();
-        if std::thread::panicking() {
-            // The test has failed already; only tidy up.
-            groups.kill(&self.group, 5_000).ok();
-            bury(&self.spec.paths()).ok();
-        } else {
-            self.shut_down(&groups);
-        }
-        groups.remove(&self.group).ok();
-        nodes_oci::remove_tmpfs(&self.base.join("run")).ok();
-        fs::remove_dir_all(&self.base).ok();
-    }
-}
-
-impl Pod {
-    /// Ends the shim, and checks that nothing is left.
-    fn shut_down(&self, groups: &Hierarchies) {
-        let shims = groups.processes(&format!("{}/shims", self.group));
-        if let Ok(Some(mut client)) = find(&self.spec.paths()) {
-            client.shutdown().unwrap();
-            let closed = client.receive();
-            assert!(matches!(closed, Err(ClientError::Io(_))), "the shim ends after its answer");
-        }
-        for shim in shims.into_iter().filter_map(|pid| process(pid).ok()) {
-            assert!(shim.wait_end(5_000).unwrap(), "the shim has ended");
-        }
-        assert!(!groups.exists(&self.spec.cgroup), "the pod's cgroup is left over");
-        assert_eq!(groups.processes(&self.group).len(), 0, "processes are left over");
-        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
-        let pod = self.spec.run.display().to_string();
-        assert!(!mounts.contains(&pod), "mounts are left over");
-    }
-}
-
-fn process(pid: i32) -> nix::Result<PidFd> {
-    PidFd::open(Pid::from_raw(pid))
-}
-
-fn program() -> &'static Path {
-    Path::new(env!("CARGO_BIN_EXE_starling-shim-test"))
-}
-
-fn import(base: &Path) -> Vec<PathBuf> {
-    let archive = base.join("busybox.tar");
-    let mut image = ImageBuilder::new(Reference::parse("busybox").unwrap(), ImageConfig::default())
-        .copy(Path::new("/usr/bin/busybox"), "bin/busybox", 0o755)
-        .file("etc/passwd", b"root:x:0:0::/:/bin/sh\nweb:x:33:33::/:/bin/sh\n", 0o644)
-        .file("etc/group", b"root:x:0:\nweb:x:33:\n", 0o644)
-        .directory("tmp", 0o1777);
-    for applet in APPLETS {
-        image = image.link(&format!("bin/{applet}"), "busybox");
-    }
-    image.write(&archive).unwrap();
-    let store = ImageStore::open(&base.join("images")).unwrap();
-    store.import(&archive, None).unwrap();
-    store.resolve("busybox").unwrap().layers
-}
-
-fn run(client: &mut ShimClient, spec: ContainerSpec) {
-    let id = spec.id.clone();
-    client.create(spec).unwrap();
-    client.start(&id).unwrap();
-}
-
-fn exec(client: &mut ShimClient, container: &str, script: &str) -> ExecOutput {
-    client.exec(shell(container, script), b"").unwrap()
-}
-
-fn shell(container: &str, script: &str) -> ExecSpec {
-    ExecSpec {
-        container: container.to_owned(),
-        args: ["sh", "-c", script].map(str::to_owned).to_vec(),
-        ..ExecSpec::default()
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap().trim().replace("\r\n", "\n")
-}
-
-/// Waits for the end of a container, on a subscription.
-fn wait_exit(events: &mut ShimClient, id: &str) -> ContainerStatus {
-    loop {
-        if let EventKind::Exited(status) = events.next_event().unwrap().kind
-            && status.id == id
-        {
-            return status;
-        }
-    }
-}
-
-fn subscribe(pod: &Pod) -> ShimClient {
-    let mut events = pod.connect();
-    events.subscribe(0).unwrap();
-    events
-}
 
 #[test]
 fn a_pod_of_two_containers_runs_logs_and_ends() {
