@@ -197,10 +197,10 @@ pub fn normalize(schema: &Schema, shape: &Shape, value: &mut Value) {
             });
         }
         (Shape::List(item), Value::List(items)) => {
-            items.iter_mut().for_each(|value| normalize(schema, item, value));
+            items.iter_mut().for_each(|value| normalize_item(schema, item, value));
         }
         (Shape::Map(item), Value::Map(map)) => {
-            map.iter_mut().for_each(|(_, value)| normalize(schema, item, value));
+            map.iter_mut().for_each(|(_, value)| normalize_item(schema, item, value));
         }
         (Shape::Int32 | Shape::Int64 | Shape::IntOrString, value @ Value::Float(_)) => {
             if let Some(int) = value.as_i64() {
@@ -213,6 +213,15 @@ pub fn normalize(schema: &Schema, shape: &Shape, value: &mut Value) {
         (Shape::Time, value) => rewrite(value, timefmt::seconds),
         (Shape::MicroTime, value) => rewrite(value, timefmt::micros),
         _ => {}
+    }
+}
+
+/// An item of a list or map: there is no leaving out a null here, so that a text becomes the empty one.
+fn normalize_item(schema: &Schema, item: &Shape, value: &mut Value) {
+    if value.is_null() && matches!(item, Shape::Bytes | Shape::String) {
+        *value = Value::String(String::new());
+    } else {
+        normalize(schema, item, value);
     }
 }
 

@@ -31,6 +31,8 @@ const JSON: &[&str] = &["application/json", "application/yaml"];
 /// What one operation is about.
 struct About<'a> {
     gvk: &'a Gvk,
+    /// Whether it opens a stream instead of reading and writing objects.
+    connects: bool,
     body: Value,
     /// Whether its fields are known, so that a strategic merge can be computed.
     is_typed: bool,
@@ -47,6 +49,7 @@ pub(super) fn add(registry: &Registry, kind: &KindFacts, paths: &mut Map) {
     };
     let about = About {
         gvk: &kind.gvk,
+        connects: false,
         body: kind_reference(registry, kind),
         is_typed: matches!(kind.shape, Shape::Object(_)),
     };
@@ -66,7 +69,8 @@ fn about_subresource<'a>(registry: &Registry, kind: &KindFacts, sub: &'a Subreso
     let is_own = sub.gvk == kind.gvk;
     let body =
         if is_own { kind_reference(registry, kind) } else { reference(registry, &sub.shape) };
-    About { gvk: &sub.gvk, body, is_typed: matches!(sub.shape, Shape::Object(_)) }
+    let is_typed = matches!(sub.shape, Shape::Object(_));
+    About { gvk: &sub.gvk, connects: !is_own && !is_typed, body, is_typed }
 }
 
 fn pick<'a>(verbs: &'a [String], wanted: &[&str]) -> Vec<&'a str> {
@@ -75,7 +79,8 @@ fn pick<'a>(verbs: &'a [String], wanted: &[&str]) -> Vec<&'a str> {
 
 /// The list of a namespaced kind across all namespaces.
 fn across_namespaces(registry: &Registry, kind: &KindFacts) -> Value {
-    let about = About { gvk: &kind.gvk, body: kind_reference(registry, kind), is_typed: true };
+    let body = kind_reference(registry, kind);
+    let about = About { gvk: &kind.gvk, connects: false, body, is_typed: true };
     let mut item = Map::new();
     if kind.has_verb("list") {
         item.insert("get", operation(&about, "list"));
@@ -117,6 +122,8 @@ fn operation(about: &About<'_>, verb: &str) -> Value {
         "list" => ("list", LIST),
         _ => ("get", &[]),
     };
+    let (action, parameters) =
+        if about.connects { ("connect", &[][..]) } else { (action, parameters) };
     let mut operation = Map::new();
     operation.insert("parameters", parameters.iter().map(query_parameter).collect::<Vec<_>>());
     if let Some(body) = request_body(about, verb) {
@@ -132,6 +139,7 @@ fn operation(about: &About<'_>, verb: &str) -> Value {
 /// The media types that a body may have. What is not named here is refused: server-side apply is not served yet.
 fn request_body(about: &About<'_>, verb: &str) -> Option<Map> {
     match verb {
+        _ if about.connects => None,
         "create" | "update" => Some(media(JSON, &about.body)),
         "patch" => {
             let mut kinds = vec!["application/json-patch+json", "application/merge-patch+json"];

@@ -36,7 +36,7 @@ pub(super) fn validate_node(root: &Spot<'_>, out: &mut Errors) {
         out.check_required(&range, text::cidr);
     }
     if ranges.len() > 2 {
-        out.invalid(&ranges, "must specify no more than one CIDR for each IP family");
+        out.invalid(&ranges, "holds one range of each family, 2 at most");
     }
     let status = root.field("status");
     for list in ["allocatable", "capacity"] {
@@ -50,7 +50,7 @@ pub(super) fn validate_node_change(new: &Spot<'_>, old: &Spot<'_>, out: &mut Err
     for name in ["podCIDRs", "providerID"] {
         let (new, old) = (new.field(name), old.field(name));
         if !old.is_empty() && !is_same(new.value, old.value) {
-            out.forbidden(&new, "node updates may not change it except from \"\" to valid");
+            out.forbidden(&new, "is given once and cannot change");
         }
     }
 }
@@ -68,7 +68,7 @@ pub(super) fn validate_lease(root: &Spot<'_>, out: &mut Errors) {
     out.one_of(&spec.field("strategy"), &["OldestEmulationVersion"]);
     let preferred = spec.field("preferredHolder");
     if !preferred.is_empty() && spec.field("strategy").is_empty() {
-        out.forbidden(&preferred, "may not be set unless `strategy` is set");
+        out.forbidden(&preferred, "needs a `strategy` beside it");
     }
 }
 
@@ -85,18 +85,14 @@ pub(super) fn validate_priority_class(root: &Spot<'_>, out: &mut Errors) {
     let system = SYSTEM_CLASSES.iter().find(|(known, _)| *known == name.text());
     match system {
         Some((_, known)) if value.int() == Some(*known) => {}
-        Some(_) => out
-            .forbidden(&name, "this name is reserved for a class of the system with another value"),
+        Some(_) => out.forbidden(&name, "this class of the system has another value"),
         None if name.text().starts_with("system-") => {
-            out.forbidden(
-                &name,
-                "priority class names with 'system-' prefix are reserved for system use only",
-            );
+            out.forbidden(&name, "names that begin with system- are the system's own");
         }
         None if value.int().is_some_and(|value| value > PRIORITY_MAX) => {
             out.forbidden(
                 &value,
-                &format!("maximum allowed value of a user defined priority is {PRIORITY_MAX}"),
+                &format!("must not exceed {PRIORITY_MAX}; higher ones are the system's own"),
             );
         }
         None => {}
@@ -115,7 +111,7 @@ pub(super) fn validate_priority_class_change(new: &Spot<'_>, old: &Spot<'_>, out
 pub(super) fn validate_revision(root: &Spot<'_>, out: &mut Errors) {
     out.at_least(&root.field("revision"), 0);
     if !root.field("data").is_set() {
-        out.required(&root.field("data"), "data is mandatory");
+        out.required(&root.field("data"), "a revision records data");
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) fn validate_config_map(root: &Spot<'_>, out: &mut Errors) {
     for (key, value) in root.entries("data") {
         validate_key(root, "data", key, out);
         if root.value.at("binaryData").get(key).is_some() {
-            let detail = "duplicate of key present in binaryData";
+            let detail = "this key is in binaryData as well";
             out.push(FieldError::invalid(&root.field("data").path().push_key(key), key, detail));
         }
         len += value.text().len();
@@ -70,7 +70,7 @@ fn validate_basic_auth(root: &Spot<'_>, out: &mut Errors) {
     if data.get("username").is_none() && data.get("password").is_none() {
         for key in ["username", "password"] {
             let path = root.field("data").path().push_key(key);
-            out.push(FieldError::required(&path, "one of username and password is required"));
+            out.push(FieldError::required(&path, "a username or a password is needed"));
         }
     }
 }
@@ -107,11 +107,11 @@ pub(super) fn validate_sealed(new: &Spot<'_>, old: &Spot<'_>, out: &mut Errors) 
         return;
     }
     if !new.field("immutable").is_true() {
-        out.forbidden(&new.field("immutable"), "field is immutable when `immutable` is set");
+        out.forbidden(&new.field("immutable"), "cannot change once `immutable` is true");
     }
     for name in ["data", "binaryData"] {
         if !is_same(new.value.at(name), old.value.at(name)) {
-            out.forbidden(&new.field(name), "field is immutable when `immutable` is set");
+            out.forbidden(&new.field(name), "cannot change once `immutable` is true");
         }
     }
 }

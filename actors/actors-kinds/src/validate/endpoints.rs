@@ -16,7 +16,7 @@ pub(super) fn validate_endpoints(root: &Spot<'_>, out: &mut Errors) {
     for subset in root.each("subsets") {
         let addresses = subset.field("addresses");
         if addresses.is_empty() && subset.field("notReadyAddresses").is_empty() {
-            out.required(&subset, "must specify `addresses` or `notReadyAddresses`");
+            out.required(&subset, "must have `addresses` or `notReadyAddresses`");
         }
         for list in ["addresses", "notReadyAddresses"] {
             for address in subset.each(list) {
@@ -53,17 +53,14 @@ fn validate_address(spot: &Spot<'_>, out: &mut Errors) {
         out.invalid(spot, "may not be unspecified");
     }
     if address.is_loopback() {
-        out.invalid(spot, "may not be in the loopback range (127.0.0.0/8, ::1/128)");
+        out.invalid(spot, "must not be a loopback address");
     }
     let is_link_local = match address {
         IpAddr::V4(v4) => v4.is_link_local() || v4.octets().starts_with(&[224, 0, 0]),
         IpAddr::V6(v6) => v6.is_unicast_link_local() || v6.segments()[0] == 0xff02,
     };
     if is_link_local {
-        out.invalid(
-            spot,
-            "may not be in the link-local range (169.254.0.0/16, 224.0.0.0/24, fe80::/10)",
-        );
+        out.invalid(spot, "must not be a link-local address");
     }
 }
 
@@ -102,7 +99,7 @@ pub(super) fn validate_slice(root: &Spot<'_>, out: &mut Errors) {
 fn validate_endpoint(endpoint: &Spot<'_>, family: &str, out: &mut Errors) {
     let addresses = endpoint.field("addresses");
     if addresses.is_empty() {
-        out.required(&addresses, "must contain at least 1 address");
+        out.required(&addresses, "an endpoint has one address or more");
     } else if addresses.len() > ADDRESSES_MAX {
         too_many(&addresses, ADDRESSES_MAX, out);
     }

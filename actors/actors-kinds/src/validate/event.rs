@@ -48,7 +48,7 @@ fn validate_place(root: &Spot<'_>, object: &str, out: &mut Errors) {
     let namespace = metadata.field("namespace");
     let is_system = about.is_empty() && matches!(namespace.text(), "default" | "kube-system");
     if about.text() != namespace.text() && !is_system {
-        out.invalid(&about, "does not match event.namespace");
+        out.invalid(&about, "must be the namespace of the event itself");
     }
 }
 
@@ -66,7 +66,7 @@ fn validate_texts(root: &Spot<'_>, names: &Names, out: &mut Errors) {
 
 fn not_longer(field: &Spot<'_>, max: usize, out: &mut Errors) {
     if field.text().len() > max {
-        out.invalid(field, &format!("can have at most {max} characters"));
+        out.invalid(field, &format!("must not be longer than {max} bytes"));
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) fn validate(
     let namespace = metadata.field("namespace");
     if !kind.namespaced {
         if !namespace.is_empty() {
-            out.forbidden(&namespace, "not allowed on this type");
+            out.forbidden(&namespace, "this kind has no namespace");
         }
     } else {
         out.check_required(&namespace, text::dns_label);
@@ -73,7 +73,7 @@ fn validate_owners(metadata: &Spot<'_>, out: &mut Errors) {
             }
         }
         if owner.field("apiVersion").text() == "v1" && owner.field("kind").text() == "Event" {
-            out.invalid(&owner, "events may not own other objects");
+            out.invalid(&owner, "an event cannot own objects");
         }
         if owner.field("controller").is_true() {
             controllers += 1;
@@ -81,7 +81,7 @@ fn validate_owners(metadata: &Spot<'_>, out: &mut Errors) {
     }
     if controllers > 1 {
         let owners = metadata.field("ownerReferences");
-        out.invalid(&owners, "only one reference can have Controller set to true");
+        out.invalid(&owners, "only one owner can be the controller");
     }
 }
 
@@ -94,10 +94,7 @@ pub(super) fn validate_finalizer(finalizer: &Spot<'_>, out: &mut Errors) {
         return;
     }
     if !finalizer.text().contains('/') && !BUILT_IN.contains(&finalizer.text()) {
-        out.invalid(
-            finalizer,
-            "name is neither a standard finalizer name nor is it fully qualified",
-        );
+        out.invalid(finalizer, "a finalizer of your own needs a domain and '/' before its name");
     }
 }
 
@@ -119,13 +116,13 @@ pub(super) fn validate_change(new: &Spot<'_>, old: &Spot<'_>, out: &mut Errors) 
     }
     let generation = new.field("generation");
     if generation.int().is_some_and(|new| Some(new) < old.field("generation").int()) {
-        out.invalid(&generation, "must not be decremented");
+        out.invalid(&generation, "must not shrink");
     }
     let before = old.value.at("finalizers").as_list().unwrap_or_default();
     let is_added = |finalizer: &Spot<'_>| !before.contains(finalizer.value);
     if old.field("deletionTimestamp").is_set() && new.each("finalizers").any(|it| is_added(&it)) {
         let finalizers = new.field("finalizers");
-        out.forbidden(&finalizers, "no new finalizers can be added if the object is being deleted");
+        out.forbidden(&finalizers, "finalizers cannot be added once the object is being deleted");
     }
 }
 
@@ -168,7 +165,7 @@ mod tests {
         check_create(
             "{apiVersion: v1, kind: Node, metadata: {name: w, namespace: a}}",
             &expect![[r#"
-                metadata.namespace: Forbidden: not allowed on this type
+                metadata.namespace: Forbidden: this kind has no namespace
             "#]],
         );
     }
@@ -209,7 +206,7 @@ mod tests {
                 metadata.ownerReferences[2].apiVersion: Required value: must not be empty
                 metadata.ownerReferences[2].name: Required value: must not be empty
                 metadata.ownerReferences[2].uid: Required value: must not be empty
-                metadata.ownerReferences: Invalid value: [{"apiVersion":"v1","kind":"Pod","name":"p","uid":"u","controller":true},{"apiVersion":"v1","kind":"Pod","name":"p","uid":"u","controller":true},{"kind":"Pod"}]: only one reference can have Controller set to true
+                metadata.ownerReferences: Invalid value: [{"apiVersion":"v1","kind":"Pod","name":"p","uid":"u","controller":true},{"apiVersion":"v1","kind":"Pod","name":"p","uid":"u","controller":true},{"kind":"Pod"}]: only one owner can be the controller
             "#]],
         );
     }
@@ -219,7 +216,7 @@ mod tests {
         check_create(
             &config_map("{name: a, namespace: a, finalizers: [mine, a.b/c, orphan]}"),
             &expect![[r#"
-                metadata.finalizers[0]: Invalid value: "mine": name is neither a standard finalizer name nor is it fully qualified
+                metadata.finalizers[0]: Invalid value: "mine": a finalizer of your own needs a domain and '/' before its name
             "#]],
         );
         check_update(
@@ -228,7 +225,7 @@ mod tests {
             ),
             &config_map("{name: a, namespace: a, finalizers: [a.b/c, a.b/d]}"),
             &expect![[r#"
-                metadata.finalizers: Forbidden: no new finalizers can be added if the object is being deleted
+                metadata.finalizers: Forbidden: finalizers cannot be added once the object is being deleted
             "#]],
         );
     }
@@ -241,7 +238,7 @@ mod tests {
             &expect![[r#"
                 metadata.name: Invalid value: "b": field is immutable
                 metadata.uid: Invalid value: "v": field is immutable
-                metadata.generation: Invalid value: 2: must not be decremented
+                metadata.generation: Invalid value: 2: must not shrink
             "#]],
         );
     }

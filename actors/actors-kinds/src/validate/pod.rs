@@ -27,7 +27,7 @@ pub(super) fn validate_new(root: &Spot<'_>, out: &mut Errors) {
     let spec = root.field("spec");
     let ephemeral = spec.field("ephemeralContainers");
     if !ephemeral.is_empty() {
-        out.forbidden(&ephemeral, "cannot be set on create");
+        out.forbidden(&ephemeral, "is only added to a pod that exists");
     }
 }
 
@@ -41,7 +41,7 @@ pub(super) fn validate_template(template: &Spot<'_>, out: &mut Errors) {
     if !spec.field("ephemeralContainers").is_empty() {
         out.forbidden(
             &spec.field("ephemeralContainers"),
-            "ephemeral containers not allowed in pod template",
+            "a template cannot have ephemeral containers",
         );
     }
 }
@@ -70,6 +70,7 @@ fn validate_spec(spec: &Spot<'_>, out: &mut Errors) {
     resources::validate_list(spec, "overhead", out);
     scheduling::validate(spec, out);
     security::validate_pod(spec, out);
+    resources::validate(spec, out);
 }
 
 /// The names that a spec gives or refers to.
@@ -91,18 +92,18 @@ fn validate_dns(spec: &Spot<'_>, out: &mut Errors) {
     let config = spec.field("dnsConfig");
     let servers = config.field("nameservers");
     if policy.text() == "None" && servers.is_empty() {
-        out.required(&servers, "must provide at least one DNS nameserver when `dnsPolicy` is None");
+        out.required(&servers, "a nameserver is needed, since `dnsPolicy` is None");
     }
     // What a resolver's configuration file takes at most.
     if servers.len() > 3 {
-        out.invalid(&servers, "must not have more than 3 nameservers");
+        out.invalid(&servers, "at most 3 nameservers fit");
     }
     for server in config.each("nameservers") {
         out.check(&server, text::ip);
     }
     let searches = config.field("searches");
     if searches.len() > 32 {
-        out.invalid(&searches, "must not have more than 32 search paths");
+        out.invalid(&searches, "at most 32 search paths fit");
     }
     for search in config.each("searches") {
         let name = search.text().trim_end_matches('.');

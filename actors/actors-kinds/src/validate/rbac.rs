@@ -12,7 +12,7 @@ pub(super) fn validate_role(root: &Spot<'_>, out: &mut Errors) {
         validate_rule(&rule, out);
         let urls = rule.field("nonResourceURLs");
         if !urls.is_empty() {
-            out.invalid(&urls, "namespaced rules cannot apply to non-resource URLs");
+            out.invalid(&urls, "URLs belong to no namespace: use a ClusterRole");
         }
     }
 }
@@ -26,10 +26,7 @@ pub(super) fn validate_cluster_role(root: &Spot<'_>, out: &mut Errors) {
     if aggregation.is_set() {
         let selectors = aggregation.field("clusterRoleSelectors");
         if selectors.is_empty() {
-            out.required(
-                &selectors,
-                "at least one clusterRoleSelector required if aggregationRule is non-nil",
-            );
+            out.required(&selectors, "an aggregation needs a selector");
         }
         for one in aggregation.each("clusterRoleSelectors") {
             selector::validate(&one, out);
@@ -41,24 +38,21 @@ pub(super) fn validate_cluster_role(root: &Spot<'_>, out: &mut Errors) {
 fn validate_rule(rule: &Spot<'_>, out: &mut Errors) {
     let (verbs, urls) = (rule.field("verbs"), rule.field("nonResourceURLs"));
     if verbs.is_empty() {
-        out.required(&verbs, "verbs must contain at least one value");
+        out.required(&verbs, "a rule needs a verb");
     }
     let (groups, resources) = (rule.field("apiGroups"), rule.field("resources"));
     if !urls.is_empty() {
         let names = rule.field("resourceNames");
         if [&groups, &resources, &names].iter().any(|field| !field.is_empty()) {
-            out.invalid(
-                &urls,
-                "rules cannot apply to both regular resources and non-resource URLs",
-            );
+            out.invalid(&urls, "a rule is about resources or about URLs, not both");
         }
         return;
     }
     if groups.is_empty() {
-        out.required(&groups, "resource rules must supply at least one api group");
+        out.required(&groups, "a rule about resources needs an API group; the core group is \"\"");
     }
     if resources.is_empty() {
-        out.required(&resources, "resource rules must supply at least one resource");
+        out.required(&resources, "a rule about resources needs a resource");
     }
 }
 
@@ -109,7 +103,7 @@ fn validate_subject(subject: &Spot<'_>, out: &mut Errors) {
 pub(super) fn validate_binding_change(new: &Spot<'_>, old: &Spot<'_>, out: &mut Errors) {
     let (role, before) = (new.field("roleRef"), old.field("roleRef"));
     if role.value != before.value {
-        out.invalid(&role, "cannot change roleRef");
+        out.invalid(&role, "cannot change: delete the binding and create another");
     }
 }
 

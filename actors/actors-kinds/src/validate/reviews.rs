@@ -25,10 +25,7 @@ pub(super) fn validate(kind: &str, root: &Spot<'_>, out: &mut Errors) {
             let spec = root.field("spec");
             validate_access(&spec, out);
             if spec.field("user").is_empty() && spec.field("groups").is_empty() {
-                out.required(
-                    &spec.field("user"),
-                    "at least one of user or group must be specified",
-                );
+                out.required(&spec.field("user"), "a user or a group must be given");
             }
         }
         _ => {}
@@ -47,10 +44,10 @@ fn validate_token_request(root: &Spot<'_>, out: &mut Errors) {
     let seconds = spec.field("expirationSeconds");
     match seconds.int() {
         Some(short) if short < TOKEN_SECONDS_MIN => {
-            out.invalid(&seconds, "may not specify a duration less than 10 minutes");
+            out.invalid(&seconds, "must be 600 (10 minutes) or more");
         }
         Some(long) if long > TOKEN_SECONDS_MAX => {
-            out.invalid(&seconds, "may not specify a duration larger than 2^32 seconds");
+            out.invalid(&seconds, "must be 4294967296 or less");
         }
         _ => {}
     }
@@ -61,12 +58,11 @@ fn validate_access(spec: &Spot<'_>, out: &mut Errors) {
     let (resource, path) = (spec.field("resourceAttributes"), spec.field("nonResourceAttributes"));
     match (resource.is_set(), path.is_set()) {
         (true, true) => {
-            out.invalid(&path, "cannot be specified in combination with resourceAttributes");
+            out.invalid(&path, "cannot stand beside resourceAttributes");
         }
-        (false, false) => out.invalid(
-            &resource,
-            "exactly one of nonResourceAttributes or resourceAttributes must be specified",
-        ),
+        (false, false) => {
+            out.invalid(&resource, "resourceAttributes or nonResourceAttributes must be given")
+        }
         _ => {}
     }
 }
@@ -113,15 +109,15 @@ mod tests {
             "TokenRequest",
             value!({ "spec": { "expirationSeconds": 10 } }),
             &expect![[r#"
-            spec.expirationSeconds: Invalid value: 10: may not specify a duration less than 10 minutes
-        "#]],
+                spec.expirationSeconds: Invalid value: 10: must be 600 (10 minutes) or more
+            "#]],
         );
         check(
             "TokenRequest",
             value!({ "spec": { "expirationSeconds": 9_000_000_000_i64 } }),
             &expect![[r#"
-            spec.expirationSeconds: Invalid value: 9000000000: may not specify a duration larger than 2^32 seconds
-        "#]],
+                spec.expirationSeconds: Invalid value: 9000000000: must be 4294967296 or less
+            "#]],
         );
         check(
             "TokenReview",
@@ -139,8 +135,8 @@ mod tests {
             "SelfSubjectAccessReview",
             value!({ "spec": {} }),
             &expect![[r#"
-            spec.resourceAttributes: Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be specified
-        "#]],
+                spec.resourceAttributes: Invalid value: null: resourceAttributes or nonResourceAttributes must be given
+            "#]],
         );
         check(
             "SelfSubjectAccessReview",
@@ -151,8 +147,8 @@ mod tests {
             "SubjectAccessReview",
             value!({ "spec": { "resourceAttributes": resource, "nonResourceAttributes": { "path": "/" } } }),
             &expect![[r#"
-                spec.nonResourceAttributes: Invalid value: {"path":"/"}: cannot be specified in combination with resourceAttributes
-                spec.user: Required value: at least one of user or group must be specified
+                spec.nonResourceAttributes: Invalid value: {"path":"/"}: cannot stand beside resourceAttributes
+                spec.user: Required value: a user or a group must be given
             "#]],
         );
     }

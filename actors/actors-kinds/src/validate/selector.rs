@@ -30,16 +30,13 @@ pub(super) fn validate_expression(expression: &Spot<'_>, operators: &[&str], out
     out.one_of_required(&operator, operators);
     match operator.text() {
         "In" | "NotIn" if values.is_empty() => {
-            out.required(&values, "must be specified when `operator` is 'In' or 'NotIn'");
+            out.required(&values, "the operators In and NotIn need values");
         }
         "Exists" | "DoesNotExist" if !values.is_empty() => {
-            out.forbidden(
-                &values,
-                "may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
-            );
+            out.forbidden(&values, "the operators Exists and DoesNotExist take no values");
         }
         "Gt" | "Lt" if values.len() != 1 => {
-            out.required(&values, "must have exactly one value when `operator` is 'Gt' or 'Lt'");
+            out.required(&values, "the operators Gt and Lt need one value");
         }
         _ => {}
     }
@@ -62,6 +59,6 @@ pub(super) fn validate_workload(spec: &Spot<'_>, out: &mut Errors) {
     let labels = metadata.field("labels");
     let parsed = LabelSelector::from_value(selector.value, &path);
     if parsed.is_ok_and(|parsed| !parsed.matches(labels.value)) {
-        out.invalid(&labels, "`selector` does not match template `labels`");
+        out.invalid(&labels, "the selector does not select these labels");
     }
 }

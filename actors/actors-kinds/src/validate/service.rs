@@ -26,7 +26,7 @@ pub(super) fn validate(root: &Spot<'_>, out: &mut Errors) {
     let headless = is_headless(&spec);
     if headless && matches!(sort.text(), "LoadBalancer" | "NodePort") {
         let address = spec.field("clusterIP");
-        out.invalid(&address, &format!("may not be set to 'None' for {} services", sort.text()));
+        out.invalid(&address, &format!("must not be None for a Service of type {}", sort.text()));
     }
 }
 
@@ -72,11 +72,9 @@ fn validate_node_port(port: &Spot<'_>, sort: &str, out: &mut Errors) {
         return;
     }
     if sort == "ClusterIP" {
-        out.forbidden(&node_port, "may not be used when `type` is 'ClusterIP'");
+        out.forbidden(&node_port, "is not for Services of type ClusterIP");
     } else if !node_port.int().is_some_and(|it| (NODE_PORT_MIN..=NODE_PORT_MAX).contains(&it)) {
-        let detail = format!(
-            "provided port is not in the valid range. The range of valid ports is {NODE_PORT_MIN}-{NODE_PORT_MAX}"
-        );
+        let detail = format!("must be a node port: {NODE_PORT_MIN} to {NODE_PORT_MAX}");
         out.invalid(&node_port, &detail);
     }
 }
@@ -99,14 +97,14 @@ fn validate_affinity(spec: &Spot<'_>, out: &mut Errors) {
     let config = spec.field("sessionAffinityConfig");
     match affinity.text() {
         "None" if config.is_set() => {
-            out.forbidden(&config, "must not be set when session affinity is None");
+            out.forbidden(&config, "belongs to the session affinity ClientIP");
         }
         "ClientIP" => {
             let client = config.field("clientIP");
             let seconds = client.field("timeoutSeconds");
             out.between(&seconds, 1, AFFINITY_SECONDS_MAX);
             if !seconds.is_set() {
-                out.required(&seconds, "must be set when session affinity is ClientIP");
+                out.required(&seconds, "is needed for the session affinity ClientIP");
             }
         }
         _ => {}
@@ -121,10 +119,10 @@ fn validate_addresses(spec: &Spot<'_>, out: &mut Errors) {
     }
     let first = spec.each("clusterIPs").next().map(|first| first.text().to_owned());
     if first.is_some_and(|first| first != one.text()) {
-        out.invalid(&all, "first value must match `clusterIP`");
+        out.invalid(&all, "its first address must be `clusterIP`");
     }
     if all.len() > 2 {
-        out.invalid(&all, "may only hold up to 2 values");
+        out.invalid(&all, "holds one address of each family, 2 at most");
     }
     for address in spec.each("clusterIPs") {
         if address.text() != "None" {
@@ -138,7 +136,7 @@ fn validate_addresses(spec: &Spot<'_>, out: &mut Errors) {
             Ok(parsed) if parsed.is_unspecified() || parsed.is_loopback() || parsed.is_multicast()
         );
         if is_local {
-            out.invalid(&address, "may not be unspecified, loopback or multicast");
+            out.invalid(&address, "must be an address that others can reach");
         }
     }
     for range in spec.each("loadBalancerSourceRanges") {
@@ -166,14 +164,13 @@ fn validate_policies(spec: &Spot<'_>, out: &mut Errors) {
     let is_external =
         matches!(sort.text(), "LoadBalancer" | "NodePort") || !spec.field("externalIPs").is_empty();
     if !is_external && !external.is_empty() {
-        out.invalid(&external, "may only be set for externally-accessible services");
+        out.invalid(&external, "is only for Services that are reached from outside");
     }
     out.one_of(&spec.field("internalTrafficPolicy"), &["Cluster", "Local"]);
     let health = spec.field("healthCheckNodePort");
     let is_checked = sort.text() == "LoadBalancer" && external.text() == "Local";
     if health.int().unwrap_or(0) != 0 && !is_checked {
-        let detail =
-            "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'";
+        let detail = "is only for load balancers with `externalTrafficPolicy: Local`";
         out.invalid(&health, detail);
     }
     if sort.text() != "LoadBalancer" {
@@ -182,7 +179,7 @@ fn validate_policies(spec: &Spot<'_>, out: &mut Errors) {
         {
             let field = spec.field(name);
             if !field.is_empty() {
-                out.forbidden(&field, "may only be used when `type` is 'LoadBalancer'");
+                out.forbidden(&field, "is only for Services of type LoadBalancer");
             }
         }
     }
@@ -203,7 +200,7 @@ fn validate_external_name(spec: &Spot<'_>, out: &mut Errors) {
     for field in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
         let field = spec.field(field);
         if !field.is_empty() {
-            out.forbidden(&field, "may not be set for ExternalName services");
+            out.forbidden(&field, "is not for Services of type ExternalName");
         }
     }
 }
@@ -223,7 +220,7 @@ pub(super) fn validate_change(new: &Spot<'_>, old: &Spot<'_>, out: &mut Errors) 
     let (new_class, old_class) = (new.field("loadBalancerClass"), old.field("loadBalancerClass"));
     let stays = [&new, &old].into_iter().all(|spec| spec.field("type").text() == "LoadBalancer");
     if stays && !is_same(new_class.value, old_class.value) {
-        out.invalid(&new_class, "may not change once set");
+        out.invalid(&new_class, "cannot change once it is set");
     }
 }
 

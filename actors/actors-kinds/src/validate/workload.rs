@@ -47,7 +47,7 @@ fn validate_template(spec: &Spot<'_>, out: &mut Errors) {
     }
     if pod.field("activeDeadlineSeconds").is_set() {
         let deadline = pod.field("activeDeadlineSeconds");
-        out.forbidden(&deadline, "activeDeadlineSeconds in pods of this kind is not supported");
+        out.forbidden(&deadline, "pods that restart always have no deadline");
     }
 }
 
@@ -57,10 +57,10 @@ fn validate_strategy(strategy: &Spot<'_>, out: &mut Errors) {
     out.one_of_required(&sort, &["Recreate", "RollingUpdate"]);
     match sort.text() {
         "Recreate" if rolling.is_set() => {
-            out.forbidden(&rolling, "may not be specified when strategy `type` is 'Recreate'");
+            out.forbidden(&rolling, "belongs to the strategy RollingUpdate");
         }
         "RollingUpdate" if !rolling.is_set() => {
-            out.required(&rolling, "this should be defaulted and never be nil");
+            out.required(&rolling, "");
         }
         "RollingUpdate" => validate_rolling(&rolling, out),
         _ => {}
@@ -72,18 +72,18 @@ fn validate_rolling(rolling: &Spot<'_>, out: &mut Errors) {
     validate_share(&unavailable, out);
     validate_share(&surge, out);
     if is_zero(&surge) && is_zero(&unavailable) {
-        out.invalid(&unavailable, "may not be 0 when `maxSurge` is 0");
+        out.invalid(&unavailable, "must not be 0 while `maxSurge` is 0: nothing could move");
     }
     let percent = IntOrPercent::from_value(unavailable.value);
     if matches!(percent, Some(IntOrPercent::Percent(percent)) if percent > 100) {
-        out.invalid(&unavailable, "must not be greater than 100%");
+        out.invalid(&unavailable, "must not exceed 100%");
     }
 }
 
 /// A count that is not negative, or a percentage.
 fn validate_share(share: &Spot<'_>, out: &mut Errors) {
     match IntOrPercent::from_value(share.value) {
-        None => out.invalid(share, "must be an integer or percentage (e.g '5%')"),
+        None => out.invalid(share, "must be a whole number or a percentage, such as 25%"),
         Some(IntOrPercent::Int(_)) => out.at_least(share, 0),
         Some(IntOrPercent::Percent(_)) => {}
     }
@@ -123,7 +123,7 @@ pub(super) fn validate_deployment_status(new: &Spot<'_>, old: &Spot<'_>, out: &m
     let (collisions, before) = (status.field("collisionCount"), old.field("status"));
     let before = before.field("collisionCount").int().unwrap_or(0);
     if collisions.int().unwrap_or(0) < before {
-        out.invalid(&collisions, "cannot be decremented");
+        out.invalid(&collisions, "must not shrink");
     }
 }
 

@@ -14,7 +14,7 @@ fn namespaces_are_labels_with_qualified_finalizers() {
         "{apiVersion: v1, kind: Namespace, metadata: {name: a.b}, spec: {finalizers: [kubernetes, mine]}}",
         &expect![[r#"
             metadata.name: Invalid value: "a.b": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')
-            spec.finalizers[1]: Invalid value: "mine": name is neither a standard finalizer name nor is it fully qualified
+            spec.finalizers[1]: Invalid value: "mine": a finalizer of your own needs a domain and '/' before its name
         "#]],
     );
 }
@@ -51,8 +51,8 @@ fn what_identifies_a_machine_is_given_once() {
         &node("spec: {podCIDRs: [10.0.0.0/24], providerID: a}"),
         &node("spec: {podCIDRs: [10.0.1.0/24], providerID: b}"),
         &expect![[r#"
-            spec.podCIDRs: Forbidden: node updates may not change it except from "" to valid
-            spec.providerID: Forbidden: node updates may not change it except from "" to valid
+            spec.podCIDRs: Forbidden: is given once and cannot change
+            spec.providerID: Forbidden: is given once and cannot change
         "#]],
     );
     check_update(&node("spec: {}"), &node("spec: {podCIDRs: [10.0.1.0/24]}"), &expect![""]);
@@ -67,7 +67,7 @@ fn leases_last_and_have_a_holder() {
             spec.leaseDurationSeconds: Invalid value: 0: must be greater than or equal to 1
             spec.leaseTransitions: Invalid value: -1: must be greater than or equal to 0
             spec.holderIdentity: Invalid value: "": must not be empty
-            spec.preferredHolder: Forbidden: may not be set unless `strategy` is set
+            spec.preferredHolder: Forbidden: needs a `strategy` beside it
         "#]],
     );
 }
@@ -83,21 +83,21 @@ fn high_priorities_are_the_systems() {
     check_create(
         &priority_class("high", 2_000_000_000),
         &expect![[r#"
-        value: Forbidden: maximum allowed value of a user defined priority is 1000000000
-    "#]],
+            value: Forbidden: must not exceed 1000000000; higher ones are the system's own
+        "#]],
     );
     check_create(
         &priority_class("system-mine", 1),
         &expect![[r#"
-        metadata.name: Forbidden: priority class names with 'system-' prefix are reserved for system use only
-    "#]],
+            metadata.name: Forbidden: names that begin with system- are the system's own
+        "#]],
     );
     check_create(&priority_class("system-node-critical", 2_000_001_000), &expect![""]);
     check_create(
         &priority_class("system-node-critical", 1),
         &expect![[r#"
-        metadata.name: Forbidden: this name is reserved for a class of the system with another value
-    "#]],
+            metadata.name: Forbidden: this class of the system has another value
+        "#]],
     );
     check_update(
         &priority_class("a", 1),
@@ -118,9 +118,9 @@ fn revisions_are_records() {
     check_create(
         &revision("revision: -1"),
         &expect![[r#"
-        revision: Invalid value: -1: must be greater than or equal to 0
-        data: Required value: data is mandatory
-    "#]],
+            revision: Invalid value: -1: must be greater than or equal to 0
+            data: Required value: a revision records data
+        "#]],
     );
     check_update(
         &revision("revision: 1, data: {a: 1}"),

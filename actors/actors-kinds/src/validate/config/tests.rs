@@ -17,10 +17,10 @@ fn keys_are_file_names_and_stand_once() {
     check_create(
         &config_map("data: {a/b: x, ..: v, c: z}, binaryData: {c: YQ==}"),
         &expect![[r#"
-        data[a/b]: Invalid value: "a/b": a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')
-        data[..]: Invalid value: "..": must not be '..'
-        data[c]: Invalid value: "c": duplicate of key present in binaryData
-    "#]],
+            data[a/b]: Invalid value: "a/b": a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')
+            data[..]: Invalid value: "..": must not be '..'
+            data[c]: Invalid value: "c": this key is in binaryData as well
+        "#]],
     );
     check_create(
         &secret("data: {a/b: YQ==}"),
@@ -53,8 +53,8 @@ fn what_is_sealed_stays_as_it_is() {
         &config_map("data: {a: b}, immutable: true"),
         &config_map("data: {a: c}"),
         &expect![[r#"
-            immutable: Forbidden: field is immutable when `immutable` is set
-            data: Forbidden: field is immutable when `immutable` is set
+            immutable: Forbidden: cannot change once `immutable` is true
+            data: Forbidden: cannot change once `immutable` is true
         "#]],
     );
     check_update(
@@ -75,9 +75,9 @@ fn typed_secrets_have_their_keys() {
     check_create(
         &secret("type: kubernetes.io/basic-auth"),
         &expect![[r#"
-        data[username]: Required value: one of username and password is required
-        data[password]: Required value: one of username and password is required
-    "#]],
+            data[username]: Required value: a username or a password is needed
+            data[password]: Required value: a username or a password is needed
+        "#]],
     );
     check_create(
         &secret("type: kubernetes.io/ssh-auth"),

@@ -23,9 +23,9 @@ fn a_subset_has_addresses_that_can_be_reached() {
             "[{}, {addresses: [{ip: 127.0.0.1}, {ip: 169.254.0.1}, {ip: x}, {}, {ip: 0.0.0.0}]}]",
         ),
         &expect![[r#"
-            subsets[0]: Required value: must specify `addresses` or `notReadyAddresses`
-            subsets[1].addresses[0].ip: Invalid value: "127.0.0.1": may not be in the loopback range (127.0.0.0/8, ::1/128)
-            subsets[1].addresses[1].ip: Invalid value: "169.254.0.1": may not be in the link-local range (169.254.0.0/16, 224.0.0.0/24, fe80::/10)
+            subsets[0]: Required value: must have `addresses` or `notReadyAddresses`
+            subsets[1].addresses[0].ip: Invalid value: "127.0.0.1": must not be a loopback address
+            subsets[1].addresses[1].ip: Invalid value: "169.254.0.1": must not be a link-local address
             subsets[1].addresses[2].ip: Invalid value: "x": must be a valid IP address, such as 10.9.8.7 or 2001:db8::ffff
             subsets[1].addresses[3].ip: Required value
             subsets[1].addresses[4].ip: Invalid value: "0.0.0.0": may not be unspecified
@@ -59,7 +59,7 @@ fn a_slice_has_one_family() {
         ),
         &expect![[r#"
             endpoints[0].addresses[0]: Invalid value: "::1": must be an IPv4 address
-            endpoints[1].addresses: Required value: must contain at least 1 address
+            endpoints[1].addresses: Required value: an endpoint has one address or more
             endpoints[2].hostname: Invalid value: "a.b": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')
         "#]],
     );

@@ -59,7 +59,7 @@ fn changed_fields(new: &Value, old: &Value) -> Vec<String> {
 fn validate_containers(list: &str, new: &Spot<'_>, old: &Spot<'_>, out: &mut Errors) {
     let before = old.value.at(list).as_list().unwrap_or_default();
     if new.field(list).len() != before.len() {
-        out.forbidden(&new.field(list), "pod updates may not add or remove containers");
+        out.forbidden(&new.field(list), "containers of a pod cannot be added or removed");
         return;
     }
     for (container, before) in new.each(list).zip(before) {
@@ -67,7 +67,7 @@ fn validate_containers(list: &str, new: &Spot<'_>, old: &Spot<'_>, out: &mut Err
             if name != "image" {
                 out.forbidden(
                     &container.field(&name),
-                    "pod updates may not change fields of a container other than its `image`",
+                    "of a pod's container only the image can change",
                 );
             }
         }
@@ -79,11 +79,9 @@ fn validate_deadline(new: &Spot<'_>, old: &Spot<'_>, out: &mut Errors) {
     let (new, old) = (new.field("activeDeadlineSeconds"), old.field("activeDeadlineSeconds"));
     match (new.int(), old.int()) {
         (Some(new_seconds), Some(old_seconds)) if new_seconds > old_seconds => {
-            out.invalid(&new, "must be less than or equal to previous value");
+            out.invalid(&new, "a deadline can only be shortened");
         }
-        (None, Some(_)) => {
-            out.invalid(&new, "must not update from a positive integer to nil value")
-        }
+        (None, Some(_)) => out.invalid(&new, "a deadline cannot be taken away"),
         _ => {}
     }
 }
@@ -117,7 +115,7 @@ fn validate_tolerations(new: &Spot<'_>, old: &Spot<'_>, out: &mut Errors) {
     if before.iter().any(|toleration| !after.contains(&without_time(toleration))) {
         out.forbidden(
             &new.field("tolerations"),
-            "existing toleration can not be modified except its tolerationSeconds",
+            "tolerations may be added; of those there are, only tolerationSeconds may change",
         );
     }
 }
@@ -127,7 +125,7 @@ fn validate_gates(new: &Spot<'_>, old: &Spot<'_>, out: &mut Errors) {
     let before = old.value.at("schedulingGates").as_list().unwrap_or_default();
     for gate in new.each("schedulingGates") {
         if !before.contains(gate.value) {
-            out.forbidden(&gate, "only deletion is allowed");
+            out.forbidden(&gate, "gates can only be removed");
         }
     }
 }

@@ -50,7 +50,7 @@ fn validate(container: &Spot<'_>, spec: &Spot<'_>, out: &mut Errors) {
     if image.is_empty() {
         out.required(&image, "");
     } else if image.text().trim() != image.text() {
-        out.invalid(&image, "must not have leading or trailing whitespace");
+        out.invalid(&image, "must not begin or end with a space");
     }
     out.one_of(&container.field("imagePullPolicy"), &["Always", "IfNotPresent", "Never"]);
     let log = container.field("terminationMessagePolicy");
@@ -83,7 +83,7 @@ fn validate(container: &Spot<'_>, spec: &Spot<'_>, out: &mut Errors) {
     let grace = container.field("readinessProbe");
     let grace = grace.field("terminationGracePeriodSeconds");
     if grace.is_set() {
-        out.invalid(&grace, "must not be set for readinessProbes");
+        out.invalid(&grace, "does not belong to a readiness probe, which ends nothing");
     }
 }
 
@@ -99,7 +99,7 @@ fn validate_init(container: &Spot<'_>, out: &mut Errors) {
         if !field.is_empty() {
             out.forbidden(
                 &field,
-                "may not be set for init containers without restartPolicy=Always",
+                "is only for init containers that stay (`restartPolicy: Always`)",
             );
         }
     }
@@ -119,7 +119,7 @@ fn validate_ephemeral(container: &Spot<'_>, spec: &Spot<'_>, out: &mut Errors) {
     ] {
         let field = container.field(name);
         if !field.is_empty() {
-            out.forbidden(&field, "cannot be set for an Ephemeral Container");
+            out.forbidden(&field, "ephemeral containers cannot have this");
         }
     }
     let target = container.field("targetContainerName");
@@ -155,7 +155,10 @@ fn validate_host_ports(spec: &Spot<'_>, out: &mut Errors) {
             let host_port = port.field("hostPort");
             let number = host_port.int().unwrap_or(0);
             if on_host && number != port.field("containerPort").int().unwrap_or(0) {
-                out.invalid(&host_port, "must match `containerPort` when `hostNetwork` is true");
+                out.invalid(
+                    &host_port,
+                    "must be the `containerPort`, since the pod is on the host's network",
+                );
             }
             if number == 0 {
                 continue;

@@ -42,9 +42,9 @@ pub(super) fn validate(container: &Spot<'_>, out: &mut Errors) {
             ["configMapRef", "secretRef"].into_iter().filter(|name| source.field(name).is_set());
         let set: Vec<&str> = set.collect();
         match set.as_slice() {
-            [] => out.invalid(&source, "must specify one of: `configMapRef` or `secretRef`"),
+            [] => out.invalid(&source, "must have `configMapRef` or `secretRef`"),
             [one] => out.check_required(&source.field(one).field("name"), text::dns_subdomain),
-            _ => out.invalid(&source, "may not have more than one field specified at a time"),
+            _ => out.invalid(&source, "must have one source only"),
         }
     }
 }
@@ -52,11 +52,11 @@ pub(super) fn validate(container: &Spot<'_>, out: &mut Errors) {
 fn validate_source(variable: &Spot<'_>, from: &Spot<'_>, out: &mut Errors) {
     let set: Vec<&str> = SOURCES.into_iter().filter(|name| from.field(name).is_set()).collect();
     if set.is_empty() {
-        out.invalid(from, "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`");
+        out.invalid(from, "must have a source, such as `fieldRef` or `secretKeyRef`");
     } else if set.len() > 1 {
-        out.invalid(from, "may not have more than one field specified at a time");
+        out.invalid(from, "must have one source only");
     } else if !variable.field("value").is_empty() {
-        out.invalid(from, "may not be specified when `value` is not empty");
+        out.invalid(from, "cannot stand beside a `value`");
     }
     for name in set {
         let source = from.field(name);
@@ -87,7 +87,7 @@ pub(super) fn validate_field(source: &Spot<'_>, allowed: &[&str], out: &mut Erro
         out.required(&path, "");
     } else if let Some((map, key)) = subscript(path.text()) {
         if !matches!(map, "metadata.annotations" | "metadata.labels") {
-            out.invalid(&path, "does not support subscript");
+            out.invalid(&path, "has no parts to choose from");
         } else {
             out.invalid_each(&path, &text::qualified_name(&key.to_ascii_lowercase()));
         }

@@ -30,7 +30,7 @@ pub(super) fn validate_handler(handler: &Spot<'_>, allowed: &[&str], out: &mut E
         }
         count += 1;
         if count > 1 {
-            out.forbidden(&action, "may not specify more than 1 handler type");
+            out.forbidden(&action, "one action is allowed, and there is one already");
             continue;
         }
         match *name {
@@ -45,7 +45,7 @@ pub(super) fn validate_handler(handler: &Spot<'_>, allowed: &[&str], out: &mut E
         }
     }
     if count == 0 {
-        out.required(handler, "must specify a handler type");
+        out.required(handler, "must name one action");
     }
 }
 

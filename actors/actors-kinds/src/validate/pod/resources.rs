@@ -16,7 +16,7 @@ pub(super) fn validate(container: &Spot<'_>, out: &mut Errors) {
         validate_list(&resources, list, out);
         for (name, amount) in resources.entries(list) {
             if !name.contains('/') && !PLAIN.contains(&name) && !name.starts_with("hugepages-") {
-                let detail = "must be a standard resource for containers, or have a domain prefix";
+                let detail = "must be cpu, memory, ephemeral-storage, hugepages-SIZE, or have a domain before it";
                 out.push(FieldError::invalid(&resources.field(list).path(), name, detail));
             }
             if is_counted(name)
@@ -41,14 +41,17 @@ fn validate_request(resources: &Spot<'_>, name: &str, request: &Spot<'_>, out: &
     let limit = limits.field(name);
     match quantity(&limit) {
         Some(most) if wanted.nanos() > most.nanos() => {
-            let detail = format!("must be less than or equal to {name} limit of {most}");
+            let detail = format!("must not exceed the {name} limit of {most}");
             out.invalid(request, &detail);
         }
         Some(most) if is_counted(name) && wanted.nanos() != most.nanos() => {
-            out.invalid(request, &format!("must be equal to {name} limit of {most}"));
+            out.invalid(
+                request,
+                &format!("must equal the {name} limit of {most}: it is counted, not shared"),
+            );
         }
         None if is_counted(name) => {
-            let detail = "limit must be set for non overcommitable resources";
+            let detail = "what is counted, not shared, needs a limit";
             out.push(FieldError::required(&limits.path().push_key(name), detail));
         }
         _ => {}

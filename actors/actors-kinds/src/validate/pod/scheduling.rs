@@ -30,16 +30,16 @@ pub(super) fn validate_toleration(toleration: &Spot<'_>, out: &mut Errors) {
     let (value, effect) = (toleration.field("value"), toleration.field("effect"));
     out.check(&key, text::qualified_name);
     if key.is_empty() && operator.text() != "Exists" {
-        out.invalid(&operator, "operator must be Exists when `key` is empty, which means \"match all values and all keys\"");
+        out.invalid(&operator, "must be Exists, since the key is empty");
     }
     let seconds = toleration.field("tolerationSeconds");
     if seconds.is_set() && effect.text() != "NoExecute" {
-        out.invalid(&effect, "effect must be 'NoExecute' when `tolerationSeconds` is set");
+        out.invalid(&effect, "must be NoExecute, since `tolerationSeconds` is set");
     }
     match operator.text() {
         "" | "Equal" => out.check(&value, text::label_value),
         "Exists" if !value.is_empty() => {
-            out.invalid(&value, "value must be empty when `operator` is 'Exists'");
+            out.invalid(&value, "must be empty, since the operator Exists takes any value");
         }
         _ => {}
     }
@@ -52,7 +52,7 @@ fn validate_node_affinity(affinity: &Spot<'_>, out: &mut Errors) {
     if required.is_set() {
         let terms = required.field("nodeSelectorTerms");
         if terms.is_empty() {
-            out.required(&terms, "must have at least one node selector term");
+            out.required(&terms, "needs a term");
         }
         for term in required.each("nodeSelectorTerms") {
             validate_node_term(&term, out);
@@ -75,15 +75,12 @@ fn validate_node_term(term: &Spot<'_>, out: &mut Errors) {
     for expression in term.each("matchFields") {
         let (key, operator) = (expression.field("key"), expression.field("operator"));
         if key.text() != "metadata.name" {
-            out.invalid(&key, "not a valid field selector key");
+            out.invalid(&key, "only metadata.name can be selected on");
         }
         out.one_of_required(&operator, &["In", "NotIn"]);
         let values = expression.field("values");
         if values.len() != 1 {
-            out.required(
-                &values,
-                "must be only one value when `operator` is 'In' or 'NotIn' for node field selector",
-            );
+            out.required(&values, "a selector of fields needs one value");
         }
     }
 }
@@ -106,7 +103,7 @@ fn validate_pod_term(term: &Spot<'_>, out: &mut Errors) {
     }
     let topology = term.field("topologyKey");
     if topology.is_empty() {
-        out.required(&topology, "can not be empty");
+        out.required(&topology, "must not be empty");
     } else {
         out.check(&topology, text::qualified_name);
     }
@@ -118,7 +115,7 @@ fn validate_label_keys(above: &Spot<'_>, out: &mut Errors) {
     for list in ["matchLabelKeys", "mismatchLabelKeys"] {
         let keys = above.field(list);
         if !keys.is_empty() && !above.field("labelSelector").is_set() {
-            out.forbidden(&keys, "must not be specified when labelSelector is not set");
+            out.forbidden(&keys, "needs a labelSelector beside it");
         }
         for key in above.each(list) {
             out.check_required(&key, text::qualified_name);
@@ -129,7 +126,7 @@ fn validate_label_keys(above: &Spot<'_>, out: &mut Errors) {
 fn validate_weight(preferred: &Spot<'_>, out: &mut Errors) {
     let weight = preferred.field("weight");
     if !weight.int().is_some_and(|weight| (1..=100).contains(&weight)) {
-        out.invalid(&weight, "must be in the range 1-100");
+        out.invalid(&weight, "must be between 1 and 100, inclusive");
     }
 }
 
@@ -141,12 +138,12 @@ fn validate_spread(constraint: &Spot<'_>, out: &mut Errors) {
         }
         let when = constraint.field("whenUnsatisfiable");
         if needs_hard && field.is_set() && when.text() != "DoNotSchedule" {
-            out.invalid(&field, "can only use minDomains if whenUnsatisfiable=DoNotSchedule");
+            out.invalid(&field, "belongs to `whenUnsatisfiable: DoNotSchedule`");
         }
     }
     let topology = constraint.field("topologyKey");
     if topology.is_empty() {
-        out.required(&topology, "can not be empty");
+        out.required(&topology, "must not be empty");
     } else {
         out.check(&topology, text::qualified_name);
     }

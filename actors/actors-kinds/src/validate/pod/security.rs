@@ -21,7 +21,7 @@ pub(super) fn validate_pod(spec: &Spot<'_>, out: &mut Errors) {
     out.unique(&context, "sysctls", "name");
     let shares = spec.field("shareProcessNamespace");
     if shares.is_true() && spec.field("hostPID").is_true() {
-        out.invalid(&shares, "ShareProcessNamespace and HostPID cannot both be enabled");
+        out.invalid(&shares, "cannot be true together with hostPID");
     }
 }
 
@@ -36,16 +36,13 @@ pub(super) fn validate_container(container: &Spot<'_>, out: &mut Errors) {
         return;
     }
     if context.field("privileged").is_true() {
-        out.invalid(
-            &context,
-            "cannot set `allowPrivilegeEscalation` to false and `privileged` to true",
-        );
+        out.invalid(&context, "`privileged: true` contradicts `allowPrivilegeEscalation: false`");
     }
     let capabilities = context.field("capabilities");
     if capabilities.each("add").any(|added| matches!(added.text(), "SYS_ADMIN" | "CAP_SYS_ADMIN")) {
         out.invalid(
             &context,
-            "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN",
+            "the capability SYS_ADMIN contradicts `allowPrivilegeEscalation: false`",
         );
     }
 }
@@ -66,9 +63,9 @@ fn validate_profile(context: &Spot<'_>, out: &mut Errors) {
         let (sort, file) = (profile.field("type"), profile.field("localhostProfile"));
         out.one_of_required(&sort, &["Localhost", "RuntimeDefault", "Unconfined"]);
         if sort.text() == "Localhost" && file.is_empty() {
-            out.required(&file, "must be set when profile type is Localhost");
+            out.required(&file, "the type Localhost needs a file");
         } else if sort.text() != "Localhost" && !file.is_empty() {
-            out.invalid(&file, "can only be set when profile type is Localhost");
+            out.invalid(&file, "is only for the type Localhost");
         }
     }
 }

@@ -50,14 +50,14 @@ fn without_a_dns_policy_servers_are_needed() {
     check_spec(
         "dnsPolicy: None",
         &expect![[r#"
-        spec.dnsConfig.nameservers: Required value: must provide at least one DNS nameserver when `dnsPolicy` is None
-    "#]],
+            spec.dnsConfig.nameservers: Required value: a nameserver is needed, since `dnsPolicy` is None
+        "#]],
     );
     check_spec("dnsPolicy: None, dnsConfig: {nameservers: [10.0.0.1]}", &expect![""]);
     check_spec(
         "dnsConfig: {nameservers: [a, 10.0.0.1, 10.0.0.2, 10.0.0.3], searches: ['a..b'], options: [{value: x}]}",
         &expect![[r#"
-            spec.dnsConfig.nameservers: Invalid value: ["a","10.0.0.1","10.0.0.2","10.0.0.3"]: must not have more than 3 nameservers
+            spec.dnsConfig.nameservers: Invalid value: ["a","10.0.0.1","10.0.0.2","10.0.0.3"]: at most 3 nameservers fit
             spec.dnsConfig.nameservers[0]: Invalid value: "a": must be a valid IP address, such as 10.9.8.7 or 2001:db8::ffff
             spec.dnsConfig.searches[0]: Invalid value: "a..b": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
             spec.dnsConfig.options[0].name: Required value: must not be empty
@@ -123,8 +123,8 @@ fn ephemeral_containers_come_later() {
     check_spec(
         "ephemeralContainers: [{name: d, image: i}]",
         &expect![[r#"
-        spec.ephemeralContainers: Forbidden: cannot be set on create
-    "#]],
+            spec.ephemeralContainers: Forbidden: is only added to a pod that exists
+        "#]],
     );
 }
 
@@ -138,10 +138,10 @@ fn security_contexts_do_not_contradict_themselves() {
             spec.securityContext.runAsUser: Invalid value: -1: must be between 0 and 2147483647, inclusive
             spec.securityContext.fsGroup: Invalid value: -2: must be between 0 and 2147483647, inclusive
             spec.securityContext.fsGroupChangePolicy: Unsupported value: "x": supported values: "Always", "OnRootMismatch"
-            spec.securityContext.seccompProfile.localhostProfile: Required value: must be set when profile type is Localhost
+            spec.securityContext.seccompProfile.localhostProfile: Required value: the type Localhost needs a file
             spec.securityContext.sysctls[0].name: Invalid value: "Net": must be the name of a kernel parameter, such as net.ipv4.tcp_syncookies
             spec.securityContext.sysctls[2].name: Duplicate value: "net.a"
-            spec.shareProcessNamespace: Invalid value: true: ShareProcessNamespace and HostPID cannot both be enabled
+            spec.shareProcessNamespace: Invalid value: true: cannot be true together with hostPID
         "#]],
     );
     check_container(
@@ -149,10 +149,10 @@ fn security_contexts_do_not_contradict_themselves() {
          capabilities: {add: [SYS_ADMIN]}, procMount: x, \
          seccompProfile: {type: Unconfined, localhostProfile: x}}",
         &expect![[r#"
-            spec.containers[0].securityContext.seccompProfile.localhostProfile: Invalid value: "x": can only be set when profile type is Localhost
+            spec.containers[0].securityContext.seccompProfile.localhostProfile: Invalid value: "x": is only for the type Localhost
             spec.containers[0].securityContext.procMount: Unsupported value: "x": supported values: "Default", "Unmasked"
-            spec.containers[0].securityContext: Invalid value: {"allowPrivilegeEscalation":false,"privileged":true,"capabilities":{"add":["SYS_ADMIN"]},"procMount":"x","seccompProfile":{"type":"Unconfined","localhostProfile":"x"}}: cannot set `allowPrivilegeEscalation` to false and `privileged` to true
-            spec.containers[0].securityContext: Invalid value: {"allowPrivilegeEscalation":false,"privileged":true,"capabilities":{"add":["SYS_ADMIN"]},"procMount":"x","seccompProfile":{"type":"Unconfined","localhostProfile":"x"}}: cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN
+            spec.containers[0].securityContext: Invalid value: {"allowPrivilegeEscalation":false,"privileged":true,"capabilities":{"add":["SYS_ADMIN"]},"procMount":"x","seccompProfile":{"type":"Unconfined","localhostProfile":"x"}}: `privileged: true` contradicts `allowPrivilegeEscalation: false`
+            spec.containers[0].securityContext: Invalid value: {"allowPrivilegeEscalation":false,"privileged":true,"capabilities":{"add":["SYS_ADMIN"]},"procMount":"x","seccompProfile":{"type":"Unconfined","localhostProfile":"x"}}: the capability SYS_ADMIN contradicts `allowPrivilegeEscalation: false`
         "#]],
     );
 }

@@ -44,13 +44,13 @@ fn validate_source(volume: &Spot<'_>, out: &mut Errors) {
         let source = volume.field(name);
         count += 1;
         if count > 1 {
-            out.forbidden(&source, "may not specify more than 1 volume type");
+            out.forbidden(&source, "a volume has one source, and there is one already");
         } else {
             validate_one_source(name, &source, out);
         }
     }
     if count == 0 {
-        out.required(volume, "must specify a volume type");
+        out.required(volume, "must have a source");
     }
 }
 
@@ -114,10 +114,7 @@ fn validate_downward(source: &Spot<'_>, out: &mut Errors) {
         let (field, resource) = (item.field("fieldRef"), item.field("resourceFieldRef"));
         match (field.is_set(), resource.is_set()) {
             (true, true) => {
-                out.invalid(
-                    &item,
-                    "fieldRef and resourceFieldRef can not be specified simultaneously",
-                );
+                out.invalid(&item, "takes either fieldRef or resourceFieldRef, not both");
             }
             (true, false) => environment::validate_field(&field, &FIELDS, out),
             (false, true) => {
@@ -128,10 +125,7 @@ fn validate_downward(source: &Spot<'_>, out: &mut Errors) {
                 environment::validate_resource(&resource, out);
             }
             (false, false) => {
-                out.required(
-                    &item.field("fieldRef"),
-                    "one of fieldRef and resourceFieldRef is required",
-                );
+                out.required(&item.field("fieldRef"), "fieldRef or resourceFieldRef must be given");
             }
         }
     }
@@ -152,10 +146,13 @@ fn validate_projected(source: &Spot<'_>, out: &mut Errors) {
         let set: Vec<&str> =
             names.into_iter().filter(|name| projection.field(name).is_set()).collect();
         match set.as_slice() {
-            [] => out.required(&projection, "must specify a volume projection source"),
+            [] => out.required(&projection, "must name one source"),
             [one] => validate_projection(one, &projection.field(one), out),
             [_, more @ ..] => more.iter().for_each(|name| {
-                out.forbidden(&projection.field(name), "may not specify more than 1 volume type");
+                out.forbidden(
+                    &projection.field(name),
+                    "a volume has one source, and there is one already",
+                );
             }),
         }
     }
@@ -172,7 +169,7 @@ fn validate_projection(name: &str, source: &Spot<'_>, out: &mut Errors) {
             let expiration = source.field("expirationSeconds");
             // Ten minutes: a token must outlive the agent's period of renewal.
             if expiration.int().is_some_and(|seconds| seconds < 600) {
-                out.invalid(&expiration, "may not specify a duration less than 10 minutes");
+                out.invalid(&expiration, "must be 600 (10 minutes) or more");
             }
             out.check_required(&source.field("path"), text::local_path);
         }
@@ -212,6 +209,6 @@ fn validate_sub_path(mount: &Spot<'_>, out: &mut Errors) {
     out.check(&path, text::local_path);
     out.check(&expression, text::local_path);
     if !path.is_empty() && !expression.is_empty() {
-        out.invalid(&expression, "subPathExpr and subPath are mutually exclusive");
+        out.invalid(&expression, "cannot stand beside subPath");
     }
 }

@@ -30,16 +30,16 @@ fn a_rule_is_about_resources_or_paths() {
             "rules: [{}, {verbs: [get], nonResourceURLs: [/healthz]}, {verbs: [get], apiGroups: [''], nonResourceURLs: [/x]}]",
         ),
         &expect![[r#"
-            rules[0].verbs: Required value: verbs must contain at least one value
-            rules[0].apiGroups: Required value: resource rules must supply at least one api group
-            rules[0].resources: Required value: resource rules must supply at least one resource
-            rules[2].nonResourceURLs: Invalid value: ["/x"]: rules cannot apply to both regular resources and non-resource URLs
+            rules[0].verbs: Required value: a rule needs a verb
+            rules[0].apiGroups: Required value: a rule about resources needs an API group; the core group is ""
+            rules[0].resources: Required value: a rule about resources needs a resource
+            rules[2].nonResourceURLs: Invalid value: ["/x"]: a rule is about resources or about URLs, not both
         "#]],
     );
     check_create(
         &object("Role", "rules: [{verbs: [get], nonResourceURLs: [/healthz]}]"),
         &expect![[r#"
-            rules[0].nonResourceURLs: Invalid value: ["/healthz"]: namespaced rules cannot apply to non-resource URLs
+            rules[0].nonResourceURLs: Invalid value: ["/healthz"]: URLs belong to no namespace: use a ClusterRole
         "#]],
     );
 }
@@ -49,8 +49,8 @@ fn aggregation_has_selectors() {
     check_create(
         &object("ClusterRole", "aggregationRule: {}"),
         &expect![[r#"
-        aggregationRule.clusterRoleSelectors: Required value: at least one clusterRoleSelector required if aggregationRule is non-nil
-    "#]],
+            aggregationRule.clusterRoleSelectors: Required value: an aggregation needs a selector
+        "#]],
     );
 }
 
@@ -90,7 +90,7 @@ fn what_is_bound_never_changes() {
         &with("a"),
         &with("b"),
         &expect![[r#"
-        roleRef: Invalid value: {"kind":"Role","name":"b","apiGroup":"rbac.authorization.k8s.io"}: cannot change roleRef
-    "#]],
+            roleRef: Invalid value: {"kind":"Role","name":"b","apiGroup":"rbac.authorization.k8s.io"}: cannot change: delete the binding and create another
+        "#]],
     );
 }

@@ -69,14 +69,14 @@ fn node_ports_belong_to_their_types_and_range() {
     check(
         "ports: [{port: 80, nodePort: 30080}]",
         &expect![[r#"
-        spec.ports[0].nodePort: Forbidden: may not be used when `type` is 'ClusterIP'
-    "#]],
+            spec.ports[0].nodePort: Forbidden: is not for Services of type ClusterIP
+        "#]],
     );
     check(
         "type: NodePort, ports: [{port: 80, nodePort: 80}]",
         &expect![[r#"
-        spec.ports[0].nodePort: Invalid value: 80: provided port is not in the valid range. The range of valid ports is 30000-32767
-    "#]],
+            spec.ports[0].nodePort: Invalid value: 80: must be a node port: 30000 to 32767
+        "#]],
     );
     check(
         "type: NodePort, ports: [{name: a, port: 80, nodePort: 30080}, {name: b, port: 81, nodePort: 30080}]",
@@ -104,7 +104,7 @@ fn types_and_affinities_are_known_words() {
     check(
         "sessionAffinityConfig: {clientIP: {timeoutSeconds: 1}}, ports: [{port: 1}]",
         &expect![[r#"
-            spec.sessionAffinityConfig: Forbidden: must not be set when session affinity is None
+            spec.sessionAffinityConfig: Forbidden: belongs to the session affinity ClientIP
         "#]],
     );
 }
@@ -114,8 +114,8 @@ fn a_headless_service_is_not_exposed() {
     check(
         "type: NodePort, clusterIP: None, ports: [{port: 80}]",
         &expect![[r#"
-        spec.clusterIP: Invalid value: "None": may not be set to 'None' for NodePort services
-    "#]],
+            spec.clusterIP: Invalid value: "None": must not be None for a Service of type NodePort
+        "#]],
     );
 }
 
@@ -126,8 +126,8 @@ fn addresses_are_addresses() {
          ipFamilyPolicy: Both, ports: [{port: 80}]",
         &expect![[r#"
             spec.clusterIP: Invalid value: "x": must be a valid IP address, such as 10.9.8.7 or 2001:db8::ffff
-            spec.clusterIPs: Invalid value: ["10.0.0.1"]: first value must match `clusterIP`
-            spec.externalIPs[0]: Invalid value: "127.0.0.1": may not be unspecified, loopback or multicast
+            spec.clusterIPs: Invalid value: ["10.0.0.1"]: its first address must be `clusterIP`
+            spec.externalIPs[0]: Invalid value: "127.0.0.1": must be an address that others can reach
             spec.externalIPs[1]: Invalid value: "z": must be a valid IP address, such as 10.9.8.7 or 2001:db8::ffff
             spec.ipFamilies: Invalid value: ["IPv4","IPv4"]: may hold each family once
             spec.ipFamilyPolicy: Unsupported value: "Both": supported values: "PreferDualStack", "RequireDualStack", "SingleStack"
@@ -142,10 +142,10 @@ fn policies_belong_to_their_types() {
          loadBalancerSourceRanges: [10.0.0.0], trafficDistribution: z, ports: [{port: 80}]",
         &expect![[r#"
             spec.loadBalancerSourceRanges[0]: Invalid value: "10.0.0.0": must be a valid CIDR, such as 10.9.8.0/24 or 2001:db8::/64
-            spec.externalTrafficPolicy: Invalid value: "Local": may only be set for externally-accessible services
+            spec.externalTrafficPolicy: Invalid value: "Local": is only for Services that are reached from outside
             spec.internalTrafficPolicy: Unsupported value: "x": supported values: "Cluster", "Local"
-            spec.healthCheckNodePort: Invalid value: 30000: may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'
-            spec.loadBalancerSourceRanges: Forbidden: may only be used when `type` is 'LoadBalancer'
+            spec.healthCheckNodePort: Invalid value: 30000: is only for load balancers with `externalTrafficPolicy: Local`
+            spec.loadBalancerSourceRanges: Forbidden: is only for Services of type LoadBalancer
             spec.trafficDistribution: Unsupported value: "z": supported values: "PreferClose", "PreferSameNode", "PreferSameZone"
         "#]],
     );
@@ -156,10 +156,10 @@ fn an_external_name_is_a_name_without_addresses() {
     check(
         "type: ExternalName, clusterIP: 10.0.0.1",
         &expect![[r#"
-        spec.externalName: Required value
-        spec.clusterIP: Forbidden: may not be set for ExternalName services
-        spec.clusterIPs: Forbidden: may not be set for ExternalName services
-    "#]],
+            spec.externalName: Required value
+            spec.clusterIP: Forbidden: is not for Services of type ExternalName
+            spec.clusterIPs: Forbidden: is not for Services of type ExternalName
+        "#]],
     );
     check(
         "type: ExternalName, externalName: 'a b'",

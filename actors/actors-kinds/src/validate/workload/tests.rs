@@ -47,7 +47,7 @@ fn the_selector_selects_the_template() {
     check_create(
         &deployment(&format!("selector: {{matchLabels: {{app: db}}}}, {TEMPLATE}")),
         &expect![[r#"
-            spec.template.metadata.labels: Invalid value: {"app":"web"}: `selector` does not match template `labels`
+            spec.template.metadata.labels: Invalid value: {"app":"web"}: the selector does not select these labels
         "#]],
     );
     check_create(
@@ -102,8 +102,8 @@ fn recreation_has_no_rolling_parameters() {
     check(
         "strategy: {type: Recreate, rollingUpdate: {maxSurge: 1}}",
         &expect![[r#"
-        spec.strategy.rollingUpdate: Forbidden: may not be specified when strategy `type` is 'Recreate'
-    "#]],
+            spec.strategy.rollingUpdate: Forbidden: belongs to the strategy RollingUpdate
+        "#]],
     );
     check(
         "strategy: {type: Sideways}",
@@ -118,21 +118,21 @@ fn a_rollout_must_be_able_to_move() {
     check(
         "strategy: {rollingUpdate: {maxSurge: 0, maxUnavailable: 0%}}",
         &expect![[r#"
-        spec.strategy.rollingUpdate.maxUnavailable: Invalid value: "0%": may not be 0 when `maxSurge` is 0
-    "#]],
+            spec.strategy.rollingUpdate.maxUnavailable: Invalid value: "0%": must not be 0 while `maxSurge` is 0: nothing could move
+        "#]],
     );
     check(
         "strategy: {rollingUpdate: {maxSurge: -1, maxUnavailable: 101%}}",
         &expect![[r#"
-        spec.strategy.rollingUpdate.maxSurge: Invalid value: -1: must be greater than or equal to 0
-        spec.strategy.rollingUpdate.maxUnavailable: Invalid value: "101%": must not be greater than 100%
-    "#]],
+            spec.strategy.rollingUpdate.maxSurge: Invalid value: -1: must be greater than or equal to 0
+            spec.strategy.rollingUpdate.maxUnavailable: Invalid value: "101%": must not exceed 100%
+        "#]],
     );
     check(
         "strategy: {rollingUpdate: {maxSurge: many}}",
         &expect![[r#"
-        spec.strategy.rollingUpdate.maxSurge: Invalid value: "many": must be an integer or percentage (e.g '5%')
-    "#]],
+            spec.strategy.rollingUpdate.maxSurge: Invalid value: "many": must be a whole number or a percentage, such as 25%
+        "#]],
     );
     check("strategy: {rollingUpdate: {maxSurge: 200%, maxUnavailable: 0}}", &expect![""]);
 }
@@ -147,7 +147,7 @@ fn pods_of_a_template_restart_always() {
         &expect![[r#"
             spec.template.spec.containers[0].name: Invalid value: "C": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')
             spec.template.spec.restartPolicy: Unsupported value: "Never": supported values: "Always"
-            spec.template.spec.activeDeadlineSeconds: Forbidden: activeDeadlineSeconds in pods of this kind is not supported
+            spec.template.spec.activeDeadlineSeconds: Forbidden: pods that restart always have no deadline
         "#]],
     );
 }
@@ -179,7 +179,7 @@ fn counts_in_the_status_fit_each_other() {
     expect![[r#"
         status.availableReplicas: Invalid value: -1: must be greater than or equal to 0
         status.readyReplicas: Invalid value: 2: cannot be greater than replicas
-        status.collisionCount: Invalid value: null: cannot be decremented
+        status.collisionCount: Invalid value: null: must not shrink
     "#]]
     .assert_eq(&lines);
 }

@@ -25,14 +25,14 @@ fn other_fields_of_containers_do_not() {
         &pod("{containers: [{name: c, image: i}]}"),
         &pod("{containers: [{name: c, image: i, args: [x]}]}"),
         &expect![[r#"
-            spec.containers[0].args: Forbidden: pod updates may not change fields of a container other than its `image`
+            spec.containers[0].args: Forbidden: of a pod's container only the image can change
         "#]],
     );
     check_update(
         &pod("{containers: [{name: c, image: i}]}"),
         &pod("{containers: [{name: c, image: i}, {name: d, image: i}]}"),
         &expect![[r#"
-            spec.containers: Forbidden: pod updates may not add or remove containers
+            spec.containers: Forbidden: containers of a pod cannot be added or removed
         "#]],
     );
 }
@@ -57,15 +57,15 @@ fn a_deadline_is_only_shortened() {
         "activeDeadlineSeconds: 10",
         "activeDeadlineSeconds: 15",
         &expect![[r#"
-        spec.activeDeadlineSeconds: Invalid value: 15: must be less than or equal to previous value
-    "#]],
+            spec.activeDeadlineSeconds: Invalid value: 15: a deadline can only be shortened
+        "#]],
     );
     check(
         "activeDeadlineSeconds: 10",
         "",
         &expect![[r#"
-        spec.activeDeadlineSeconds: Invalid value: null: must not update from a positive integer to nil value
-    "#]],
+            spec.activeDeadlineSeconds: Invalid value: null: a deadline cannot be taken away
+        "#]],
     );
 }
 
@@ -76,8 +76,8 @@ fn tolerations_are_only_added() {
         "tolerations: [{key: a, operator: Exists}]",
         "",
         &expect![[r#"
-        spec.tolerations: Forbidden: existing toleration can not be modified except its tolerationSeconds
-    "#]],
+            spec.tolerations: Forbidden: tolerations may be added; of those there are, only tolerationSeconds may change
+        "#]],
     );
     check(
         "tolerations: [{key: a, operator: Exists, effect: NoExecute, tolerationSeconds: 5}]",
@@ -93,8 +93,8 @@ fn gates_are_only_removed_and_selectors_change_while_they_hold() {
         "",
         "schedulingGates: [{name: a/b}]",
         &expect![[r#"
-        spec.schedulingGates[0]: Forbidden: only deletion is allowed
-    "#]],
+            spec.schedulingGates[0]: Forbidden: gates can only be removed
+        "#]],
     );
     check(
         "",

@@ -25,11 +25,11 @@ fn containers_have_names_and_images() {
     check(
         "{containers: [{}, {name: A, image: ' i'}]}",
         &expect![[r#"
-        spec.containers[0].name: Required value
-        spec.containers[0].image: Required value
-        spec.containers[1].name: Invalid value: "A": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')
-        spec.containers[1].image: Invalid value: " i": must not have leading or trailing whitespace
-    "#]],
+            spec.containers[0].name: Required value
+            spec.containers[0].image: Required value
+            spec.containers[1].name: Invalid value: "A": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')
+            spec.containers[1].image: Invalid value: " i": must not begin or end with a space
+        "#]],
     );
 }
 
@@ -84,7 +84,7 @@ fn a_port_of_the_host_is_taken_once() {
     check(
         "{hostNetwork: true, containers: [{name: c, image: i, ports: [{containerPort: 80, hostPort: 81}]}]}",
         &expect![[r#"
-            spec.containers[0].ports[0].hostPort: Invalid value: 81: must match `containerPort` when `hostNetwork` is true
+            spec.containers[0].ports[0].hostPort: Invalid value: 81: must be the `containerPort`, since the pod is on the host's network
         "#]],
     );
 }
@@ -99,9 +99,9 @@ fn variables_have_one_source() {
         &expect![[r#"
             spec.containers[0].env[0].name: Invalid value: "A=B": must be printable ASCII characters other than '='
             spec.containers[0].env[1].name: Required value
-            spec.containers[0].env[2].valueFrom: Invalid value: {"fieldRef":{"fieldPath":"metadata.name","apiVersion":"v1"}}: may not be specified when `value` is not empty
-            spec.containers[0].env[3].valueFrom: Invalid value: {}: must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`
-            spec.containers[0].env[4].valueFrom: Invalid value: {"fieldRef":{"fieldPath":"spec.x","apiVersion":"v1"},"secretKeyRef":{"name":"s","key":"k"}}: may not have more than one field specified at a time
+            spec.containers[0].env[2].valueFrom: Invalid value: {"fieldRef":{"fieldPath":"metadata.name","apiVersion":"v1"}}: cannot stand beside a `value`
+            spec.containers[0].env[3].valueFrom: Invalid value: {}: must have a source, such as `fieldRef` or `secretKeyRef`
+            spec.containers[0].env[4].valueFrom: Invalid value: {"fieldRef":{"fieldPath":"spec.x","apiVersion":"v1"},"secretKeyRef":{"name":"s","key":"k"}}: must have one source only
             spec.containers[0].env[4].valueFrom.fieldRef.fieldPath: Unsupported value: "spec.x": supported values: "metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName", "status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs"
         "#]],
     );
@@ -121,11 +121,11 @@ fn sources_of_variables_are_complete() {
             spec.containers[0].env[0].valueFrom.configMapKeyRef.key: Invalid value: "a/b": a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')
             spec.containers[0].env[1].valueFrom.resourceFieldRef.resource: Unsupported value: "limits.gpu": supported values: "limits.cpu", "limits.ephemeral-storage", "limits.memory", "requests.cpu", "requests.ephemeral-storage", "requests.memory"
             spec.containers[0].env[2].valueFrom.fieldRef.fieldPath: Invalid value: "metadata.labels['a b']": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')
-            spec.containers[0].env[3].valueFrom.fieldRef.fieldPath: Invalid value: "spec.x['a']": does not support subscript
-            spec.containers[0].envFrom[0]: Invalid value: {}: must specify one of: `configMapRef` or `secretRef`
+            spec.containers[0].env[3].valueFrom.fieldRef.fieldPath: Invalid value: "spec.x['a']": has no parts to choose from
+            spec.containers[0].envFrom[0]: Invalid value: {}: must have `configMapRef` or `secretRef`
             spec.containers[0].envFrom[1].prefix: Invalid value: "x=": must be printable ASCII characters other than '='
             spec.containers[0].envFrom[1].configMapRef.name: Invalid value: "A": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
-            spec.containers[0].envFrom[2]: Invalid value: {"configMapRef":{"name":"a"},"secretRef":{"name":"b"}}: may not have more than one field specified at a time
+            spec.containers[0].envFrom[2]: Invalid value: {"configMapRef":{"name":"a"},"secretRef":{"name":"b"}}: must have one source only
         "#]],
     );
 }
@@ -135,7 +135,7 @@ fn requests_do_not_exceed_limits() {
     check_container(
         "resources: {requests: {cpu: 2, memory: 1Gi}, limits: {cpu: 1500m, memory: 1Gi}}",
         &expect![[r#"
-            spec.containers[0].resources.requests[cpu]: Invalid value: "2": must be less than or equal to cpu limit of 1500m
+            spec.containers[0].resources.requests[cpu]: Invalid value: "2": must not exceed the cpu limit of 1500m
         "#]],
     );
 }
@@ -146,11 +146,11 @@ fn amounts_are_quantities_of_known_resources() {
         "resources: {requests: {cpu: -1}, limits: {gold: 1, cpu: 1, example.com/gpu: 500m, 'a b/c': 1}}",
         &expect![[r#"
             spec.containers[0].resources.limits: Invalid value: "a b/c": prefix part a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
-            spec.containers[0].resources.limits: Invalid value: "gold": must be a standard resource for containers, or have a domain prefix
+            spec.containers[0].resources.limits: Invalid value: "gold": must be cpu, memory, ephemeral-storage, hugepages-SIZE, or have a domain before it
             spec.containers[0].resources.limits[example.com/gpu]: Invalid value: "500m": must be an integer
             spec.containers[0].resources.requests[cpu]: Invalid value: "-1": must be greater than or equal to 0
             spec.containers[0].resources.requests: Invalid value: "a b/c": prefix part a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
-            spec.containers[0].resources.requests: Invalid value: "gold": must be a standard resource for containers, or have a domain prefix
+            spec.containers[0].resources.requests: Invalid value: "gold": must be cpu, memory, ephemeral-storage, hugepages-SIZE, or have a domain before it
             spec.containers[0].resources.requests[example.com/gpu]: Invalid value: "500m": must be an integer
         "#]],
     );
@@ -161,13 +161,13 @@ fn what_is_counted_is_not_promised_twice() {
     check_container(
         "resources: {requests: {example.com/gpu: 1}}",
         &expect![[r#"
-        spec.containers[0].resources.limits[example.com/gpu]: Required value: limit must be set for non overcommitable resources
-    "#]],
+            spec.containers[0].resources.limits[example.com/gpu]: Required value: what is counted, not shared, needs a limit
+        "#]],
     );
     check_container(
         "resources: {requests: {example.com/gpu: 1}, limits: {example.com/gpu: 2}}",
         &expect![[r#"
-            spec.containers[0].resources.requests[example.com/gpu]: Invalid value: "1": must be equal to example.com/gpu limit of 2
+            spec.containers[0].resources.requests[example.com/gpu]: Invalid value: "1": must equal the example.com/gpu limit of 2: it is counted, not shared
         "#]],
     );
 }
@@ -177,15 +177,15 @@ fn probes_ask_in_one_way() {
     check_container(
         "livenessProbe: {}",
         &expect![[r#"
-        spec.containers[0].livenessProbe: Required value: must specify a handler type
-    "#]],
+            spec.containers[0].livenessProbe: Required value: must name one action
+        "#]],
     );
     check_container(
         "livenessProbe: {exec: {command: []}, tcpSocket: {port: 1}}, \
          readinessProbe: {httpGet: {port: http-, scheme: X, httpHeaders: [{name: 'a b'}]}}",
         &expect![[r#"
             spec.containers[0].livenessProbe.exec.command: Required value
-            spec.containers[0].livenessProbe.tcpSocket: Forbidden: may not specify more than 1 handler type
+            spec.containers[0].livenessProbe.tcpSocket: Forbidden: one action is allowed, and there is one already
             spec.containers[0].readinessProbe.httpGet.port: Invalid value: "http-": must be at most 15 lower case letters, digits or '-', with at least one letter, neither beginning nor ending with '-', and without '--'
             spec.containers[0].readinessProbe.httpGet.scheme: Unsupported value: "X": supported values: "HTTP", "HTTPS"
             spec.containers[0].readinessProbe.httpGet.httpHeaders[0].name: Invalid value: "a b": must be letters, digits, '-' or '_'
@@ -194,9 +194,9 @@ fn probes_ask_in_one_way() {
     check_container(
         "startupProbe: {grpc: {port: 0}}, lifecycle: {preStop: {}}",
         &expect![[r#"
-        spec.containers[0].lifecycle.preStop: Required value: must specify a handler type
-        spec.containers[0].startupProbe.grpc.port: Invalid value: 0: must be between 1 and 65535, inclusive
-    "#]],
+            spec.containers[0].lifecycle.preStop: Required value: must name one action
+            spec.containers[0].startupProbe.grpc.port: Invalid value: 0: must be between 1 and 65535, inclusive
+        "#]],
     );
 }
 
@@ -208,7 +208,7 @@ fn numbers_of_probes_are_sensible() {
         &expect![[r#"
             spec.containers[0].livenessProbe.periodSeconds: Invalid value: -1: must be greater than or equal to 0
             spec.containers[0].livenessProbe.successThreshold: Invalid value: 2: must be 1
-            spec.containers[0].readinessProbe.terminationGracePeriodSeconds: Invalid value: 5: must not be set for readinessProbes
+            spec.containers[0].readinessProbe.terminationGracePeriodSeconds: Invalid value: 5: does not belong to a readiness probe, which ends nothing
         "#]],
     );
 }
@@ -220,7 +220,7 @@ fn init_containers_have_probes_only_if_they_stay() {
          {name: a, image: i, readinessProbe: {exec: {command: [a]}}}, \
          {name: b, image: i, restartPolicy: Always, readinessProbe: {exec: {command: [a]}}}]}",
         &expect![[r#"
-            spec.initContainers[0].readinessProbe: Forbidden: may not be set for init containers without restartPolicy=Always
+            spec.initContainers[0].readinessProbe: Forbidden: is only for init containers that stay (`restartPolicy: Always`)
         "#]],
     );
 }

@@ -11,9 +11,9 @@ fn tolerations_are_consistent() {
          {key: a, tolerationSeconds: 5, effect: NoSchedule}, {key: 'a b', operator: x, effect: z}, \
          {operator: Exists}]",
         &expect![[r#"
-            spec.tolerations[0].operator: Invalid value: "Equal": operator must be Exists when `key` is empty, which means "match all values and all keys"
-            spec.tolerations[1].value: Invalid value: "b": value must be empty when `operator` is 'Exists'
-            spec.tolerations[2].effect: Invalid value: "NoSchedule": effect must be 'NoExecute' when `tolerationSeconds` is set
+            spec.tolerations[0].operator: Invalid value: "Equal": must be Exists, since the key is empty
+            spec.tolerations[1].value: Invalid value: "b": must be empty, since the operator Exists takes any value
+            spec.tolerations[2].effect: Invalid value: "NoSchedule": must be NoExecute, since `tolerationSeconds` is set
             spec.tolerations[3].key: Invalid value: "a b": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')
             spec.tolerations[3].operator: Unsupported value: "x": supported values: "Equal", "Exists"
             spec.tolerations[3].effect: Unsupported value: "z": supported values: "NoExecute", "NoSchedule", "PreferNoSchedule"
@@ -26,7 +26,7 @@ fn node_affinity_has_terms_with_operators() {
     check_spec(
         "affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {}}}",
         &expect![[r#"
-            spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms: Required value: must have at least one node selector term
+            spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms: Required value: needs a term
         "#]],
     );
     check_spec(
@@ -36,15 +36,15 @@ fn node_affinity_has_terms_with_operators() {
          matchFields: [{key: spec.x, operator: Gt, values: [a, b]}]}]}, \
          preferredDuringSchedulingIgnoredDuringExecution: [{weight: 0, preference: {}}]}}",
         &expect![[r#"
-            spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions[0].values: Required value: must be specified when `operator` is 'In' or 'NotIn'
-            spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions[1].values: Forbidden: may not be specified when `operator` is 'Exists' or 'DoesNotExist'
-            spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions[2].values: Required value: must have exactly one value when `operator` is 'Gt' or 'Lt'
+            spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions[0].values: Required value: the operators In and NotIn need values
+            spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions[1].values: Forbidden: the operators Exists and DoesNotExist take no values
+            spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions[2].values: Required value: the operators Gt and Lt need one value
             spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions[3].key: Required value
             spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions[3].operator: Unsupported value: "X": supported values: "DoesNotExist", "Exists", "Gt", "In", "Lt", "NotIn"
-            spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchFields[0].key: Invalid value: "spec.x": not a valid field selector key
+            spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchFields[0].key: Invalid value: "spec.x": only metadata.name can be selected on
             spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchFields[0].operator: Unsupported value: "Gt": supported values: "In", "NotIn"
-            spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchFields[0].values: Required value: must be only one value when `operator` is 'In' or 'NotIn' for node field selector
-            spec.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].weight: Invalid value: 0: must be in the range 1-100
+            spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchFields[0].values: Required value: a selector of fields needs one value
+            spec.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].weight: Invalid value: 0: must be between 1 and 100, inclusive
         "#]],
     );
 }
@@ -57,9 +57,9 @@ fn pod_affinity_has_a_topology() {
          podAntiAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [\
          {weight: 101, podAffinityTerm: {topologyKey: 'a b', namespaces: [A]}}]}}",
         &expect![[r#"
-            spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey: Required value: can not be empty
-            spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[1].matchLabelKeys: Forbidden: must not be specified when labelSelector is not set
-            spec.affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].weight: Invalid value: 101: must be in the range 1-100
+            spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey: Required value: must not be empty
+            spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[1].matchLabelKeys: Forbidden: needs a labelSelector beside it
+            spec.affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].weight: Invalid value: 101: must be between 1 and 100, inclusive
             spec.affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].podAffinityTerm.namespaces[0]: Invalid value: "A": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')
             spec.affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].podAffinityTerm.topologyKey: Invalid value: "a b": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')
         "#]],
@@ -73,9 +73,9 @@ fn spreading_has_a_skew_and_a_topology() {
          {maxSkew: 1, topologyKey: zone, whenUnsatisfiable: ScheduleAnyway, minDomains: 2, nodeTaintsPolicy: x}]",
         &expect![[r#"
             spec.topologySpreadConstraints[0].maxSkew: Invalid value: null: must be greater than zero
-            spec.topologySpreadConstraints[0].topologyKey: Required value: can not be empty
+            spec.topologySpreadConstraints[0].topologyKey: Required value: must not be empty
             spec.topologySpreadConstraints[0].whenUnsatisfiable: Required value: must be one of DoNotSchedule, ScheduleAnyway
-            spec.topologySpreadConstraints[1].minDomains: Invalid value: 2: can only use minDomains if whenUnsatisfiable=DoNotSchedule
+            spec.topologySpreadConstraints[1].minDomains: Invalid value: 2: belongs to `whenUnsatisfiable: DoNotSchedule`
             spec.topologySpreadConstraints[1].nodeTaintsPolicy: Unsupported value: "x": supported values: "Honor", "Ignore"
         "#]],
     );

@@ -10,7 +10,7 @@ fn volumes_have_unique_names_and_one_source() {
         "volumes: [{}, {name: a, emptyDir: {}, hostPath: {path: /x}}, {name: a}]",
         &expect![[r#"
             spec.volumes[0].name: Required value
-            spec.volumes[1].hostPath: Forbidden: may not specify more than 1 volume type
+            spec.volumes[1].hostPath: Forbidden: a volume has one source, and there is one already
             spec.volumes[2].name: Duplicate value: "a"
         "#]],
     );
@@ -47,7 +47,7 @@ fn downward_files_have_one_source() {
          {path: c, resourceFieldRef: {resource: limits.cpu}}]}}]",
         &expect![[r#"
             spec.volumes[0].downwardAPI.items[0].path: Invalid value: "/x": must be a relative path
-            spec.volumes[0].downwardAPI.items[0].fieldRef: Required value: one of fieldRef and resourceFieldRef is required
+            spec.volumes[0].downwardAPI.items[0].fieldRef: Required value: fieldRef or resourceFieldRef must be given
             spec.volumes[0].downwardAPI.items[1].fieldRef.fieldPath: Unsupported value: "status.podIP": supported values: "metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace", "metadata.uid"
             spec.volumes[0].downwardAPI.items[2].resourceFieldRef.containerName: Required value
         "#]],
@@ -61,9 +61,9 @@ fn projections_have_one_source_each() {
          {secret: {name: s}, configMap: {name: c}}, \
          {serviceAccountToken: {expirationSeconds: 10, path: ''}}]}}]",
         &expect![[r#"
-            spec.volumes[0].projected.sources[0]: Required value: must specify a volume projection source
-            spec.volumes[0].projected.sources[1].secret: Forbidden: may not specify more than 1 volume type
-            spec.volumes[0].projected.sources[2].serviceAccountToken.expirationSeconds: Invalid value: 10: may not specify a duration less than 10 minutes
+            spec.volumes[0].projected.sources[0]: Required value: must name one source
+            spec.volumes[0].projected.sources[1].secret: Forbidden: a volume has one source, and there is one already
+            spec.volumes[0].projected.sources[2].serviceAccountToken.expirationSeconds: Invalid value: 10: must be 600 (10 minutes) or more
             spec.volumes[0].projected.sources[2].serviceAccountToken.path: Required value
         "#]],
     );
@@ -80,7 +80,7 @@ fn mounts_name_volumes_and_have_places_of_their_own() {
             spec.containers[0].volumeMounts[0].name: Not found: "b"
             spec.containers[0].volumeMounts[1].mountPath: Required value
             spec.containers[0].volumeMounts[3].subPath: Invalid value: "../y": must not contain '..'
-            spec.containers[0].volumeMounts[4].subPathExpr: Invalid value: "c": subPathExpr and subPath are mutually exclusive
+            spec.containers[0].volumeMounts[4].subPathExpr: Invalid value: "c": cannot stand beside subPath
             spec.containers[0].volumeMounts[4].mountPropagation: Unsupported value: "x": supported values: "Bidirectional", "HostToContainer", "None"
             spec.containers[0].volumeMounts[3].mountPath: Invalid value: "/x": must be unique
         "#]],
