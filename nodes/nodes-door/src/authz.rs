@@ -64,7 +64,9 @@ pub(crate) fn denial(identity: &Identity, ask: Ask<'_>) -> String {
                 "" => "at the cluster scope".to_owned(),
                 namespace => format!("in the namespace {namespace:?}"),
             };
-            format!("User {user:?} cannot {verb} resource {resource:?} in API group {group:?} {place}")
+            format!(
+                "User {user:?} cannot {verb} resource {resource:?} in API group {group:?} {place}"
+            )
         }
     }
 }

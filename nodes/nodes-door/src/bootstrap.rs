@@ -17,7 +17,10 @@ pub fn bootstrap_objects() -> Vec<Object> {
         let words: Vec<&str> = line.split_whitespace().collect();
         match (line.starts_with(' '), words.as_slice()) {
             (true, ["url", verbs, paths]) => {
-                add_rule(&mut objects, value!({ "verbs": list(verbs), "nonResourceURLs": list(paths) }));
+                add_rule(
+                    &mut objects,
+                    value!({ "verbs": list(verbs), "nonResourceURLs": list(paths) }),
+                );
             }
             (true, [verbs, groups, resources, names @ ..]) => {
                 let mut rule = value!({
@@ -120,10 +123,14 @@ mod tests {
         let (rules, rows): (Vec<&str>, Vec<&str>) = lines.partition(|line| line.starts_with(' '));
         let objects = bootstrap_objects();
         assert_eq!(objects.len(), rows.len());
-        assert_eq!(objects.iter().map(|object| object.list_at(&["rules"]).len()).sum::<usize>(), rules.len());
+        assert_eq!(
+            objects.iter().map(|object| object.list_at(&["rules"]).len()).sum::<usize>(),
+            rules.len()
+        );
         for binding in objects.iter().filter(|object| object.kind() == "ClusterRoleBinding") {
             let role = binding.str_at(&["roleRef", "name"]);
-            let is_role = |object: &&Object| object.kind() == "ClusterRole" && Some(object.name()) == role;
+            let is_role =
+                |object: &&Object| object.kind() == "ClusterRole" && Some(object.name()) == role;
             assert!(objects.iter().any(|object| is_role(&object)), "{role:?}");
         }
         let mut names: Vec<(&str, &str)> =

@@ -37,7 +37,9 @@ pub(crate) fn tree(visit: &Visit<'_>) -> Result<json::Parsed, ApiError> {
 pub(crate) fn body(visit: &mut Visit<'_>, expected: &Expected<'_>) -> Result<Object, ApiError> {
     let parsed = tree(visit)?;
     if parsed.value.as_map().is_none() {
-        return Err(ApiError::bad_request("the object provided is unrecognized: expected an object"));
+        return Err(ApiError::bad_request(
+            "the object provided is unrecognized: expected an object",
+        ));
     }
     let mut object = Object(parsed.value);
     // What the path says need not be repeated in the body, but it may not be denied.

@@ -25,7 +25,9 @@ mod write;
 
 pub use bootstrap::bootstrap_objects;
 pub use door::{Cidr, Door, DoorConfig, Pending, Step};
-pub use request::{Body, FieldValidation, Identity, Media, Options, PatchKind, Request, Target, Verb};
+pub use request::{
+    Body, FieldValidation, Identity, Media, Options, PatchKind, Request, Target, Verb,
+};
 pub use response::{Entry, List, Response, ResponseBody, WatchEvent};
 pub use seal::{SealError, Sealer};
 pub use token::{TokenTicket, token_identity};

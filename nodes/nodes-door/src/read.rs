@@ -79,7 +79,9 @@ pub(crate) fn parse_revision(text: Option<&str>) -> Result<Option<Revision>, Api
     match text.filter(|text| !text.is_empty()) {
         None => Ok(None),
         Some(text) => text.parse().map(|number| Some(Revision(number))).map_err(|_| {
-            ApiError::bad_request(format!("Invalid value: {text:?}: the resource version is not a number"))
+            ApiError::bad_request(format!(
+                "Invalid value: {text:?}: the resource version is not a number"
+            ))
         }),
     }
 }

@@ -61,7 +61,8 @@ fn access_status(visit: &Visit<'_>, review: &Object, who: &Identity) -> Result<V
         let why = "at least one of user or group must be specified";
         return Err(wrong(FieldError::invalid(&spec.push_field("user"), "", why)));
     }
-    let (verb, path) = (text("nonResourceAttributes", "verb"), text("nonResourceAttributes", "path"));
+    let (verb, path) =
+        (text("nonResourceAttributes", "verb"), text("nonResourceAttributes", "path"));
     let of = |name: &str| text("resourceAttributes", name);
     let (asked, group, namespace, name) = (of("verb"), of("group"), of("namespace"), of("name"));
     let mut plural = of("resource");

@@ -6,11 +6,11 @@
 //! Spec: AES-256-GCM (NIST SP 800-38D); the associated data are the object's key and uid, so that a value
 //! cannot be moved to another object. In clear stay name, labels, owners and type.
 
+use actors_core::Rng;
 use aes_gcm::{
     Aes256Gcm, KeyInit as _,
     aead::{Aead as _, Payload},
 };
-use actors_core::Rng;
 use bytes::Bytes;
 use store_catalog::Opener;
 use store_mvcc::{Key, Stored};

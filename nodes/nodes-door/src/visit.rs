@@ -10,7 +10,9 @@ use actors_object::{ApiError, GroupKind, GroupResource, Object};
 use store_catalog::{Item, Snapshot};
 use store_mvcc::Key;
 
-use crate::{Door, Entry, PatchKind, Request, Response, ResponseBody, Step, Verb, read, review, sub, write};
+use crate::{
+    Door, Entry, PatchKind, Request, Response, ResponseBody, Step, Verb, read, review, sub, write,
+};
 
 /// One request on its way.
 pub(crate) struct Visit<'a> {

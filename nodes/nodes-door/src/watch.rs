@@ -76,7 +76,8 @@ impl WatchPlan {
     }
 
     fn matches(&self, item: &Item) -> bool {
-        let named = self.name.as_ref().is_none_or(|name| item.key().last_segment() == name.as_bytes());
+        let named =
+            self.name.as_ref().is_none_or(|name| item.key().last_segment() == name.as_bytes());
         named && self.selection.matches(item)
     }
 }

@@ -78,7 +78,8 @@ fn atoms(rule: &Value) -> Vec<Value> {
         }
         for group in texts("apiGroups") {
             for resource in texts("resources") {
-                let atom = value!({ "verbs": [&verb], "apiGroups": [&group], "resources": [resource] });
+                let atom =
+                    value!({ "verbs": [&verb], "apiGroups": [&group], "resources": [resource] });
                 let names = texts("resourceNames");
                 if names.is_empty() {
                     atoms.push(atom);
@@ -107,8 +108,8 @@ fn covers(rule: &Value, atom: &Value) -> bool {
         let wanted = first("resources").unwrap_or_default();
         let sub = wanted.split_once('/').map(|(_, sub)| format!("*/{sub}"));
         let held = rule.list_at(&["resources"]).iter().filter_map(Value::as_str);
-        wanted.is_empty()
-            || { held }.any(|text| text == "*" || text == wanted || Some(text) == sub.as_deref())
+        wanted.is_empty() || { held }
+            .any(|text| text == "*" || text == wanted || Some(text) == sub.as_deref())
     };
     let has_name = || {
         let names = rule.list_at(&["resourceNames"]);

@@ -39,7 +39,9 @@ impl<'a> Authorizer<'a> {
     pub(crate) fn rules_of(&self, who: &Identity, namespace: &str) -> Vec<Value> {
         let mut rules = Vec::new();
         if is_master(who) {
-            rules.push(actors_object::value!({ "verbs": ["*"], "apiGroups": ["*"], "resources": ["*"] }));
+            rules.push(
+                actors_object::value!({ "verbs": ["*"], "apiGroups": ["*"], "resources": ["*"] }),
+            );
             rules.push(actors_object::value!({ "verbs": ["*"], "nonResourceURLs": ["*"] }));
         }
         self.find_role(who, namespace, &mut |role| {

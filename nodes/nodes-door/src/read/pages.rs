@@ -65,8 +65,9 @@ pub(super) fn start(visit: &Visit<'_>) -> Result<Page, ApiError> {
         if asked.is_some_and(|asked| asked.0 > 0) {
             return refuse("specifying resource version is not allowed when using continue");
         }
-        let (revision, after) = read(token)
-            .ok_or_else(|| ApiError::bad_request("continue key is not valid: it has an unknown form"))?;
+        let (revision, after) = read(token).ok_or_else(|| {
+            ApiError::bad_request("continue key is not valid: it has an unknown form")
+        })?;
         if !after.has_prefix(&visit.prefix()) {
             return refuse("continue key is not valid: it belongs to another list");
         }
@@ -81,9 +82,9 @@ pub(super) fn start(visit: &Visit<'_>) -> Result<Page, ApiError> {
         Some(asked) if asked > current => {
             Err(ApiError::too_large_resource_version(asked.0, current.0))
         }
-        Some(asked) if matching == Some("Exact") && asked != current => Err(ApiError::expired(
-            "The resourceVersion for the provided list is too old.",
-        )),
+        Some(asked) if matching == Some("Exact") && asked != current => {
+            Err(ApiError::expired("The resourceVersion for the provided list is too old."))
+        }
         _ => Ok(Page { after: None }),
     }
 }

@@ -59,7 +59,11 @@ fn check(binding: &Object) -> Result<String, ApiError> {
     let mut errors = Vec::new();
     if !matches!(text("kind"), "" | "Node") {
         let found = text("kind");
-        errors.push(FieldError::not_supported(&path.push_field("kind"), found, &["Node", "<empty>"]));
+        errors.push(FieldError::not_supported(
+            &path.push_field("kind"),
+            found,
+            &["Node", "<empty>"],
+        ));
     }
     if text("name").is_empty() {
         errors.push(FieldError::required(&path.push_field("name"), ""));

@@ -28,7 +28,12 @@ pub(super) fn decide(visit: &mut Visit<'_>) -> Decision {
             (wanted, conditional)
         }
         Verb::Patch(kind) => write::patched(visit, (kind, &scale), &expected)?,
-        _ => return Err(ApiError::method_not_allowed(&visit.resource(), visit.request.verb.as_str())),
+        _ => {
+            return Err(ApiError::method_not_allowed(
+                &visit.resource(),
+                visit.request.verb.as_str(),
+            ));
+        }
     };
     let replicas = wanted.i64_at(&["spec", "replicas"]).unwrap_or(0);
     if replicas < 0 {

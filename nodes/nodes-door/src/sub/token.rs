@@ -39,8 +39,12 @@ pub(super) fn request(visit: &mut Visit<'_>) -> Decision {
         bind(visit, &reference, &mut bound)?;
     }
     let issuer = visit.door.config.issuer.clone();
-    let mut audiences: Vec<String> =
-        request.list_at(&["spec", "audiences"]).iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    let mut audiences: Vec<String> = request
+        .list_at(&["spec", "audiences"])
+        .iter()
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect();
     if audiences.is_empty() {
         audiences.push(issuer.clone());
         request.set_path(&["spec", "audiences"], audiences.clone());
@@ -69,7 +73,11 @@ fn check_seconds(seconds: i64) -> Option<FieldError> {
             Some(FieldError::invalid(&path, seconds, why))
         }
         SECONDS_MIN..=SECONDS_MAX => None,
-        _ => Some(FieldError::invalid(&path, seconds, "may not specify a duration larger than 2^32 seconds")),
+        _ => Some(FieldError::invalid(
+            &path,
+            seconds,
+            "may not specify a duration larger than 2^32 seconds",
+        )),
     }
 }
 
@@ -118,7 +126,9 @@ fn check_account(
 
 /// A node gets tokens for its own pods only (NodeRestriction).
 fn check_node(visit: &Visit<'_>, reference: Option<&Value>) -> Result<(), ApiError> {
-    let Some(node) = visit.request.identity.user.strip_prefix("system:node:") else { return Ok(()) };
+    let Some(node) = visit.request.identity.user.strip_prefix("system:node:") else {
+        return Ok(());
+    };
     let name = reference.and_then(|it| it.at("name").as_str()).unwrap_or_default();
     let pod = visit.snapshot.get(&Key::object("", "pods", Some(visit.namespace()), name));
     let runs_here = pod.is_some_and(|pod| pod.field("spec.nodeName") == Some(node));

@@ -182,7 +182,8 @@ fn check_identity(visit: &Visit<'_>, new: &Object, item: &Item) -> Result<(), Ap
     }
     let (uid, found) = (new.uid(), item.uid());
     if !uid.is_empty() && uid != found {
-        let why = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {found}");
+        let why =
+            format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {found}");
         return Err(ApiError::conflict(&visit.resource(), new.name(), why));
     }
     Ok(())

@@ -80,8 +80,7 @@ fn propose(visit: &mut Visit<'_>, object: Object, generated: bool) -> Decision {
     let allocations = allocate::operations(visit, None, Some(&object));
     let mut encoded = encode(visit, object)?;
     let (value, columns) = encoded.finish(&key, visit)?;
-    let own =
-        Op::Put { key: key.clone(), value, columns, expect: Expect::Absent, lease: None };
+    let own = Op::Put { key: key.clone(), value, columns, expect: Expect::Absent, lease: None };
     let draft = Draft {
         ops: [vec![own], allocations].concat(),
         answer: Answer::Object {

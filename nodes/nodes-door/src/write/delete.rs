@@ -6,9 +6,9 @@
 
 use std::{sync::Arc, time::Duration};
 
+use actors_core::Wall;
 use actors_kinds::KindFacts;
 use actors_object::{ApiError, FieldError, FieldPath, Object, Value, timefmt, value};
-use actors_core::Wall;
 use store_catalog::Item;
 use store_mvcc::{Expect, Op};
 

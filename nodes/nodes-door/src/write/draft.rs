@@ -9,7 +9,11 @@ use actors_object::{ApiError, GroupResource, Object};
 use store_catalog::Snapshot;
 use store_mvcc::{Flaw, Key, Op, OpResult, Outcome, Revision};
 
-use crate::{Entry, List, Response, ResponseBody, Step, door::Pending, visit::{Decision, Visit, entry}};
+use crate::{
+    Entry, List, Response, ResponseBody, Step,
+    door::Pending,
+    visit::{Decision, Visit, entry},
+};
 
 /// Makes the body of an answer from the object that was written: a `Scale`.
 pub(crate) type Render = fn(&KindFacts, &Object) -> Object;
@@ -30,7 +34,13 @@ pub(crate) struct Draft {
 #[derive(Debug, Clone)]
 pub(crate) enum Answer {
     /// The object as it was written.
-    Object { kind: Box<KindFacts>, key: Key, object: Arc<Object>, code: u16, render: Option<Render> },
+    Object {
+        kind: Box<KindFacts>,
+        key: Key,
+        object: Arc<Object>,
+        code: u16,
+        render: Option<Render>,
+    },
     /// Something that does not depend on the outcome.
     Ready(Box<Response>),
     /// What was deleted; `more` if there is more to delete.

@@ -36,7 +36,8 @@ pub(super) fn encode(visit: &Visit<'_>, object: Object) -> Result<Encoded, ApiEr
     let mut columns = columns(kind, &object);
     let plain = canonical(&object, &mut columns)?;
     if plain.len() > VALUE_BYTES_MAX - SEAL_OVERHEAD {
-        let why = format!("the object has {} bytes; at most {VALUE_BYTES_MAX} are stored", plain.len());
+        let why =
+            format!("the object has {} bytes; at most {VALUE_BYTES_MAX} are stored", plain.len());
         return Err(ApiError::too_large(why));
     }
     Ok(Encoded { object, plain, columns })

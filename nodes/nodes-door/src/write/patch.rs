@@ -14,8 +14,7 @@ use crate::{
     visit::{Decision, Visit},
 };
 
-const ACCEPTED: &str =
-    "application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json";
+const ACCEPTED: &str = "application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json";
 
 /// Patches an object, through the resource or a part of it.
 pub(crate) fn patch(visit: &mut Visit<'_>, patch: PatchKind) -> Decision {
@@ -46,7 +45,8 @@ pub(crate) fn patched(
     let parsed = decode::tree(visit)?;
     let change = parsed.value;
     let merges = matches!(patch, PatchKind::Merge | PatchKind::Strategic);
-    let names = change.str_at(&["metadata", "resourceVersion"]).is_some_and(|text| !text.is_empty());
+    let names =
+        change.str_at(&["metadata", "resourceVersion"]).is_some_and(|text| !text.is_empty());
     let mut new = current.clone();
     match patch {
         PatchKind::Json => json_patch(&mut new, &change)?,

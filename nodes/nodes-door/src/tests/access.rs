@@ -1,0 +1,221 @@
+//! Who may do what: roles, bindings, escalation, reviews.
+
+use expect_test::expect;
+
+use super::{check, harness::Scene};
+use crate::Identity;
+
+#[test]
+fn a_stranger_may_nothing_and_a_role_gives_what_it_says() {
+    check(
+        "
+        @ jane
+        GET /api/v1/namespaces/default/pods
+        GET /api/v1/nodes
+        GET /api/v1/namespaces/default
+        POST /api/v1/namespaces/default/pods/p/exec
+        @ admin system:masters
+        POST /apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings
+          metadata: {name: jane}
+          roleRef: {kind: ClusterRole, name: view}
+          subjects: [{kind: User, name: jane}]
+        @ jane
+        GET /api/v1/namespaces/default/pods
+        GET /api/v1/namespaces/default
+        GET /api/v1/namespaces/default/secrets
+        GET /api/v1/pods
+        DELETE /api/v1/namespaces/default/pods/p
+        ",
+        &expect![[r#"
+            GET /api/v1/namespaces/default/pods
+              403 Forbidden: pods is forbidden: User "jane" cannot list resource "pods" in API group "" in the namespace "default"
+            GET /api/v1/nodes
+              403 Forbidden: nodes is forbidden: User "jane" cannot list resource "nodes" in API group "" at the cluster scope
+            GET /api/v1/namespaces/default
+              403 Forbidden: namespaces "default" is forbidden: User "jane" cannot get resource "namespaces" in API group "" in the namespace "default"
+            POST /api/v1/namespaces/default/pods/p/exec
+              403 Forbidden: pods "p" is forbidden: User "jane" cannot create resource "pods/exec" in API group "" in the namespace "default"
+            POST /apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings
+              201 RoleBinding jane @49
+              + /registry/rbac.authorization.k8s.io/rolebindings/default/jane
+            GET /api/v1/namespaces/default/pods
+              200 PodList []
+            GET /api/v1/namespaces/default
+              200 Namespace default @1
+            GET /api/v1/namespaces/default/secrets
+              403 Forbidden: secrets is forbidden: User "jane" cannot list resource "secrets" in API group "" in the namespace "default"
+            GET /api/v1/pods
+              403 Forbidden: pods is forbidden: User "jane" cannot list resource "pods" in API group "" at the cluster scope
+            DELETE /api/v1/namespaces/default/pods/p
+              403 Forbidden: pods "p" is forbidden: User "jane" cannot delete resource "pods" in API group "" in the namespace "default"
+        "#]],
+    );
+}
+
+#[test]
+fn rules_may_name_objects_and_subresources() {
+    check(
+        "
+        POST /apis/rbac.authorization.k8s.io/v1/namespaces/default/roles
+          metadata: {name: r}
+          rules:
+          - {apiGroups: [''], resources: [configmaps], resourceNames: [a], verbs: [get, list, create]}
+          - {apiGroups: [''], resources: ['*/status'], verbs: [patch]}
+        POST /apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings
+          metadata: {name: r}
+          roleRef: {kind: Role, name: r}
+          subjects: [{kind: ServiceAccount, name: default}]
+        POST /api/v1/namespaces/default/configmaps
+          metadata: {name: a}
+        @ system:serviceaccount:default:default
+        GET /api/v1/namespaces/default/configmaps/a
+        GET /api/v1/namespaces/default/configmaps/b
+        GET /api/v1/namespaces/default/configmaps
+        POST /api/v1/namespaces/default/configmaps
+          metadata: {name: a}
+        MERGE /api/v1/namespaces/default/pods/none/status
+          status: {}
+        ",
+        &expect![[r#"
+            POST /apis/rbac.authorization.k8s.io/v1/namespaces/default/roles
+              201 Role r @49
+              + /registry/rbac.authorization.k8s.io/roles/default/r
+            POST /apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings
+              201 RoleBinding r @50
+              + /registry/rbac.authorization.k8s.io/rolebindings/default/r
+            POST /api/v1/namespaces/default/configmaps
+              201 ConfigMap a @51
+              + /registry/configmaps/default/a
+            GET /api/v1/namespaces/default/configmaps/a
+              200 ConfigMap a @51
+            GET /api/v1/namespaces/default/configmaps/b
+              403 Forbidden: configmaps "b" is forbidden: User "system:serviceaccount:default:default" cannot get resource "configmaps" in API group "" in the namespace "default"
+            GET /api/v1/namespaces/default/configmaps
+              403 Forbidden: configmaps is forbidden: User "system:serviceaccount:default:default" cannot list resource "configmaps" in API group "" in the namespace "default"
+            POST /api/v1/namespaces/default/configmaps
+              403 Forbidden: configmaps is forbidden: User "system:serviceaccount:default:default" cannot create resource "configmaps" in API group "" in the namespace "default"
+            MERGE /api/v1/namespaces/default/pods/none/status
+              404 NotFound: pods "none" not found
+        "#]],
+    );
+}
+
+#[test]
+fn nobody_gives_away_more_than_they_have() {
+    check(
+        "
+        POST /apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings
+          metadata: {name: jane}
+          roleRef: {kind: ClusterRole, name: admin}
+          subjects: [{kind: User, name: jane}]
+        @ jane
+        POST /apis/rbac.authorization.k8s.io/v1/namespaces/default/roles
+          metadata: {name: pods}
+          rules: [{apiGroups: [''], resources: [pods], verbs: [get]}]
+        POST /apis/rbac.authorization.k8s.io/v1/namespaces/default/roles
+          metadata: {name: nodes}
+          rules: [{apiGroups: [''], resources: [nodes], verbs: [get]}]
+        POST /apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings
+          metadata: {name: bob}
+          roleRef: {kind: ClusterRole, name: view}
+          subjects: [{kind: User, name: bob}]
+        POST /apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings
+          metadata: {name: eve}
+          roleRef: {kind: ClusterRole, name: system:node-proxier}
+          subjects: [{kind: User, name: eve}]
+        MERGE /apis/rbac.authorization.k8s.io/v1/namespaces/default/roles/pods
+          rules: [{apiGroups: ['*'], resources: ['*'], verbs: ['*']}]
+        ",
+        &expect![[r#"
+            POST /apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings
+              201 RoleBinding jane @49
+              + /registry/rbac.authorization.k8s.io/rolebindings/default/jane
+            POST /apis/rbac.authorization.k8s.io/v1/namespaces/default/roles
+              201 Role pods @50
+              + /registry/rbac.authorization.k8s.io/roles/default/pods
+            POST /apis/rbac.authorization.k8s.io/v1/namespaces/default/roles
+              403 Forbidden: roles.rbac.authorization.k8s.io "nodes" is forbidden: user "jane" (groups=["system:authenticated"]) is attempting to grant RBAC permissions not currently held:
+            {"verbs":["get"],"apiGroups":[""],"resources":["nodes"]}
+            POST /apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings
+              403 Forbidden: rolebindings.rbac.authorization.k8s.io "bob" is forbidden: user "jane" (groups=["system:authenticated"]) is attempting to grant RBAC permissions not currently held:
+            {"verbs":["get"],"apiGroups":[""],"resources":["services/status"]}
+            {"verbs":["list"],"apiGroups":[""],"resources":["services/status"]}
+            {"verbs":["watch"],"apiGroups":[""],"resources":["services/status"]}
+            POST /apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings
+              403 Forbidden: rolebindings.rbac.authorization.k8s.io "eve" is forbidden: user "jane" (groups=["system:authenticated"]) is attempting to grant RBAC permissions not currently held:
+            {"verbs":["get"],"apiGroups":[""],"resources":["nodes"]}
+            {"verbs":["list"],"apiGroups":[""],"resources":["nodes"]}
+            {"verbs":["watch"],"apiGroups":[""],"resources":["nodes"]}
+            {"verbs":["create"],"apiGroups":[""],"resources":["events"]}
+            {"verbs":["patch"],"apiGroups":[""],"resources":["events"]}
+            {"verbs":["update"],"apiGroups":[""],"resources":["events"]}
+            {"verbs":["create"],"apiGroups":["events.k8s.io"],"resources":["events"]}
+            {"verbs":["patch"],"apiGroups":["events.k8s.io"],"resources":["events"]}
+            {"verbs":["update"],"apiGroups":["events.k8s.io"],"resources":["events"]}
+            MERGE /apis/rbac.authorization.k8s.io/v1/namespaces/default/roles/pods
+              403 Forbidden: roles.rbac.authorization.k8s.io "pods" is forbidden: user "jane" (groups=["system:authenticated"]) is attempting to grant RBAC permissions not currently held:
+            {"verbs":["*"],"apiGroups":["*"],"resources":["*"]}
+        "#]],
+    );
+}
+
+#[test]
+fn reviews_answer_and_store_nothing() {
+    check(
+        "
+        @ jane devs
+        POST /apis/authentication.k8s.io/v1/selfsubjectreviews
+          metadata: {}
+        ? status.userInfo
+        POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews
+          spec: {resourceAttributes: {verb: get, resource: pods, namespace: default}}
+        ? status
+        POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews
+          spec: {nonResourceAttributes: {verb: get, path: /version}}
+        ? status
+        POST /apis/authorization.k8s.io/v1/subjectaccessreviews
+          spec: {user: admin, resourceAttributes: {verb: get, resource: pods}}
+        @ admin system:masters
+        POST /apis/authorization.k8s.io/v1/subjectaccessreviews
+          spec: {user: u, groups: ['system:nodes'], resourceAttributes: {verb: get, resource: secrets}}
+        ? status
+        POST /apis/authorization.k8s.io/v1/subjectaccessreviews
+          spec: {user: u}
+        POST /apis/authorization.k8s.io/v1/namespaces/default/localsubjectaccessreviews
+          spec: {user: u, resourceAttributes: {verb: get, resource: pods, namespace: other}}
+        ",
+        &expect![[r#"
+            POST /apis/authentication.k8s.io/v1/selfsubjectreviews
+              201 SelfSubjectReview  @
+                status.userInfo = {"username":"jane","groups":["devs","system:authenticated"]}
+            POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews
+              201 SelfSubjectAccessReview  @
+                status = {"allowed":false}
+            POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews
+              201 SelfSubjectAccessReview  @
+                status = {"allowed":true}
+            POST /apis/authorization.k8s.io/v1/subjectaccessreviews
+              403 Forbidden: subjectaccessreviews.authorization.k8s.io is forbidden: User "jane" cannot create resource "subjectaccessreviews" in API group "authorization.k8s.io" at the cluster scope
+            POST /apis/authorization.k8s.io/v1/subjectaccessreviews
+              201 SubjectAccessReview  @
+                status = {"allowed":true}
+            POST /apis/authorization.k8s.io/v1/subjectaccessreviews
+              422 Invalid: SubjectAccessReview.authorization.k8s.io "" is invalid: spec.resourceAttributes: Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be specified
+            POST /apis/authorization.k8s.io/v1/namespaces/default/localsubjectaccessreviews
+              422 Invalid: LocalSubjectAccessReview.authorization.k8s.io "" is invalid: spec.resourceAttributes.namespace: Invalid value: "other": must match metadata.namespace
+        "#]],
+    );
+}
+
+#[test]
+fn paths_that_are_no_objects_have_rules_too() {
+    let scene = Scene::new();
+    let snapshot = scene.catalog.snapshot();
+    let may = |who: &Identity, path: &str| {
+        scene.door.authorize_url(who, ("get", path), &snapshot).map_err(|error| error.message)
+    };
+    assert_eq!(may(&Identity::anonymous(), "/version"), Ok(()));
+    assert_eq!(may(&Identity::new("jane", &[]), "/apis/apps/v1"), Ok(()));
+    let refused = "forbidden: User \"system:anonymous\" cannot get path \"/apis\"";
+    assert_eq!(may(&Identity::anonymous(), "/apis"), Err(refused.to_owned()));
+}

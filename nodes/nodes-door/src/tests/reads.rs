@@ -1,0 +1,145 @@
+//! Reading: selectors, pages, revisions.
+
+use expect_test::expect;
+
+use super::{check, harness::Scene};
+
+const THREE: &str = "
+    POST /api/v1/namespaces/default/configmaps
+      metadata: {name: a, labels: {x: '1'}}
+    POST /api/v1/namespaces/default/configmaps
+      metadata: {name: b, labels: {x: '2'}}
+    POST /api/v1/namespaces/kube-system/configmaps
+      metadata: {name: c}
+";
+
+#[test]
+fn lists_select_by_labels_and_fields() {
+    check(
+        &format!(
+            "{THREE}
+    GET /api/v1/configmaps
+    GET /api/v1/namespaces/default/configmaps
+    GET /api/v1/configmaps?labels=x
+    GET /api/v1/configmaps?labels=x!=1
+    GET /api/v1/configmaps?fields=metadata.name=a
+    GET /api/v1/configmaps?fields=metadata.namespace!=default
+    GET /api/v1/configmaps?fields=data.k=v
+    GET /api/v1/configmaps?labels=x%
+"
+        ),
+        &expect![[r#"
+            POST /api/v1/namespaces/default/configmaps
+              201 ConfigMap a @49
+              + /registry/configmaps/default/a
+            POST /api/v1/namespaces/default/configmaps
+              201 ConfigMap b @50
+              + /registry/configmaps/default/b
+            POST /api/v1/namespaces/kube-system/configmaps
+              201 ConfigMap c @51
+              + /registry/configmaps/kube-system/c
+            GET /api/v1/configmaps
+              200 ConfigMapList [a b c]
+            GET /api/v1/namespaces/default/configmaps
+              200 ConfigMapList [a b]
+            GET /api/v1/configmaps?labels=x
+              200 ConfigMapList [a b]
+            GET /api/v1/configmaps?labels=x!=1
+              200 ConfigMapList [b c]
+            GET /api/v1/configmaps?fields=metadata.name=a
+              200 ConfigMapList [a]
+            GET /api/v1/configmaps?fields=metadata.namespace!=default
+              200 ConfigMapList [c]
+            GET /api/v1/configmaps?fields=data.k=v
+              400 BadRequest: field label not supported: data.k
+            GET /api/v1/configmaps?labels=x%
+              400 BadRequest: key: Invalid value: "x%": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')
+        "#]],
+    );
+}
+
+#[test]
+fn revisions_are_those_of_this_replica() {
+    check(
+        &format!(
+            "{THREE}
+    GET /api/v1/configmaps?rv=0
+    GET /api/v1/configmaps?rv=99999
+    GET /api/v1/configmaps?rv=x
+    GET /api/v1/configmaps?match=Exact
+    GET /api/v1/configmaps?rv=5&match=Exact
+    GET /api/v1/configmaps?rv=5&match=Newest
+    GET /api/v1/configmaps?rv=5&match=NotOlderThan
+    GET /api/v1/namespaces/default/configmaps/a?rv=99999
+"
+        ),
+        &expect![[r#"
+            POST /api/v1/namespaces/default/configmaps
+              201 ConfigMap a @49
+              + /registry/configmaps/default/a
+            POST /api/v1/namespaces/default/configmaps
+              201 ConfigMap b @50
+              + /registry/configmaps/default/b
+            POST /api/v1/namespaces/kube-system/configmaps
+              201 ConfigMap c @51
+              + /registry/configmaps/kube-system/c
+            GET /api/v1/configmaps?rv=0
+              200 ConfigMapList [a b c]
+            GET /api/v1/configmaps?rv=99999
+              504 Timeout: Timeout: Too large resource version: 99999, current: 51
+            GET /api/v1/configmaps?rv=x
+              400 BadRequest: Invalid value: "x": the resource version is not a number
+            GET /api/v1/configmaps?match=Exact
+              400 BadRequest: resourceVersionMatch is forbidden unless resourceVersion is provided
+            GET /api/v1/configmaps?rv=5&match=Exact
+              410 Expired: The resourceVersion for the provided list is too old.
+            GET /api/v1/configmaps?rv=5&match=Newest
+              400 BadRequest: resourceVersionMatch must be Exact or NotOlderThan
+            GET /api/v1/configmaps?rv=5&match=NotOlderThan
+              200 ConfigMapList [a b c]
+            GET /api/v1/namespaces/default/configmaps/a?rv=99999
+              504 Timeout: Timeout: Too large resource version: 99999, current: 51
+        "#]],
+    );
+}
+
+#[test]
+fn pages_fit_together_or_say_that_they_cannot() {
+    let mut scene = Scene::new();
+    scene.run(THREE);
+    scene.run("GET /api/v1/configmaps?limit=2");
+    let token = scene.last_text();
+    scene.run(&format!("GET /api/v1/configmaps?limit=2&continue={token}"));
+    scene.run(&format!("GET /api/v1/secrets?continue={token}"));
+    scene.run("GET /api/v1/configmaps?continue=nonsense");
+    scene.run("POST /api/v1/namespaces/default/configmaps\n  metadata: {name: d}\n");
+    let request = scene.parse(&format!("GET /api/v1/configmaps?continue={token}"), b"");
+    assert!(scene.door.pinned_revision(&request).is_some());
+    scene.run(&format!("GET /api/v1/configmaps?limit=2&continue={token}"));
+    let token = scene.last_path("metadata.continue");
+    scene.run(&format!("GET /api/v1/configmaps?limit=2&continue={token}"));
+    let trace: Vec<String> = scene
+        .trace()
+        .lines()
+        .filter(|line| !line.starts_with("GET") && !line.contains("continue parameter"))
+        .map(str::to_owned)
+        .collect();
+    expect![[r#"
+        POST /api/v1/namespaces/default/configmaps
+          201 ConfigMap a @49
+          + /registry/configmaps/default/a
+        POST /api/v1/namespaces/default/configmaps
+          201 ConfigMap b @50
+          + /registry/configmaps/default/b
+        POST /api/v1/namespaces/kube-system/configmaps
+          201 ConfigMap c @51
+          + /registry/configmaps/kube-system/c
+          200 ConfigMapList [a b] +1
+          200 ConfigMapList [c]
+          400 BadRequest: continue key is not valid: it belongs to another list
+          400 BadRequest: continue key is not valid: it has an unknown form
+        POST /api/v1/namespaces/default/configmaps
+          201 ConfigMap d @52
+          + /registry/configmaps/default/d
+          200 ConfigMapList [d c]"#]].assert_eq(&trace.join("\n"));
+}
