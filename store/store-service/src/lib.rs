@@ -1,1 +1,40 @@
-//! The Raft actor group: drivers, proposals, reads, watches, recovery.
+//! The Raft actor group of one server: its disks, its member, its state, and the handle of the
+//! store for users.
+//!
+//! Way in: [`Group::open`], then [`Group::child`] for the supervisor and [`Group::store`] for
+//! users.
+//! Owns: the log, the state, the catalog of one group.  Never: a decision about Kubernetes, or
+//! about Raft.
+//! Time and order: a proposal is gathered (`intake`), replicated (`peer`), synced (`log`), applied
+//! and published (`apply`), answered; then watchers are woken (`herald`).
+
+mod apply;
+mod config;
+mod control;
+mod disks;
+mod error;
+mod group;
+mod herald;
+mod intake;
+mod interest;
+mod locks;
+mod log;
+mod peer;
+mod queue;
+mod rocks;
+mod shared;
+mod store;
+mod transport;
+mod waiting;
+mod watch;
+mod worker;
+
+pub use config::StoreConfig;
+pub use disks::Disks;
+pub use error::{DiskFailure, OpenError, ProposeError, ReadError, WatchEnd};
+pub use group::{Group, Ports};
+pub use rocks::RocksDisks;
+pub use shared::{Health, Leadership, Progress};
+pub use store::Store;
+pub use transport::{Alone, Delivery, Image, InProcess, Page, Transport};
+pub use watch::Watch;

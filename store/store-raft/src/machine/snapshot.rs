@@ -133,9 +133,11 @@ impl RaftMachine {
         let mut records = vec![encode_mark(mark)];
         records.extend(installing.entries.iter().map(encode_entry));
         self.log_first = mark.index;
+        // The old log goes first, so that the mark need not follow it. Without its mark the log is
+        // nothing, but the head on disk says so: it still announces the snapshot.
+        out.push(RaftEffect::Truncate { below: mark.index });
         let head = self.head(None);
         self.submit_own(records, &head, now, out);
-        out.push(RaftEffect::Truncate { below: mark.index });
     }
 
     fn end_install(&mut self, out: &mut Effects<RaftEffect>) {

@@ -1,0 +1,62 @@
+//! Shows what was applied to readers, watchers and proposers.
+//!
+//! Way in: `publish`, after a commit.
+//! Invariant: the published revision never falls, also when the state was lost back to an older
+//! one.
+
+use std::sync::Arc;
+
+use actors_core::Correlation;
+use store_mvcc::{Change, Outcome, Reader, ShardId};
+
+use super::{Applier, Fault, read, write};
+use crate::{Progress, waiting::Reply};
+
+impl Applier<'_> {
+    /// Shows the whole state: at the start of a life, and after an image was installed.
+    pub(super) fn publish_all(&mut self) -> Result<(), Fault> {
+        let revision = self.mvcc.position().revision;
+        let shown = read(&self.shared.latest).revision();
+        self.behind = (revision < shown).then_some(shown);
+        let reader: Reader = self.mvcc.reader();
+        if self.behind.is_none() {
+            write(&self.shared.catalog).load(&reader)?;
+            *write(&self.shared.reader) = Some(reader);
+            self.show();
+        }
+        Ok(())
+    }
+
+    /// Shows what the last batch changed.
+    pub(super) fn publish(&mut self, changes: &[Arc<Change>]) -> Result<(), Fault> {
+        let position = *self.mvcc.position();
+        if self.behind.is_some_and(|shown| position.revision < shown) {
+            return Ok(());
+        }
+        if self.behind.is_some() {
+            return self.publish_all();
+        }
+        let mut catalog = write(&self.shared.catalog);
+        catalog.publish(changes, position.revision);
+        if position.compacted > catalog.snapshot().compacted() {
+            catalog.set_compacted(position.compacted);
+            self.sweeping = true;
+        }
+        drop(catalog);
+        self.show();
+        Ok(())
+    }
+
+    fn show(&self) {
+        let snapshot = read(&self.shared.catalog).snapshot();
+        *write(&self.shared.latest) = snapshot;
+        let (position, epoch) = (*self.mvcc.position(), self.mvcc.epoch(ShardId::ALL));
+        self.shared.progress.send_replace(Progress { position, epoch });
+    }
+
+    pub(super) fn answer(&self, outcomes: Vec<(Correlation, Outcome)>) {
+        for (id, outcome) in outcomes {
+            self.shared.waiting.answer(id, Reply::Applied(outcome));
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The control actor: takes all shards for the leader under a new epoch, and gives up old history.
+//!
+//! Way in: [`child`].  Writes: `Leadership::epoch`; grants and compactions, as proposals.
+//! Until placement exists the leader holds all shards; a write under the epoch of an earlier leader
+//! is refused by every replica, so two leaders can never both act.
+
+use std::{sync::Arc, time::Duration};
+
+use actors_runtime::{Child, Failure, Service};
+use store_mvcc::{Epoch, Op, Proposal, Revision, ShardId, Token, Writer};
+use store_raft::{Role, RoleView};
+use tokio::time::{Instant, MissedTickBehavior};
+
+use crate::{Store, shared::Shared};
+
+/// How long to wait before a failed grant is proposed again, unless the role changes first.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// The control actor of a group.
+pub(crate) fn child(shared: &Arc<Shared>) -> Child {
+    let shared = Arc::clone(shared);
+    Child::service(move |service| run(Arc::clone(&shared), service))
+}
+
+async fn run(shared: Arc<Shared>, service: Service) -> Result<(), Failure> {
+    let control = Control { store: Store::new(&shared, service.system()), service, shared };
+    let service = control.service.clone();
+    tokio::select! {
+        () = service.stopping() => Ok(()),
+        ended = control.work() => ended,
+    }
+}
+
+struct Control {
+    shared: Arc<Shared>,
+    store: Store,
+    service: Service,
+}
+
+impl Control {
+    async fn work(&self) -> Result<(), Failure> {
+        let mut leadership = self.shared.leadership.subscribe();
+        let period = self.shared.config.history;
+        let mut compactions = tokio::time::interval_at(Instant::now() + period, period);
+        compactions.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut known = self.store.revision();
+        loop {
+            let present = *leadership.borrow_and_update();
+            if present.role.role == Role::Leader && present.epoch.is_none() {
+                let granted = self.take_shards(present.role).await;
+                if !granted {
+                    drop(tokio::time::timeout(RETRY, leadership.changed()).await);
+                }
+                continue;
+            }
+            tokio::select! {
+                changed = leadership.changed() => changed?,
+                _ = compactions.tick() => {
+                    // What was newest one period ago is what stays readable.
+                    let below = std::mem::replace(&mut known, self.store.revision());
+                    self.compact(below).await;
+                }
+            }
+        }
+    }
+
+    /// Grants all shards to this member under the next epoch; true if it still leads in the same
+    /// term then.
+    async fn take_shards(&self, role: RoleView) -> bool {
+        // Everything that was granted before must be applied here.
+        if let Err(error) = self.store.read_barrier().await {
+            tracing::debug!(%error, "the shards cannot be granted yet");
+            return false;
+        }
+        let epoch = Epoch(self.shared.progress.borrow().epoch.0 + 1);
+        let holder = self.shared.config.holder.clone();
+        let op = Op::GrantShard { shard: ShardId::ALL, epoch, holder };
+        let proposal = self.proposal(Writer::unplaced("store/control"), op);
+        match self.store.propose(proposal).await {
+            Ok(outcome) if outcome.is_ok() => {}
+            Ok(outcome) => {
+                tracing::warn!(?outcome, "the shards were not granted");
+                return false;
+            }
+            Err(error) => {
+                tracing::debug!(%error, "the shards were not granted");
+                return false;
+            }
+        }
+        self.shared.leadership.send_if_modified(|leadership| {
+            let same = (leadership.role.role, leadership.role.term) == (Role::Leader, role.term);
+            if same {
+                leadership.epoch = Some(epoch);
+            }
+            same
+        })
+    }
+
+    /// Gives up history before `below`; the next period tries again what failed.
+    async fn compact(&self, below: Revision) {
+        let Some(epoch) = self.store.epoch() else { return };
+        if below <= self.store.snapshot().compacted() {
+            return;
+        }
+        let name = "store/control".to_owned();
+        let writer = Writer { shard: ShardId::ALL, epoch, name };
+        let proposal = self.proposal(writer, Op::Compact { below });
+        match self.store.propose(proposal).await {
+            Ok(outcome) if outcome.is_ok() => tracing::debug!(%below, "history was compacted"),
+            Ok(outcome) => tracing::warn!(?outcome, "history was not compacted"),
+            Err(error) => tracing::debug!(%error, "history was not compacted"),
+        }
+    }
+
+    fn proposal(&self, writer: Writer, op: Op) -> Proposal {
+        Proposal {
+            group: self.shared.config.group,
+            writer,
+            // Grants and compactions are conditions in themselves: nothing is lost by doing one
+            // twice.
+            token: Token::NONE,
+            feature_level: 1,
+            at: self.service.system().now().wall,
+            atomic: true,
+            ops: vec![op],
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! The intake: hands gathered proposals on to the peer, many in one event.
+//!
+//! Way in: [`child`].  Never: a queue of its own; what is gathered is in [`crate::shared::Intake`].
+//! Under load a batch is what came while the last one was handed on; without load it is one
+//! proposal, at once.
+
+use std::sync::Arc;
+
+use actors_runtime::{Child, Failure, Ref, Service};
+use store_raft::RaftEvent;
+
+use crate::{shared::Shared, waiting::Reply};
+
+/// Most proposals in one event.
+const BATCH: usize = 512;
+
+/// The intake of a group.
+pub(crate) fn child(shared: &Arc<Shared>) -> Child {
+    let shared = Arc::clone(shared);
+    Child::service(move |service| run(Arc::clone(&shared), service))
+}
+
+async fn run(shared: Arc<Shared>, service: Service) -> Result<(), Failure> {
+    let peer: Ref<RaftEvent> = service.system().actor_at(&shared.address("peer"));
+    loop {
+        tokio::select! {
+            () = service.stopping() => break,
+            () = shared.intake.filled.notified() => {}
+        }
+        loop {
+            let items = shared.intake.take(BATCH);
+            if items.is_empty() {
+                break;
+            }
+            if let Err(refused) = peer.tell(RaftEvent::Propose { items }).await {
+                refuse(&shared, refused.event);
+            }
+        }
+    }
+    refuse(&shared, RaftEvent::Propose { items: shared.intake.take(usize::MAX) });
+    Ok(())
+}
+
+/// The peer does not run: nothing was done.
+fn refuse(shared: &Shared, event: RaftEvent) {
+    if let RaftEvent::Propose { items } = event {
+        for item in items {
+            shared.waiting.answer(item.id, Reply::Unavailable);
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The peer actor: the Raft member, its ticks, and the driver that carries out what it wants.
+//!
+//! Way in: [`child`].  Owns: the machine and its driver.  Never: a disk; it is asked of the log and
+//! apply actors. A restart recovers from the log actor. A peer whose log or apply actor ends is
+//! told so as a failed write, halts, and is recovered too: what was under way is found out from
+//! disk, and its outcome is unknown to who asked.
+
+use std::{sync::Arc, time::Duration};
+
+use actors_core::ExitReason;
+use actors_runtime::{Child, Driver, Failure, Inbox, Start};
+use store_raft::{Bootstrap, RaftConfig, RaftEffect, RaftEvent, RaftMachine, Role, Stored};
+use tokio::{sync::oneshot, time::MissedTickBehavior};
+
+use crate::{
+    apply::ApplyOp,
+    log::{Contents, LogOp, Write},
+    queue::Queue,
+    shared::{Health, Port, Shared},
+    waiting::Reply,
+};
+
+/// How long a start waits for the log and apply actors. Siblings start one after the other, so it
+/// must be short.
+const PORT_WAIT: Duration = Duration::from_millis(300);
+
+/// The peer actor of a group.
+pub(crate) fn child(shared: &Arc<Shared>) -> Child {
+    let address = shared.address("peer");
+    let shared = Arc::clone(shared);
+    Child::machine(move |start| build(Arc::clone(&shared), start)).at(address)
+}
+
+async fn build(
+    shared: Arc<Shared>,
+    start: Start<Inbox<RaftEvent>>,
+) -> Result<(RaftMachine, PeerDriver), Failure> {
+    let inbox = start.inbox;
+    let log = wait_for(&shared.log, "log").await?;
+    let apply = wait_for(&shared.apply, "apply").await?;
+    let applied = ask(&apply, |reply| ApplyOp::Begin { owner: inbox.clone(), reply }).await?;
+    let mut contents = load(&log, &inbox).await?;
+    let is_new = contents.head.is_none() && contents.records.is_empty() && applied == 0;
+    if is_new && !shared.config.first_voters.is_empty() {
+        let Bootstrap { head, records } =
+            Bootstrap::new(&shared.config.raft(), &shared.config.first_voters);
+        push(&log, LogOp::Write(Write { number: 0, records, head: Some(head) }))?;
+        contents = load(&log, &inbox).await?;
+    }
+    let Contents { head, records } = contents;
+    let machine = RaftMachine::recover(shared.config.raft(), &Stored { head, records, applied })
+        .inspect_err(|error| shared.set_health(Health::Failed(error.to_string())))?;
+    shared.members.send_replace(machine.status().members);
+    shared.set_health(Health::Good);
+    inbox.spawn(tick(inbox.clone()));
+    Ok((machine, PeerDriver { shared, log, apply }))
+}
+
+async fn wait_for<T>(port: &Port<T>, part: &str) -> Result<Arc<Queue<T>>, Failure> {
+    let queue = tokio::time::timeout(PORT_WAIT, port.ready()).await;
+    queue.ok().flatten().ok_or_else(|| format!("the {part} actor is not running").into())
+}
+
+fn push<T>(queue: &Queue<T>, op: T) -> Result<(), Failure> {
+    if queue.push(op) { Ok(()) } else { Err("a sibling ended".into()) }
+}
+
+async fn ask<T, R>(
+    queue: &Queue<T>,
+    op: impl FnOnce(oneshot::Sender<R>) -> T,
+) -> Result<R, Failure> {
+    let (reply, answer) = oneshot::channel();
+    push(queue, op(reply))?;
+    Ok(answer.await?)
+}
+
+async fn load(log: &Queue<LogOp>, inbox: &Inbox<RaftEvent>) -> Result<Contents, Failure> {
+    ask(log, |reply| LogOp::Load { owner: inbox.clone(), reply }).await
+}
+
+/// Ticks until the peer ends. The first comes at once, so that a sole voter leads at once.
+async fn tick(inbox: Inbox<RaftEvent>) -> RaftEvent {
+    let mut interval = tokio::time::interval(RaftConfig::TICK);
+    // A process that was paused must not take the time it slept for a silence of the leader.
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        inbox.send(RaftEvent::Tick);
+    }
+}
+
+/// Carries out what the member wants.
+struct PeerDriver {
+    shared: Arc<Shared>,
+    log: Arc<Queue<LogOp>>,
+    apply: Arc<Queue<ApplyOp>>,
+}
+
+impl PeerDriver {
+    fn log(&self, op: LogOp, inbox: &Inbox<RaftEvent>) {
+        if !self.log.push(op) {
+            inbox.end(ExitReason::Error("the log actor takes nothing more".to_owned()));
+        }
+    }
+
+    fn apply(&self, op: ApplyOp, inbox: &Inbox<RaftEvent>) {
+        if !self.apply.push(op) {
+            inbox.end(ExitReason::Error("the apply actor takes nothing more".to_owned()));
+        }
+    }
+}
+
+impl Driver<RaftMachine> for PeerDriver {
+    type Guard = &'static ();
+
+    fn view(&self) -> &'static () {
+        &()
+    }
+
+    fn submit(&mut self, effect: RaftEffect, inbox: &Inbox<RaftEvent>) {
+        let Shared { waiting, transport, leadership, members: known, .. } = &*self.shared;
+        match effect {
+            RaftEffect::Persist { number, records, head } => {
+                self.log(LogOp::Write(Write { number, records, head }), inbox);
+            }
+            RaftEffect::Truncate { below } => self.log(LogOp::Truncate { below }, inbox),
+            RaftEffect::Send { to, bytes } => transport.send(to, bytes),
+            RaftEffect::Apply { entries } => self.apply(ApplyOp::Entries(entries), inbox),
+            RaftEffect::ReadReady { id, index } => waiting.answer(id, Reply::ReadAt(index)),
+            RaftEffect::Refused { id, refusal } => waiting.answer(id, Reply::Refused(refusal)),
+            RaftEffect::RoleChanged(role) => {
+                tracing::info!(?role, "the role changed");
+                leadership.send_modify(|leadership| {
+                    let leads_on = role.role == Role::Leader && role.term == leadership.role.term;
+                    leadership.epoch = leadership.epoch.filter(|_| leads_on);
+                    leadership.role = role;
+                });
+            }
+            RaftEffect::MembersChanged { id, members, .. } => {
+                known.send_replace(members.clone());
+                if let Some(id) = id {
+                    waiting.answer(id, Reply::Members(members));
+                }
+            }
+            RaftEffect::SendSnapshot { to, bytes, .. } => {
+                self.apply(ApplyOp::Export { to, frame: bytes }, inbox);
+            }
+            RaftEffect::InstallSnapshot { number, index } => {
+                self.apply(ApplyOp::Install { number, index }, inbox);
+            }
+            RaftEffect::Notice(notice) => tracing::warn!(?notice, "raft"),
+            RaftEffect::Halt { error } => inbox.end(ExitReason::Error(error.to_string())),
+        }
+    }
+}
+
+impl Drop for PeerDriver {
+    fn drop(&mut self) {
+        self.shared.leadership.send_replace(crate::Leadership::default());
+        self.shared.abandon_questions();
+    }
+}

@@ -1,0 +1,214 @@
+//! What the actors of one group and the users of its store share.
+//!
+//! Way in: [`Shared`].  Invariant: each field has one writer, named at the field; readers never
+//! wait for a disk.
+
+use std::sync::{Arc, Mutex, RwLock};
+
+use actors_core::{
+    Correlation,
+    ports::{LogStore, StateStore},
+};
+use store_catalog::{Catalog, Opener, Snapshot};
+use store_mvcc::{Epoch, Position, Reader};
+use store_raft::{Members, Proposed, RoleView};
+use tokio::sync::{Notify, watch};
+
+use crate::{
+    Disks, StoreConfig, Transport,
+    apply::ApplyOp,
+    interest::Interest,
+    locks::{lock, write},
+    log::LogOp,
+    queue::Queue,
+    waiting::{Reply, Waiting},
+};
+
+/// How far this replica is. Written by the apply actor.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Log index, revision and hash of what is applied and published.
+    pub position: Position,
+    /// The epoch under which all shards were granted last.
+    pub epoch: Epoch,
+}
+
+/// This member's role, and what it holds by it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Leadership {
+    /// Role, term and leader. Written by the peer actor.
+    pub role: RoleView,
+    /// The epoch under which this member holds all shards; `None` unless it leads and the grant is
+    /// applied. Written by the control actor; taken away by the peer actor.
+    pub epoch: Option<Epoch>,
+}
+
+/// Whether the store can work.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Health {
+    /// Nothing is known to be wrong.
+    #[default]
+    Good,
+    /// There is no room for the log: nothing is written until there is.
+    DiskFull,
+    /// A part failed and is started again; the text says why.
+    Failed(String),
+}
+
+/// Where the present life of a thread takes its work from, if it is ready.
+#[derive(Debug)]
+pub(crate) struct Port<T>(watch::Sender<Option<Arc<Queue<T>>>>);
+
+impl<T> Default for Port<T> {
+    fn default() -> Self {
+        Self(watch::Sender::new(None))
+    }
+}
+
+impl<T> Port<T> {
+    /// Shows the queue of one life, for as long as the result lives.
+    pub(crate) fn open<'a>(&'a self, queue: &'a Arc<Queue<T>>) -> OpenPort<'a, T> {
+        self.0.send_replace(Some(Arc::clone(queue)));
+        OpenPort { port: self, queue }
+    }
+
+    pub(crate) fn queue(&self) -> Option<Arc<Queue<T>>> {
+        self.0.borrow().clone()
+    }
+
+    /// The queue, as soon as there is one.
+    pub(crate) async fn ready(&self) -> Option<Arc<Queue<T>>> {
+        let mut port = self.0.subscribe();
+        let ready = port.wait_for(Option::is_some).await;
+        ready.ok().and_then(|queue| queue.clone())
+    }
+}
+
+/// Takes the queue of a life away when that life ends, however it does.
+pub(crate) struct OpenPort<'a, T> {
+    port: &'a Port<T>,
+    queue: &'a Arc<Queue<T>>,
+}
+
+impl<T> Drop for OpenPort<'_, T> {
+    fn drop(&mut self) {
+        self.port.0.send_if_modified(|port| {
+            let ours = port.as_ref().is_some_and(|port| Arc::ptr_eq(port, self.queue));
+            ours.then(|| *port = None).is_some()
+        });
+    }
+}
+
+pub(crate) struct Shared {
+    pub(crate) config: StoreConfig,
+    pub(crate) disks: Arc<dyn Disks>,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) opener: Option<Arc<dyn Opener>>,
+    pub(crate) waiting: Arc<Waiting>,
+    pub(crate) intake: Intake,
+    /// Written by the log actor.
+    pub(crate) log: Port<LogOp>,
+    /// Written by the apply actor.
+    pub(crate) apply: Port<ApplyOp>,
+    /// Written by the apply actor.
+    pub(crate) catalog: RwLock<Catalog>,
+    /// The catalog's snapshot, apart, so that readers never wait for watchers. Written by the apply
+    /// actor.
+    pub(crate) latest: RwLock<Snapshot>,
+    /// Reads the history on disk. Written by the apply actor.
+    pub(crate) reader: RwLock<Option<Reader>>,
+    pub(crate) progress: watch::Sender<Progress>,
+    pub(crate) leadership: watch::Sender<Leadership>,
+    /// Written by the peer actor.
+    pub(crate) members: watch::Sender<Members>,
+    pub(crate) health: watch::Sender<Health>,
+    pub(crate) interest: Interest,
+    /// Stays open from one life of the apply actor to the next, unless it failed: what is in memory
+    /// is good.
+    pub(crate) state: Mutex<Option<Arc<dyn StateStore>>>,
+    /// The log that was opened to be looked at, for the first life of the log actor.
+    pub(crate) opened_log: Mutex<Option<Box<dyn LogStore>>>,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        config: StoreConfig,
+        disks: Arc<dyn Disks>,
+        transport: Arc<dyn Transport>,
+        opener: Option<Arc<dyn Opener>>,
+    ) -> Self {
+        Self {
+            catalog: RwLock::new(Catalog::new(config.ring, opener.clone())),
+            config,
+            disks,
+            transport,
+            opener,
+            waiting: Arc::default(),
+            intake: Intake::default(),
+            log: Port::default(),
+            apply: Port::default(),
+            latest: RwLock::default(),
+            reader: RwLock::default(),
+            progress: watch::Sender::default(),
+            leadership: watch::Sender::default(),
+            members: watch::Sender::default(),
+            health: watch::Sender::default(),
+            interest: Interest::default(),
+            state: Mutex::default(),
+            opened_log: Mutex::default(),
+        }
+    }
+
+    /// The path of one of this group's actors, as an address.
+    pub(crate) fn address(&self, part: &str) -> actors_core::Address {
+        actors_core::Address::new("store", format!("{}/{part}", self.config.name))
+    }
+
+    pub(crate) fn set_health(&self, health: Health) {
+        self.health.send_if_modified(|present| {
+            let changed = *present != health;
+            *present = health;
+            changed
+        });
+    }
+
+    /// Lets go of the state, so that it can be opened again.
+    pub(crate) fn close_state(&self) {
+        *write(&self.reader) = None;
+        *lock(&self.state) = None;
+    }
+
+    /// Nobody can answer any more: proposals that were not handed on were not done, of the others
+    /// nobody knows.
+    pub(crate) fn abandon_questions(&self) {
+        for item in self.intake.take(usize::MAX) {
+            self.waiting.answer(item.id, Reply::Unavailable);
+        }
+        self.waiting.abandon();
+    }
+}
+
+/// Proposals that the peer actor has not been told of: gathered, so that many become one event.
+#[derive(Debug, Default)]
+pub(crate) struct Intake {
+    items: Mutex<Vec<Proposed>>,
+    pub(crate) filled: Notify,
+}
+
+impl Intake {
+    pub(crate) fn add(&self, id: Correlation, data: Vec<u8>) {
+        // Bounded by the questions that may be open: each item belongs to one.
+        lock(&self.items).push(Proposed { id, data });
+        self.filled.notify_one();
+    }
+
+    /// Takes the oldest items, at most `limit`.
+    pub(crate) fn take(&self, limit: usize) -> Vec<Proposed> {
+        let mut items = lock(&self.items);
+        if items.len() <= limit {
+            return std::mem::take(&mut items);
+        }
+        let later = items.split_off(limit);
+        std::mem::replace(&mut items, later)
+    }
+}

@@ -1,0 +1,14 @@
+//! The store as its users see it: on real disks, with real actors, while parts of it fail.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod broken;
+mod kill;
+mod one;
+mod server;
+mod three;
+mod watches;
