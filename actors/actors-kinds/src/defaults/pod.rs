@@ -95,24 +95,32 @@ fn default_items(source: &mut Map) {
 
 /// How safe a pod's resources are: `Guaranteed`, `Burstable` or `BestEffort`.
 ///
-/// Spec: documentation, "pod quality of service classes". Only cpu and memory count.
+/// Spec: documentation, "pod quality of service classes". Only cpu and memory count; what is said for the pod as a
+/// whole stands for what its containers say.
 #[must_use]
 pub fn qos_class(pod: &Object) -> &'static str {
+    let whole = pod.path(&["spec", "resources"]);
+    let whole =
+        whole.filter(|it| !it.at("limits").is_empty_value() || !it.at("requests").is_empty_value());
+    let resources: Vec<&Value> = match whole {
+        Some(whole) => vec![whole],
+        None => ["containers", "initContainers"]
+            .into_iter()
+            .flat_map(|list| pod.list_at(&["spec", list]))
+            .map(|container| container.at("resources"))
+            .collect(),
+    };
     let mut asks = false;
     let mut is_guaranteed = true;
-    for list in ["containers", "initContainers"] {
-        for container in pod.list_at(&["spec", list]) {
-            for name in ["cpu", "memory"] {
-                let amount = |list: &str| {
-                    let found = container.path(&["resources", list, name])?;
-                    Quantity::from_value(found).ok().filter(|amount| !amount.is_zero())
-                };
-                let (request, limit) = (amount("requests"), amount("limits"));
-                asks |= request.is_some() || limit.is_some();
-                let nanos = |amount: &Quantity| amount.nanos();
-                let wanted = request.as_ref().map(nanos).or(limit.as_ref().map(nanos));
-                is_guaranteed &= limit.is_some() && wanted == limit.as_ref().map(nanos);
-            }
+    for one in resources {
+        for name in ["cpu", "memory"] {
+            let nanos = |list: &str| {
+                let amount = Quantity::from_value(one.path(&[list, name])?).ok()?;
+                Some(amount.nanos()).filter(|nanos| *nanos != 0)
+            };
+            let (request, limit) = (nanos("requests"), nanos("limits"));
+            asks |= request.is_some() || limit.is_some();
+            is_guaranteed &= limit.is_some() && request.or(limit) == limit;
         }
     }
     match (asks, is_guaranteed) {

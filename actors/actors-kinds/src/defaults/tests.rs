@@ -401,6 +401,13 @@ fn quality_of_service_follows_from_resources() {
 }
 
 #[test]
+fn resources_of_the_whole_pod_decide_its_quality_of_service() {
+    let limits = value!({ "limits": { "cpu": "1", "memory": "1Gi" } });
+    let pod = Object(value!({ "spec": { "resources": limits, "containers": [{ "name": "c" }] } }));
+    assert_eq!(qos_class(&pod), "Guaranteed");
+}
+
+#[test]
 fn a_new_pod_is_pending() {
     let registry = Registry::builtin().expect("the tables are good");
     let kind = registry.resource("", "v1", "pods").expect("served");

@@ -276,8 +276,13 @@ fn read_field_word(word: &str, field: &mut FieldFacts) -> Result<(), TableProble
         Some(("list", "map")) => field.list = ListType::Map,
         Some(("keys", keys)) => field.keys = keys.split(',').map(Box::from).collect(),
         Some(("patch", strategies)) => {
-            field.patch_merge = strategies.split(',').any(|word| word == "merge");
-            field.patch_retain_keys = strategies.split(',').any(|word| word == "retainKeys");
+            for strategy in strategies.split(',') {
+                match strategy {
+                    "merge" => field.patch_merge = true,
+                    "retainKeys" => field.patch_retain_keys = true,
+                    _ => return Err(TableProblem::Unknown(word.to_owned())),
+                }
+            }
         }
         Some(("merge", key)) => field.merge_key = Some(key.into()),
         _ => return Err(TableProblem::Unknown(word.to_owned())),

@@ -1,6 +1,6 @@
 //! A place in an object: the value there, and how it was reached, without building its path before it is needed.
 //!
-//! Way in: [`Spot::root`].  Invariant: validating an object without faults allocates nothing.
+//! Way in: [`Spot::root`].  Invariant: only [`Spot::path`], which is called for a fault, allocates.
 
 use actors_object::{FieldPath, Value};
 
