@@ -83,6 +83,8 @@ pub struct FieldFacts {
     pub keys: Vec<Box<str>>,
     /// Whether a strategic merge patch merges this list instead of replacing it.
     pub patch_merge: bool,
+    /// Whether a strategic merge patch replaces this map instead of merging it.
+    pub patch_replace: bool,
     /// Whether a strategic merge patch keeps only the keys it names (`retainKeys`).
     pub patch_retain_keys: bool,
     /// The field that identifies an item for a strategic merge patch.

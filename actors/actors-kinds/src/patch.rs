@@ -31,7 +31,7 @@ impl PatchSchema for KindSchema<'_> {
         let field = self.root.and_then(|root| self.schema.field_at(root, path));
         field.map_or_else(PatchFacts::default, |field| PatchFacts {
             merge: field.patch_merge,
-            replace: false,
+            replace: field.patch_replace,
             retain_keys: field.patch_retain_keys,
             merge_key: field.merge_key.as_deref(),
         })

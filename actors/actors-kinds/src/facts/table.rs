@@ -173,6 +173,7 @@ impl Table {
             list: ListType::Unsaid,
             keys: Vec::new(),
             patch_merge: false,
+            patch_replace: false,
             patch_retain_keys: false,
             merge_key: None,
             atomic: false,
@@ -279,6 +280,7 @@ fn read_field_word(word: &str, field: &mut FieldFacts) -> Result<(), TableProble
             for strategy in strategies.split(',') {
                 match strategy {
                     "merge" => field.patch_merge = true,
+                    "replace" => field.patch_replace = true,
                     "retainKeys" => field.patch_retain_keys = true,
                     _ => return Err(TableProblem::Unknown(word.to_owned())),
                 }

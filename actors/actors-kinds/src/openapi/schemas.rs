@@ -127,7 +127,11 @@ impl<'a> Needed<'a> {
         if let Some(key) = &field.merge_key {
             map.insert("x-kubernetes-patch-merge-key", &**key);
         }
-        let strategies = [("merge", field.patch_merge), ("retainKeys", field.patch_retain_keys)];
+        let strategies = [
+            ("merge", field.patch_merge),
+            ("replace", field.patch_replace),
+            ("retainKeys", field.patch_retain_keys),
+        ];
         let strategies: Vec<&str> =
             strategies.into_iter().filter(|(_, is_set)| *is_set).map(|(name, _)| name).collect();
         if !strategies.is_empty() {
