@@ -3,7 +3,9 @@
 //! Way in: [`launch`], [`find`], [`bury`].  All of them block for milliseconds: call them where that is allowed.
 
 use std::{
-    fs, io,
+    fs::{self, Permissions},
+    io,
+    os::unix::fs::PermissionsExt,
     path::Path,
     process::{Command, Stdio},
 };
@@ -67,6 +69,9 @@ pub fn prepare(pod: &PodSpec) -> Result<(), LaunchError> {
     let paths = pod.paths();
     for directory in [paths.run(), paths.data()] {
         fs::create_dir_all(directory).map_err(failed("create", directory))?;
+        // Secrets lie below; containers see only what is mounted for them.
+        let private = Permissions::from_mode(0o700);
+        fs::set_permissions(directory, private).map_err(failed("protect", directory))?;
     }
     state::write(&paths.spec(), pod).map_err(failed("write", &paths.spec()))
 }
@@ -116,7 +121,8 @@ const KILL_TIMEOUT_MS: u16 = 5_000;
 
 /// Ends what a dead shim has left: kills the pod's processes through its cgroup, removes the cgroup and the run
 /// directory, and returns the containers as they were last known: those that still ran then are now `Exited` without
-/// an exit code. Containers' data stays. A pod that never was is no error.
+/// an exit code. Containers' data stays. A pod that never was is no error. What the agent has mounted below the run
+/// directory it must unmount before.
 ///
 /// # Errors
 /// If processes cannot be killed; the files then stay, and it can be tried again.

@@ -81,6 +81,8 @@ pub(crate) struct Server {
     /// Those who wait until no container runs.
     stopping: Vec<ReplyTo>,
     closing: Closing,
+    /// Why nothing may be created or started any more: the pod was killed and must be rebuilt by its agent.
+    doom: Option<&'static str>,
 }
 
 /// How far the shim's own end has come.
@@ -89,8 +91,8 @@ enum Closing {
     No,
     /// [`crate::wire::Request::Shutdown`] is being carried out.
     Requested,
-    /// All is removed; the loop ends when the answer is written.
-    Done,
+    /// All is removed; the loop ends when the answer to this client is written.
+    Done(u32),
 }
 
 /// What a descriptor in the poll belongs to.
@@ -144,6 +146,7 @@ impl Server {
             events: Events::default(),
             stopping: Vec::new(),
             closing: Closing::No,
+            doom: None,
         };
         server.save_state();
         Ok(server)
@@ -152,9 +155,12 @@ impl Server {
     /// Serves until it is asked to end; the process's exit code.
     pub(crate) fn run(mut self) -> i32 {
         nodes_sys::trim_heap();
+        // What ended before SIGCHLD was watched is not announced any more.
+        self.reap_children();
         loop {
-            let is_answered = self.clients.values().all(|client| client.backlog() == 0);
-            if self.closing == Closing::Done && is_answered {
+            if let Closing::Done(client) = self.closing
+                && self.clients.get(&client).is_none_or(|client| client.backlog() == 0)
+            {
                 return 0;
             }
             self.arm_timer();
@@ -231,6 +237,13 @@ impl Server {
             Owner::Container(id) => self.containers.get_mut(id).map(|container| &mut container.io),
             Owner::Session(key) => self.sessions.get_mut(key).map(|session| &mut session.io),
         }
+    }
+
+    /// Kills the containers for good: neither those that exist nor those under way live on.
+    fn doom(&mut self, reason: &'static str) {
+        note(&format!("{reason}: the pod is killed"));
+        self.doom = Some(reason);
+        self.signal_containers(Signal::SIGKILL);
     }
 
     fn status(&self) -> PodStatus {

@@ -96,7 +96,8 @@ pub enum Request {
         /// The last event that the client knows; 0 for none.
         after: u64,
     },
-    /// When this instant passes, the pod is killed; none takes the deadline back. It is forgotten with the shim.
+    /// When this instant passes, the pod is killed and takes no more containers; none takes the deadline back. It is
+    /// forgotten with the shim.
     SetDeadline {
         /// On this machine's boot clock.
         at: Option<Mono>,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use nix::{errno::Errno, sys::signal::Signal, unistd::Pid};
+use nix::{errno::Errno, unistd::Pid};
 use nodes_sys::Reaped;
 
 use super::{
@@ -80,8 +80,7 @@ impl Server {
         self.info.pause_pid = None;
         self.info.network = None;
         if self.closing == Closing::No {
-            note("the pause process has ended: the pod is killed");
-            self.signal_containers(Signal::SIGKILL);
+            self.doom("the pause process has ended");
             self.publish(EventKind::PauseExited);
         }
     }

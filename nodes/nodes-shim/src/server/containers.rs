@@ -50,6 +50,9 @@ impl Server {
             let message = format!("container {} exists already", spec.id);
             return self.refuse(to, Refusal::Invalid, message);
         }
+        if let Some(reason) = self.doom {
+            return self.refuse(to, Refusal::Failed, format!("{reason}: the pod was killed"));
+        }
         if self.containers.len() >= CONTAINERS_MAX {
             return self.refuse(
                 to,
@@ -96,12 +99,19 @@ impl Server {
     /// The helper is done: the container waits for its start, or never came to be.
     pub(super) fn finish_create(&mut self, to: ReplyTo, id: &str, outcome: Result<i32, String>) {
         let Some(container) = self.containers.get_mut(id) else { return };
-        let outcome = outcome.and_then(|pid| match container.io.accept_terminal() {
-            Ok(()) => Ok(pid),
-            Err(error) => {
-                kill(Pid::from_raw(pid), Signal::SIGKILL).ok();
+        let accepted = match (self.doom, container.io.accept_terminal()) {
+            (Some(reason), _) => Err(format!("{reason}: the pod was killed")),
+            (None, Err(error)) => {
                 Err(format!("the terminal of container {id} did not come: {error}"))
             }
+            (None, Ok(())) => Ok(()),
+        };
+        let outcome = outcome.and_then(|pid| {
+            let is_kept = accepted.map(|()| pid);
+            if is_kept.is_err() {
+                kill(Pid::from_raw(pid), Signal::SIGKILL).ok();
+            }
+            is_kept
         });
         match outcome {
             Ok(pid) => {

@@ -143,7 +143,7 @@ impl Server {
                     // The agent removes the directory; these go now so that nobody looks for this shim.
                     std::fs::remove_file(path).ok();
                 }
-                self.closing = Closing::Done;
+                self.closing = Closing::Done(to.client);
                 self.reply(to, Reply::Done);
             }
             Err(message) => {

@@ -77,8 +77,7 @@ impl Server {
         let has_passed = |at: Option<Mono>| at.is_some_and(|at| at <= now);
         if has_passed(self.timers.deadline) {
             self.timers.deadline = None;
-            note("the deadline has passed: the pod is killed");
-            self.signal_containers(Signal::SIGKILL);
+            self.doom("the deadline has passed");
             self.publish(EventKind::DeadlinePassed);
         }
         if has_passed(self.timers.stop_at) {

@@ -16,11 +16,11 @@ use nix::{
 };
 use nodes_oci::{ContainerSpec, ExecSpec, MountSpec, Resources, UserSpec, cgroup::Hierarchies};
 use nodes_shim::{
-    PodState, RuntimeKind, bury, container_status, find,
+    PodState, RuntimeKind, bury, container_status, find, launch,
     wire::{EventKind, KillScope, Phase, Reply, Request},
 };
 
-use self::pod::{Pod, exec, process, run, shell, subscribe, text, wait_exit};
+use self::pod::{Pod, exec, process, program, run, shell, subscribe, text, wait_exit};
 
 const SIGTERM: i32 = 15;
 const SIGKILL: i32 = 9;
@@ -223,6 +223,50 @@ fn the_deadline_of_an_agent_that_does_not_come_back_kills() {
     client.set_deadline(Some(Mono(1))).unwrap();
     assert_eq!(wait_exit(&mut events, "main").exit_code, Some(137));
     assert_eq!(client.status().unwrap().deadline, None);
+    let refused = client.create(pod.container("late", "true")).unwrap_err().to_string();
+    assert_eq!(refused, "the deadline has passed: the pod was killed");
+}
+
+#[test]
+fn containers_share_what_the_pod_says() {
+    let Some(mut pod) = Pod::new("share") else { return };
+    pod.spec.share_processes = true;
+    pod.spec.sysctls = vec![("net.ipv4.ip_unprivileged_port_start".to_owned(), "80".to_owned())];
+    let mut client = pod.launch();
+    run(&mut client, pod.container("one", "sleep 1001"));
+    run(&mut client, pod.container("two", "sleep 1002; true"));
+    let seen = exec(&mut client, "one", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '");
+    assert!(text(&seen.stdout).contains("sleep 1002"), "{}", text(&seen.stdout));
+    let port = exec(&mut client, "two", "cat /proc/sys/net/ipv4/ip_unprivileged_port_start");
+    assert_eq!(text(&port.stdout), "80");
+    // The shell is not process 1, so its death does not take its child along by itself.
+    let mut events = subscribe(&pod);
+    client.kill("two", SIGKILL, KillScope::First).unwrap();
+    wait_exit(&mut events, "two");
+    client.delete("two").unwrap();
+    let seen = exec(&mut client, "one", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '");
+    assert!(!text(&seen.stdout).contains("sleep 1002"), "{}", text(&seen.stdout));
+}
+
+#[test]
+fn the_machines_network_is_given_when_asked() {
+    let Some(mut pod) = Pod::new("host") else { return };
+    pod.spec.host_network = true;
+    let mut client = pod.launch();
+    run(&mut client, pod.container("main", "sleep 1000"));
+    let machine = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    assert_eq!(text(&exec(&mut client, "main", "hostname").stdout), machine.trim());
+    assert_eq!(client.info().unwrap().network, None);
+}
+
+#[test]
+fn a_pod_that_cannot_begin_says_why_and_leaves_nothing() {
+    let Some(mut pod) = Pod::new("wrong") else { return };
+    pod.spec.sysctls = vec![("kernel.panic".to_owned(), "1".to_owned())];
+    let error = launch(program(), &pod.spec).unwrap_err().to_string();
+    assert!(error.contains("sysctl kernel.panic does not belong"), "{error}");
+    assert!(!Hierarchies::discover().unwrap().exists(&pod.spec.cgroup));
+    assert!(find(&pod.spec.paths()).unwrap().is_none());
 }
 
 #[test]

@@ -15,9 +15,9 @@ use nodes_shim::{
 };
 use nodes_sys::PidFd;
 
-const APPLETS: [&str; 14] = [
+const APPLETS: [&str; 15] = [
     "cat", "dd", "echo", "env", "hostname", "id", "ifconfig", "ls", "sh", "sleep", "stty", "test",
-    "touch", "tty",
+    "touch", "tr", "tty",
 ];
 
 /// One pod in directories and a cgroup of its own; all of it must be gone at the end.
