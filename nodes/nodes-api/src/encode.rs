@@ -22,8 +22,8 @@ pub(crate) fn entry_json(entry: &Entry) -> Bytes {
 /// The metadata of one entry alone: `metav1.PartialObjectMetadata`.
 pub(crate) fn metadata_json(object: &Object) -> Value {
     let mut partial = Value::Map(Map::default());
-    partial.set_path(&["kind"], "PartialObjectMetadata".into());
-    partial.set_path(&["apiVersion"], "meta.k8s.io/v1".into());
+    partial.set_path(&["kind"], "PartialObjectMetadata");
+    partial.set_path(&["apiVersion"], "meta.k8s.io/v1");
     partial.set_path(&["metadata"], object.0.at("metadata").clone());
     partial
 }
@@ -81,8 +81,8 @@ fn list_json(list: &List, form: Form) -> Bytes {
         Form::Metadata => ("PartialObjectMetadataList", "meta.k8s.io/v1"),
         _ => (list.kind.as_str(), list.api_version.as_str()),
     };
-    head.set_path(&["kind"], kind.into());
-    head.set_path(&["apiVersion"], version.into());
+    head.set_path(&["kind"], kind);
+    head.set_path(&["apiVersion"], version);
     head.set_path(&["metadata"], list_metadata(list));
     let mut bytes = json::to_vec(&head);
     // The closing brace comes back behind the items.
@@ -104,9 +104,9 @@ fn list_json(list: &List, form: Form) -> Bytes {
 /// `metav1.ListMeta` of a list.
 pub(crate) fn list_metadata(list: &List) -> Value {
     let mut metadata = Value::Map(Map::default());
-    metadata.set_path(&["resourceVersion"], list.revision.0.to_string().into());
+    metadata.set_path(&["resourceVersion"], list.revision.0.to_string());
     if let Some(token) = &list.continue_token {
-        metadata.set_path(&["continue"], token.clone().into());
+        metadata.set_path(&["continue"], token.clone());
     }
     if let Some(remaining) = list.remaining {
         metadata.set_path(

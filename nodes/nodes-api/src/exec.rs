@@ -135,22 +135,22 @@ fn status(exit: &ExecExit) -> Value {
     status.set_path(&["metadata"], Value::Map(Map::default()));
     match exit {
         ExecExit::Code(0) => {
-            status.set_path(&["status"], "Success".into());
+            status.set_path(&["status"], "Success");
         }
         ExecExit::Code(code) => {
             let mut cause = Value::Map(Map::default());
-            cause.set_path(&["reason"], "ExitCode".into());
-            cause.set_path(&["message"], code.to_string().into());
-            status.set_path(&["status"], "Failure".into());
-            status.set_path(&["reason"], "NonZeroExitCode".into());
+            cause.set_path(&["reason"], "ExitCode");
+            cause.set_path(&["message"], code.to_string());
+            status.set_path(&["status"], "Failure");
+            status.set_path(&["reason"], "NonZeroExitCode");
             let message = format!("command terminated with non-zero exit code: exit status {code}");
-            status.set_path(&["message"], message.into());
+            status.set_path(&["message"], message);
             status.set_path(&["details", "causes"], Value::List(vec![cause]));
         }
         ExecExit::Failed(why) => {
-            status.set_path(&["status"], "Failure".into());
-            status.set_path(&["reason"], "InternalError".into());
-            status.set_path(&["message"], why.clone().into());
+            status.set_path(&["status"], "Failure");
+            status.set_path(&["reason"], "InternalError");
+            status.set_path(&["message"], why.clone());
             status.set_path(&["code"], Value::Int(500));
         }
     }

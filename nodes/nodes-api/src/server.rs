@@ -5,7 +5,7 @@
 use std::{any::Any, io, net::TcpListener, sync::Arc};
 
 use actix_tls::accept::rustls_0_23::TlsStream;
-use actix_web::{App, HttpServer, dev::Extensions, rt::net::TcpStream, web};
+use actix_web::{App, HttpServer, dev::{Extensions, Server}, rt::net::TcpStream, web};
 use actors_runtime::Service;
 use nodes_pki::{Leaf, subject_of};
 use rustls::{
@@ -62,6 +62,18 @@ pub async fn serve(
     config: ServeConfig,
     parts: EdgeParts,
 ) -> Result<(), ServeError> {
+    let server = build(config, parts)?;
+    let handle = server.handle();
+    tokio::pin!(server);
+    tokio::select! {
+        ended = &mut server => return Ok(ended?),
+        () = service.stopping() => {}
+    }
+    // Watches never end by themselves: those who wait for them would wait for ever.
+    tokio::join!(handle.stop(false), async { server.await.map_err(ServeError::from) }).1
+}
+
+fn build(config: ServeConfig, parts: EdgeParts) -> Result<Server, ServeError> {
     let tls = tls(&config)?;
     let parts = web::Data::new(parts);
     let mut server = HttpServer::new(move || {
@@ -76,15 +88,7 @@ pub async fn serve(
     for listener in config.listeners {
         server = server.listen_rustls_0_23(listener, tls.clone())?;
     }
-    let server = server.run();
-    let handle = server.handle();
-    tokio::pin!(server);
-    tokio::select! {
-        ended = &mut server => return Ok(ended?),
-        () = service.stopping() => {}
-    }
-    // Watches never end by themselves: those who wait for them would wait for ever.
-    tokio::join!(handle.stop(false), async { server.await.map_err(ServeError::from) }).1
+    Ok(server.run())
 }
 
 fn tls(config: &ServeConfig) -> Result<ServerConfig, ServeError> {

@@ -5,7 +5,7 @@
 
 use actors_core::Now;
 use actors_kinds::{KindFacts, column_definitions, columns};
-use actors_object::{Map, Value, json};
+use actors_object::{Map, Value, json, value};
 use nodes_door::{Entry, List};
 
 use crate::{
@@ -22,17 +22,26 @@ pub(crate) fn of_list(kind: &KindFacts, list: &List, query: &Query, now: Now) ->
 pub(crate) fn of_entries(kind: &KindFacts, entries: &[Entry], query: &Query, now: Now) -> Vec<u8> {
     let mut metadata = Value::Map(Map::default());
     if let [one] = entries {
-        metadata.set_path(&["resourceVersion"], one.object().resource_version().into());
+        metadata.set_path(&["resourceVersion"], one.object().resource_version());
     }
     write(kind, metadata, entries, query, now)
 }
 
 fn write(kind: &KindFacts, metadata: Value, entries: &[Entry], query: &Query, now: Now) -> Vec<u8> {
     let mut table = Value::Map(Map::default());
-    table.set_path(&["kind"], "Table".into());
-    table.set_path(&["apiVersion"], "meta.k8s.io/v1".into());
+    table.set_path(&["kind"], "Table");
+    table.set_path(&["apiVersion"], "meta.k8s.io/v1");
     table.set_path(&["metadata"], metadata);
-    table.set_path(&["columnDefinitions"], column_definitions(kind));
+    let definitions = column_definitions(kind).iter().map(|column| {
+        value!({
+            "name": column.name,
+            "type": column.sort,
+            "format": column.format,
+            "description": "",
+            "priority": column.priority,
+        })
+    });
+    table.set_path(&["columnDefinitions"], Value::List(definitions.collect()));
     let include = query.text("includeObject").unwrap_or_else(|| "Metadata".to_owned());
     let rows = entries.iter().map(|entry| row(kind, entry, &include, now)).collect();
     table.set_path(&["rows"], Value::List(rows));

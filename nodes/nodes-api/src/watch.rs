@@ -89,13 +89,13 @@ impl Writer {
     fn bookmark(&self, revision: u64, ends_initial: bool) -> Bytes {
         let mut object = Value::Map(Map::default());
         if let Some(kind) = &self.kind {
-            object.set_path(&["kind"], kind.gvk.kind.clone().into());
-            object.set_path(&["apiVersion"], kind.gvk.api_version().into());
+            object.set_path(&["kind"], kind.gvk.kind.clone());
+            object.set_path(&["apiVersion"], kind.gvk.api_version());
         }
-        object.set_path(&["metadata", "resourceVersion"], revision.to_string().into());
+        object.set_path(&["metadata", "resourceVersion"], revision.to_string());
         if ends_initial {
             object
-                .set_path(&["metadata", "annotations", "k8s.io/initial-events-end"], "true".into());
+                .set_path(&["metadata", "annotations", "k8s.io/initial-events-end"], "true");
         }
         json::to_vec(&object).into()
     }

@@ -56,7 +56,7 @@ pub fn of_item(item: &Item, identity: &Identity, registry: &Registry) -> Result<
         Item::Finalize { target } => {
             let patch = Value::Map(Map::default());
             let mut body = guarded(&patch, target);
-            body.set_path(&["metadata", "name"], target.key.name.clone().into());
+            body.set_path(&["metadata", "name"], target.key.name.clone());
             body.set_path(&["spec", "finalizers"], Value::List(Vec::new()));
             request(Verb::Update, of(target, Some("finalize"))?, Some(body))
         }
@@ -70,9 +70,9 @@ pub fn of_item(item: &Item, identity: &Identity, registry: &Registry) -> Result<
 /// A patch that the door refuses if the object is another, or (where it matters) has changed.
 fn guarded(patch: &Value, target: &Planned) -> Value {
     let mut patch = patch.clone();
-    patch.set_path(&["metadata", "uid"], target.uid.clone().into());
+    patch.set_path(&["metadata", "uid"], target.uid.clone());
     if let Some(revision) = &target.resource_version {
-        patch.set_path(&["metadata", "resourceVersion"], revision.clone().into());
+        patch.set_path(&["metadata", "resourceVersion"], revision.clone());
     }
     patch
 }
@@ -80,14 +80,14 @@ fn guarded(patch: &Value, target: &Planned) -> Value {
 /// `v1.Binding`. Spec: Kubernetes API reference, "create binding of a Pod".
 fn binding(target: &Planned, node: &str) -> Value {
     let mut binding = Value::Map(Map::default());
-    binding.set_path(&["apiVersion"], "v1".into());
-    binding.set_path(&["kind"], "Binding".into());
-    binding.set_path(&["metadata", "name"], target.key.name.clone().into());
-    binding.set_path(&["metadata", "namespace"], target.key.namespace.clone().into());
-    binding.set_path(&["metadata", "uid"], target.uid.clone().into());
-    binding.set_path(&["target", "apiVersion"], "v1".into());
-    binding.set_path(&["target", "kind"], "Node".into());
-    binding.set_path(&["target", "name"], node.into());
+    binding.set_path(&["apiVersion"], "v1");
+    binding.set_path(&["kind"], "Binding");
+    binding.set_path(&["metadata", "name"], target.key.name.clone());
+    binding.set_path(&["metadata", "namespace"], target.key.namespace.clone());
+    binding.set_path(&["metadata", "uid"], target.uid.clone());
+    binding.set_path(&["target", "apiVersion"], "v1");
+    binding.set_path(&["target", "kind"], "Node");
+    binding.set_path(&["target", "name"], node);
     binding
 }
 

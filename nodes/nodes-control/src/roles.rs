@@ -90,22 +90,22 @@ fn role(name: &str, rules: BTreeMap<(String, String), BTreeSet<&str>>) -> Object
 
 fn binding(name: &str, account: &str) -> Object {
     let mut subject = Value::Map(Map::default());
-    subject.set_path(&["kind"], "ServiceAccount".into());
-    subject.set_path(&["namespace"], "kube-system".into());
-    subject.set_path(&["name"], account.into());
+    subject.set_path(&["kind"], "ServiceAccount");
+    subject.set_path(&["namespace"], "kube-system");
+    subject.set_path(&["name"], account);
     let mut binding = head("ClusterRoleBinding", name);
     binding.set_path(&["subjects"], Value::List(vec![subject]));
-    binding.set_path(&["roleRef", "apiGroup"], "rbac.authorization.k8s.io".into());
-    binding.set_path(&["roleRef", "kind"], "ClusterRole".into());
-    binding.set_path(&["roleRef", "name"], name.into());
+    binding.set_path(&["roleRef", "apiGroup"], "rbac.authorization.k8s.io");
+    binding.set_path(&["roleRef", "kind"], "ClusterRole");
+    binding.set_path(&["roleRef", "name"], name);
     Object(binding)
 }
 
 fn head(kind: &str, name: &str) -> Value {
     let mut object = Value::Map(Map::default());
-    object.set_path(&["apiVersion"], "rbac.authorization.k8s.io/v1".into());
-    object.set_path(&["kind"], kind.into());
-    object.set_path(&["metadata", "name"], name.into());
-    object.set_path(&["metadata", "labels", "kubernetes.io/bootstrapping"], "rbac-defaults".into());
+    object.set_path(&["apiVersion"], "rbac.authorization.k8s.io/v1");
+    object.set_path(&["kind"], kind);
+    object.set_path(&["metadata", "name"], name);
+    object.set_path(&["metadata", "labels", "kubernetes.io/bootstrapping"], "rbac-defaults");
     object
 }

@@ -11,7 +11,7 @@ use actors_controller::{
 use actors_kinds::Registry;
 use actors_object::ApiError;
 use actors_runtime::{Child, Driver, Failure, Inbox, Ref, Service};
-use futures_util::{StreamExt as _, stream};
+use futures_util::future::join_all;
 use nodes_client::Client as _;
 use nodes_control::{SnapshotWorld, change_of, identity_of, requests};
 use nodes_door::Identity;
@@ -134,8 +134,11 @@ pub(crate) async fn apply(
     identity: &Identity,
     plan: &Plan,
 ) -> Vec<Verdict> {
-    let verdicts = plan.items.iter().map(|item| apply_one(gate, registry, identity, item));
-    stream::iter(verdicts).buffered(ITEMS_AT_ONCE).collect().await
+    let mut verdicts = Vec::with_capacity(plan.items.len());
+    for items in plan.items.chunks(ITEMS_AT_ONCE) {
+        verdicts.extend(join_all(items.iter().map(|item| apply_one(gate, registry, identity, item))).await);
+    }
+    verdicts
 }
 
 async fn apply_one(gate: Option<&Gate>, registry: &Registry, identity: &Identity, item: &Item) -> Verdict {

@@ -13,13 +13,14 @@ use std::{
 
 use actors_controller::Controller;
 use actors_core::{Address, ChildSpec, Intensity, MailboxPolicy, OnLimit, Rng};
-use actors_kinds::{Registry, TableError};
+use actors_kinds::{Registry, facts::TableError};
 use actors_runtime::{Child, Clock, System, Tree};
 use nodes_api::{EdgeParts, ServeConfig, serve};
 use nodes_client::{Calls, Client, NodeStreams, SharedClient};
 use nodes_door::{Cidr, Door, DoorConfig, Identity, SealError, Sealer};
 use nodes_pki::{Pki, PkiError};
-use store_service::{Group, LoneTransport, OpenError, Ports, RocksDisks, StoreConfig};
+use store_raft::NodeId;
+use store_service::{Alone, Group, OpenError, Ports, RocksDisks, StoreConfig};
 use tokio::sync::watch;
 
 use crate::{
@@ -89,12 +90,12 @@ impl Server {
         let door_config = DoorConfig { service_cidr, ..DoorConfig::default() };
         let issuer = door_config.issuer.clone();
         let door = Arc::new(Door::new(registry.clone(), door_config, Some(sealer)));
-        let node = store_service::NodeId(1);
+        let node = NodeId(1);
         let store_config = StoreConfig::new(node, uid, vec![node]);
         let disks = RocksDisks::new(config.data_dir.join("store"), &store_config);
         let ports = Ports {
             disks: Arc::new(disks),
-            transport: Arc::new(LoneTransport),
+            transport: Arc::new(Alone),
             opener: door.opener(),
         };
         let group = Group::open(store_config, ports)?;

@@ -12,7 +12,7 @@ use nodes_pki::Pki;
 use store_service::Store;
 
 /// Believes the tokens that this cluster signed.
-pub struct TokenAuthenticator {
+pub(crate) struct TokenAuthenticator {
     pki: Arc<Pki>,
     store: Store,
     audiences: Vec<String>,
@@ -20,8 +20,7 @@ pub struct TokenAuthenticator {
 
 impl TokenAuthenticator {
     /// An authenticator for tokens meant for one of `audiences`.
-    #[must_use]
-    pub fn new(pki: Arc<Pki>, store: Store, audiences: Vec<String>) -> Self {
+    pub(crate) fn new(pki: Arc<Pki>, store: Store, audiences: Vec<String>) -> Self {
         Self { pki, store, audiences }
     }
 
