@@ -154,7 +154,7 @@ impl Server {
 
     /// Serves until it is asked to end; the process's exit code.
     pub(crate) fn run(mut self) -> i32 {
-        nodes_sys::trim_heap();
+        self.timers.plan_settling();
         // What ended before SIGCHLD was watched is not announced any more.
         self.reap_children();
         loop {

@@ -94,6 +94,7 @@ pub fn become_pause() -> ! {
     // SAFETY: closes every descriptor of the process. Owners of descriptors further up the stack are never reached
     // again, because this function does not return and does not unwind.
     unsafe { libc::syscall(libc::SYS_close_range, 0_u32, u32::MAX, 0_u32) };
+    crate::forget_program_pages();
     loop {
         nix::unistd::pause();
     }

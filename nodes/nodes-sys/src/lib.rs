@@ -14,7 +14,7 @@ mod xattr;
 pub use capability::drop_all_capabilities;
 pub use fds::{close_other_fds, receive_fd, set_terminal_size};
 pub use fork::{Forked, Reaped, become_pause, exit_now, fork, ignore_hangup, reap, reset_signals};
-pub use memory::trim_heap;
+pub use memory::{forget_program_pages, trim_heap};
 pub use net::bring_loopback_up;
 pub use pidfd::PidFd;
 pub use xattr::{mark_opaque, set_capability_attribute};

@@ -144,9 +144,9 @@ impl Server {
         container.status.phase = Phase::Running;
         container.status.started_at = Some(clock::now().wall);
         let status = container.status.clone();
-        nodes_sys::trim_heap();
         self.publish(EventKind::Started(status));
         self.reply(to, Reply::Done);
+        self.timers.plan_settling();
     }
 
     pub(super) fn kill_container(

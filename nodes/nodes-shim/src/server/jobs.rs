@@ -83,6 +83,7 @@ impl Server {
     }
 
     fn finish_job(&mut self, work: Work, outcome: Outcome) {
+        self.timers.plan_settling();
         match work {
             Work::Create { to, id } => self.finish_create(to, &id, outcome),
             Work::Exec { key } => self.finish_exec(key, outcome),

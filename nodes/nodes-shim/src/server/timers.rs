@@ -1,6 +1,9 @@
 //! The one timer, set to the nearest of all instants that matter.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::{
+    os::fd::{AsFd, BorrowedFd},
+    time::Duration,
+};
 
 use actors_core::Mono;
 use nix::{
@@ -23,13 +26,23 @@ pub(super) struct Timers {
     pub deadline: Option<Mono>,
     /// When those who were asked to stop are killed.
     pub stop_at: Option<Mono>,
+    /// When memory that recent work needed is given back.
+    settle_at: Option<Mono>,
 }
+
+/// Work often comes in bursts; what it needs is kept for so long.
+const SETTLE_AFTER: Duration = Duration::from_secs(5);
 
 impl Timers {
     pub(super) fn open() -> nix::Result<Self> {
         let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
         let timer = TimerFd::new(ClockId::CLOCK_BOOTTIME, flags)?;
-        Ok(Self { timer, armed: None, deadline: None, stop_at: None })
+        Ok(Self { timer, armed: None, deadline: None, stop_at: None, settle_at: None })
+    }
+
+    /// There is one shim per pod, and most are idle: some time after work, what an idle one does not need goes.
+    pub(super) fn plan_settling(&mut self) {
+        self.settle_at.get_or_insert_with(|| clock::mono().after(SETTLE_AFTER));
     }
 
     fn arm(&mut self, at: Option<Mono>) -> nix::Result<()> {
@@ -65,7 +78,11 @@ impl AsFd for Timers {
 impl Server {
     pub(super) fn arm_timer(&mut self) {
         let sessions = self.sessions.values().filter_map(|session| session.deadline());
-        let next = sessions.chain(self.timers.deadline).chain(self.timers.stop_at).min();
+        let next = sessions
+            .chain(self.timers.deadline)
+            .chain(self.timers.stop_at)
+            .chain(self.timers.settle_at)
+            .min();
         if let Err(errno) = self.timers.arm(next) {
             note(&format!("cannot set the timer: {errno}"));
         }
@@ -83,6 +100,11 @@ impl Server {
         if has_passed(self.timers.stop_at) {
             self.timers.stop_at = None;
             self.signal_containers(Signal::SIGKILL);
+        }
+        if has_passed(self.timers.settle_at) {
+            self.timers.settle_at = None;
+            nodes_sys::trim_heap();
+            nodes_sys::forget_program_pages();
         }
         for session in self.sessions.values_mut() {
             if has_passed(session.deadline()) {
