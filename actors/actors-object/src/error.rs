@@ -36,6 +36,8 @@ pub struct Details {
     pub causes: Vec<Cause>,
     /// When to try again.
     pub retry_after_seconds: u32,
+    /// Where an expired list can go on, with what is there now; stands in the status's metadata.
+    pub continue_token: String,
 }
 
 /// One thing that is wrong.

@@ -1,14 +1,16 @@
 //! What the cluster adds to objects, and which it does not let in.
 //!
 //! Way in: [`check_namespace`], [`mutate_new`], [`mutate_changed`].
-//! Spec: Kubernetes documentation, "Admission Control in Kubernetes": NamespaceLifecycle, ServiceAccount,
-//! DefaultTolerationSeconds, Priority.
+//! Spec: Kubernetes documentation, "Admission Control in Kubernetes": NamespaceLifecycle,
+//! ServiceAccount, DefaultTolerationSeconds, Priority, NodeRestriction.
 
+mod node;
 mod priority;
 mod service_account;
 mod tolerations;
 
 use actors_object::{ApiError, GroupResource, Object};
+pub(crate) use node::{check_node, check_node_create};
 use store_mvcc::Key;
 
 use crate::visit::Visit;

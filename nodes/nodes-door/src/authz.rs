@@ -1,8 +1,9 @@
 //! Who may do what: RBAC, read from the roles and bindings of the snapshot.
 //!
-//! Way in: [`Authorizer::allows`], [`check_grant`].  Never: a decision from anything but the request and the
-//! snapshot.
-//! Spec: Kubernetes documentation, "Using RBAC Authorization". Members of `system:masters` may do everything.
+//! Way in: [`Authorizer::allows`], [`check_grant`].  Never: a decision from anything but the
+//! request and the snapshot.
+//! Spec: Kubernetes documentation, "Using RBAC Authorization". Members of `system:masters` may do
+//! everything.
 
 mod grant;
 mod rules;

@@ -1,7 +1,8 @@
-//! The objects that every cluster has from its first minute: namespaces, roles, bindings, priorities.
+//! The objects that every cluster has from its first minute: namespaces, roles, bindings,
+//! priorities.
 //!
-//! Way in: [`bootstrap_objects`].  Owns: `tables/bootstrap.txt`.  The server creates what is missing at every
-//! start, through the door, as `system:masters`.
+//! Way in: [`bootstrap_objects`].  Owns: `tables/bootstrap.txt`.  The server creates what is
+//! missing at every start, through the door, as `system:masters`.
 
 use actors_object::{Object, Value, value};
 

@@ -1,7 +1,8 @@
 //! A body as an object of the kind that is meant, strictly or with warnings.
 //!
 //! Way in: [`body`], [`checked`].
-//! Spec: Kubernetes documentation, "Kubernetes API Concepts", "Field validation": Strict, Warn, Ignore.
+//! Spec: Kubernetes documentation, "Kubernetes API Concepts", "Field validation": Strict, Warn,
+//! Ignore.
 
 use actors_kinds::{conform, facts::Shape};
 use actors_object::{ApiError, FieldPath, Gvk, Object, Value, json, yaml};

@@ -162,8 +162,8 @@ impl Door {
         Err(ApiError::forbidden(&nothing, "", denial(identity, ask)))
     }
 
-    /// The revision at which a list must be read so that its pages fit together. The server hands in
-    /// the snapshot of that revision if it still has it; else the answer is 410 `Expired`.
+    /// The revision at which a list must be read so that its pages fit together. The server hands
+    /// in the snapshot of that revision if it still has it; else the answer is 410 `Expired`.
     #[must_use]
     pub fn pinned_revision(&self, request: &Request) -> Option<Revision> {
         read::pinned_revision(request)

@@ -1,10 +1,11 @@
 //! A request's way to a transaction: authorization, decoding, defaulting, admission, validation,
 //! allocation, sealing; and reads from the local replica.
 //!
-//! Way in: [`Door::decide`], [`Door::settle`], [`Door::watch`].  Owns: nothing but its configuration.
+//! Way in: [`Door::decide`], [`Door::settle`], [`Door::watch`].  Owns: nothing but its
+//! configuration.
 //! Never: a clock, a socket, or a write that does not pass here.
-//! Time and order: a decision is made on one snapshot and proposed at the revisions that it read; when
-//! they moved, it is made again from the request, unless the client had named a revision.
+//! Time and order: a decision is made on one snapshot and proposed at the revisions that it read;
+//! when they moved, it is made again from the request, unless the client had named a revision.
 //! Spec: Kubernetes documentation, "Controlling Access to the Kubernetes API"; DESIGN.md section 7.
 
 mod admission;

@@ -1,8 +1,8 @@
 //! Reads: one object, or a list at one revision in pages.
 //!
 //! Way in: [`get`], [`list`].  Never: a stored object encoded or decoded for a read.
-//! Spec: Kubernetes documentation, "Kubernetes API Concepts", "Resource versions" and "Retrieving large
-//! results sets in chunks".
+//! Spec: Kubernetes documentation, "Kubernetes API Concepts", "Resource versions" and "Retrieving
+//! large results sets in chunks".
 
 mod pages;
 mod select;

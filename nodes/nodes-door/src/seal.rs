@@ -1,10 +1,10 @@
 //! Sealing: what is secret is ciphertext before it is proposed, and nowhere else in clear.
 //!
 //! Way in: [`Sealer::seal`]; the catalog reads through [`Opener`].
-//! Owns: the cluster's sealing keys.  Invariant: a nonce is never used twice with one key: each is drawn
-//! from the door's cryptographic stream.
-//! Spec: AES-256-GCM (NIST SP 800-38D); the associated data are the object's key and uid, so that a value
-//! cannot be moved to another object. In clear stay name, labels, owners and type.
+//! Owns: the cluster's sealing keys.  Invariant: a nonce is never used twice with one key: each is
+//! drawn from the door's cryptographic stream.
+//! Spec: AES-256-GCM (NIST SP 800-38D); the associated data are the object's key and uid, so that a
+//! value cannot be moved to another object. In clear stay name, labels, owners and type.
 
 use actors_core::Rng;
 use aes_gcm::{

@@ -1,14 +1,17 @@
 //! The door as a script: requests in, answers and stored keys out.
 //!
-//! A script has one request after another: `VERB PATH`, its body indented as YAML; `@ USER GROUP…` changes who
-//! asks, `+5s` lets time pass, `? a.b.c` shows a part of the last answer. The trace shows the code, what the
-//! answer is, and each key that the store took (`+`) or dropped (`-`).
+//! A script has one request after another: `VERB PATH`, its body indented as YAML; `@ USER GROUP…`
+//! changes who asks, `+5s` lets time pass, `? a.b.c` shows a part of the last answer. The trace
+//! shows the code, what the answer is, and each key that the store took (`+`) or dropped (`-`).
 
 mod access;
 mod allocation;
 mod deletion;
 mod harness;
+mod hostile;
+mod nodes;
 mod pods;
+mod races;
 mod reads;
 mod rows;
 mod secrets;

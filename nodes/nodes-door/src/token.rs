@@ -1,8 +1,9 @@
 //! Service-account tokens: what their claims say, and whose they are.
 //!
-//! Way in: [`TokenTicket`], [`token_identity`].  Never: a signature; signing and verifying is the server's.
-//! Spec: Kubernetes documentation, "Managing Service Accounts", "Bound service account tokens"; the claims
-//! are those of RFC 7519 and `kubernetes.io`. A token dies with the objects it is bound to.
+//! Way in: [`TokenTicket`], [`token_identity`].  Never: a signature; signing and verifying is the
+//! server's.
+//! Spec: Kubernetes documentation, "Managing Service Accounts", "Bound service account tokens"; the
+//! claims are those of RFC 7519 and `kubernetes.io`. A token dies with the objects it is bound to.
 
 use std::sync::Arc;
 
@@ -33,8 +34,8 @@ impl TokenTicket {
     }
 }
 
-/// Who a verified token belongs to, or `None` if the account, or the pod or Secret that it is bound to, is
-/// gone or another one.
+/// Who a verified token belongs to, or `None` if the account, or the pod or Secret that it is bound
+/// to, is gone or another one.
 #[must_use]
 pub fn token_identity(claims: &Value, snapshot: &Snapshot) -> Option<Identity> {
     let bound = claims.at("kubernetes.io");

@@ -1,8 +1,9 @@
 //! Watches: what one begins with, and which of the events it shows.
 //!
 //! Way in: [`WatchPlan`].  Never: a stream; the server pumps events through [`WatchPlan::show`].
-//! Spec: Kubernetes documentation, "Kubernetes API Concepts", "Efficient detection of changes"; KEP-3157
-//! (`sendInitialEvents`); an object that begins or ceases to match is added or deleted for that watcher.
+//! Spec: Kubernetes documentation, "Kubernetes API Concepts", "Efficient detection of changes";
+//! KEP-3157 (`sendInitialEvents`); an object that begins or ceases to match is added or deleted for
+//! that watcher.
 
 use std::sync::Arc;
 
@@ -38,19 +39,18 @@ pub struct WatchPlan {
 
 /// Where a watch begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WatchStart {
-    /// Behind this revision; the changes since then may be in the ring or in the history.
-    After(Revision),
+pub struct WatchStart(Revision);
+
+impl WatchStart {
+    /// The revision behind which it begins; changes since then may be in the ring or in the
+    /// history.
+    #[must_use]
+    pub fn after(self) -> Revision {
+        self.0
+    }
 }
 
 impl WatchPlan {
-    /// The revision behind which the stream begins.
-    #[must_use]
-    pub fn after(&self) -> Revision {
-        let WatchStart::After(revision) = self.start;
-        revision
-    }
-
     /// What this watcher is told of a change; nothing if it is none of its business.
     #[must_use]
     pub fn show(&self, event: &Event) -> Option<WatchEvent> {
@@ -103,7 +103,7 @@ pub(crate) fn plan(
     let namespace = target.namespace.as_deref();
     let mut plan = WatchPlan {
         prefix: Key::prefix(&kind.storage.group, &kind.storage.resource, namespace),
-        start: WatchStart::After(current),
+        start: WatchStart(current),
         initial: Vec::new(),
         timeout_seconds: options.timeout_seconds,
         bookmarks: options.allow_bookmarks,
@@ -121,7 +121,7 @@ pub(crate) fn plan(
             if asked.next() < snapshot.compacted() {
                 return Err(too_old(asked, snapshot.compacted()));
             }
-            plan.start = WatchStart::After(asked);
+            plan.start = WatchStart(asked);
         }
         _ => {}
     }

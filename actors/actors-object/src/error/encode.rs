@@ -10,7 +10,11 @@ impl ApiError {
         let mut status = Map::new();
         status.insert("kind", "Status");
         status.insert("apiVersion", "v1");
-        status.insert("metadata", Map::new());
+        let mut metadata = Map::new();
+        if let Some(details) = &self.details {
+            insert_text(&mut metadata, "continue", &details.continue_token);
+        }
+        status.insert("metadata", metadata);
         status.insert("status", "Failure");
         insert_text(&mut status, "message", &self.message);
         insert_text(&mut status, "reason", self.reason.as_str());
@@ -29,7 +33,10 @@ impl ApiError {
             code: number.unwrap_or(code),
             reason: Reason::parse(status.at("reason").as_str().unwrap_or_default()),
             message: status.at("message").as_str().unwrap_or_default().to_owned(),
-            details: status.get("details").map(|details| Box::new(Details::from_value(details))),
+            details: status.get("details").map(|details| {
+                let token = status.str_at(&["metadata", "continue"]).unwrap_or_default();
+                Box::new(Details { continue_token: token.to_owned(), ..Details::from_value(details) })
+            }),
         }
     }
 }
@@ -61,6 +68,7 @@ impl Details {
             uid: text("uid"),
             causes: details.list_at(&["causes"]).iter().map(Cause::from_value).collect(),
             retry_after_seconds: retry.unwrap_or(0),
+            continue_token: String::new(),
         }
     }
 }

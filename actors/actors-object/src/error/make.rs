@@ -159,8 +159,7 @@ impl ApiError {
     /// 504: the client asks for a revision that this server has not reached.
     #[must_use]
     pub fn too_large_resource_version(asked: u64, current: u64) -> Self {
-        let message = format!("Too large resource version: {asked}, current: {current}");
-        Self::timeout(message, 1).with_cause(
+        Self::timeout(format!("Too large resource version: {asked}, current: {current}"), 1).with_cause(
             "ResourceVersionTooLarge",
             "Too large resource version",
             "",

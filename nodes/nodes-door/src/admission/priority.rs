@@ -24,7 +24,8 @@ pub(super) fn admit(visit: &Visit<'_>, pod: &mut Object) -> Result<(), ApiError>
     let given = pod.i64_at(&["spec", "priority"]);
     if given.is_some_and(|given| given != number) {
         let why = format!(
-            "the integer value of priority must not be provided in pod spec; the class gives {number}"
+            "the integer value of priority must not be provided in pod spec; the class gives \
+             {number}"
         );
         return Err(ApiError::forbidden(&visit.resource(), pod.name(), why));
     }

@@ -11,11 +11,12 @@ const MOUNT_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 /// What the names of token volumes begin with.
 const VOLUME_PREFIX: &str = "kube-api-access-";
 
-/// How long a token lives: an hour and seven seconds, so that it can be told from one that was asked for.
+/// How long a token lives: an hour and seven seconds, so that it can be told from one that was
+/// asked for.
 const TOKEN_SECONDS: i64 = 3_607;
 
 /// Marks the image of a pod that the agent runs without the API's help.
-const MIRROR: &str = "kubernetes.io/config.mirror";
+pub(super) const MIRROR: &str = "kubernetes.io/config.mirror";
 
 /// Gives a new pod its account and its token.
 pub(super) fn admit(visit: &mut Visit<'_>, pod: &mut Object) -> Result<(), ApiError> {

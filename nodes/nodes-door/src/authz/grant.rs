@@ -1,7 +1,7 @@
 //! Nobody gives away what they do not have: checks on writes of roles and bindings.
 //!
-//! Way in: [`check_grant`].  Spec: Kubernetes documentation, "Using RBAC Authorization", "Privilege escalation
-//! prevention and bootstrapping": the verbs `escalate` and `bind` lift the check.
+//! Way in: [`check_grant`].  Spec: Kubernetes documentation, "Using RBAC Authorization", "Privilege
+//! escalation prevention and bootstrapping": the verbs `escalate` and `bind` lift the check.
 
 use actors_object::{ApiError, Object, Value, json, value};
 
@@ -125,4 +125,26 @@ fn covers(rule: &Value, atom: &Value) -> bool {
         wanted.is_empty() || { held }.any(fits)
     };
     has("verbs") && has("apiGroups") && has_resource() && has_name() && has_path()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_edit_may_view_and_who_administrates_may_edit() {
+        let objects = crate::bootstrap_objects();
+        let rules = |name: &str| {
+            let found = objects.iter().find(|it| it.kind() == "ClusterRole" && it.name() == name);
+            found.map(|role| role.list_at(&["rules"]).to_vec()).unwrap_or_default()
+        };
+        for (more, less) in [("admin", "edit"), ("edit", "view"), ("cluster-admin", "admin")] {
+            let held = rules(more);
+            let atoms: Vec<Value> = rules(less).iter().flat_map(atoms).collect();
+            assert!(!atoms.is_empty());
+            for atom in atoms {
+                assert!(held.iter().any(|rule| covers(rule, &atom)), "{more} lacks {atom:?}");
+            }
+        }
+    }
 }

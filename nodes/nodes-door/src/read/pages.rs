@@ -92,8 +92,8 @@ pub(super) fn start(visit: &Visit<'_>) -> Result<Page, ApiError> {
 /// The revision is gone; whoever can live with a list of two revisions gets a token for it.
 fn expired(after: &Key) -> ApiError {
     let mut error = ApiError::expired(
-        "The provided continue parameter is too old: the revision of the first page is no longer kept. \
-         List again, or go on with the token in this status; its pages show later changes too.",
+        "The provided continue parameter is too old: the revision of the first page is no longer \
+         kept. List again, or go on with the token in this status, whose pages show later changes.",
     );
     error.details.get_or_insert_default().continue_token = token(Revision(0), after);
     error

@@ -1,6 +1,7 @@
 //! `binding`: a pod gets its node, once.
 //!
-//! Spec: Kubernetes API reference, `Binding`; the condition `PodScheduled` becomes true in the same write.
+//! Spec: Kubernetes API reference, `Binding`; the condition `PodScheduled` becomes true in the same
+//! write.
 
 use actors_object::{ApiError, FieldError, FieldPath, Gvk, Object, Value, timefmt, value};
 

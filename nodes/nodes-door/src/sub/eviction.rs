@@ -1,5 +1,5 @@
-//! `eviction`: a deletion that may be refused for the sake of others. There are no disruption budgets yet,
-//! so that it is a deletion.
+//! `eviction`: a deletion that may be refused for the sake of others. There are no disruption
+//! budgets yet, so that it is a deletion.
 //!
 //! Spec: Kubernetes documentation, "API-initiated Eviction"; `policy/v1 Eviction`.
 

@@ -1,7 +1,7 @@
 //! `serviceaccounts/token`: grants a token that dies with the object it is bound to.
 //!
-//! Spec: Kubernetes API reference, `authentication.k8s.io/v1 TokenRequest`; at least ten minutes; a node may
-//! only ask for tokens bound to a pod that runs on it.
+//! Spec: Kubernetes API reference, `authentication.k8s.io/v1 TokenRequest`; at least ten minutes; a
+//! node may only ask for tokens bound to a pod that runs on it.
 
 use actors_kinds::defaults::default_body;
 use actors_object::{ApiError, FieldError, FieldPath, Object, Value, uid, value};
@@ -99,8 +99,8 @@ fn bind(visit: &Visit<'_>, reference: &Value, bound: &mut Value) -> Result<(), A
     let uid = text("uid");
     if !uid.is_empty() && uid != found.uid() {
         let why = format!(
-            "the UID in the bound object reference ({uid}) does not match the UID in record. The object \
-             might have been deleted and then recreated"
+            "the UID in the bound object reference ({uid}) does not match the UID in record: the \
+             object may have been deleted and made anew"
         );
         return Err(ApiError::conflict(&resource, name, why));
     }

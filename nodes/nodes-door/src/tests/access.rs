@@ -36,7 +36,7 @@ fn a_stranger_may_nothing_and_a_role_gives_what_it_says() {
             POST /api/v1/namespaces/default/pods/p/exec
               403 Forbidden: pods "p" is forbidden: User "jane" cannot create resource "pods/exec" in API group "" in the namespace "default"
             POST /apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings
-              201 RoleBinding jane @49
+              201 RoleBinding jane @101
               + /registry/rbac.authorization.k8s.io/rolebindings/default/jane
             GET /api/v1/namespaces/default/pods
               200 PodList []
@@ -78,16 +78,16 @@ fn rules_may_name_objects_and_subresources() {
         ",
         &expect![[r#"
             POST /apis/rbac.authorization.k8s.io/v1/namespaces/default/roles
-              201 Role r @49
+              201 Role r @101
               + /registry/rbac.authorization.k8s.io/roles/default/r
             POST /apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings
-              201 RoleBinding r @50
+              201 RoleBinding r @102
               + /registry/rbac.authorization.k8s.io/rolebindings/default/r
             POST /api/v1/namespaces/default/configmaps
-              201 ConfigMap a @51
+              201 ConfigMap a @103
               + /registry/configmaps/default/a
             GET /api/v1/namespaces/default/configmaps/a
-              200 ConfigMap a @51
+              200 ConfigMap a @103
             GET /api/v1/namespaces/default/configmaps/b
               403 Forbidden: configmaps "b" is forbidden: User "system:serviceaccount:default:default" cannot get resource "configmaps" in API group "" in the namespace "default"
             GET /api/v1/namespaces/default/configmaps
@@ -128,19 +128,17 @@ fn nobody_gives_away_more_than_they_have() {
         ",
         &expect![[r#"
             POST /apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings
-              201 RoleBinding jane @49
+              201 RoleBinding jane @101
               + /registry/rbac.authorization.k8s.io/rolebindings/default/jane
             POST /apis/rbac.authorization.k8s.io/v1/namespaces/default/roles
-              201 Role pods @50
+              201 Role pods @102
               + /registry/rbac.authorization.k8s.io/roles/default/pods
             POST /apis/rbac.authorization.k8s.io/v1/namespaces/default/roles
               403 Forbidden: roles.rbac.authorization.k8s.io "nodes" is forbidden: user "jane" (groups=["system:authenticated"]) is attempting to grant RBAC permissions not currently held:
             {"verbs":["get"],"apiGroups":[""],"resources":["nodes"]}
             POST /apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings
-              403 Forbidden: rolebindings.rbac.authorization.k8s.io "bob" is forbidden: user "jane" (groups=["system:authenticated"]) is attempting to grant RBAC permissions not currently held:
-            {"verbs":["get"],"apiGroups":[""],"resources":["services/status"]}
-            {"verbs":["list"],"apiGroups":[""],"resources":["services/status"]}
-            {"verbs":["watch"],"apiGroups":[""],"resources":["services/status"]}
+              201 RoleBinding bob @103
+              + /registry/rbac.authorization.k8s.io/rolebindings/default/bob
             POST /apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings
               403 Forbidden: rolebindings.rbac.authorization.k8s.io "eve" is forbidden: user "jane" (groups=["system:authenticated"]) is attempting to grant RBAC permissions not currently held:
             {"verbs":["get"],"apiGroups":[""],"resources":["nodes"]}

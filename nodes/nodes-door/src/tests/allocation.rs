@@ -36,32 +36,34 @@ fn a_service_gets_an_address_and_keeps_it() {
         ),
         &expect![[r#"
             POST /api/v1/namespaces/default/services
-              201 Service web @49
+              201 Service web @101
               + /registry/services/default/web
-              + /registry/networking.k8s.io/ipaddresses/10.43.216.40
-                spec = {"ports":[{"protocol":"TCP","port":80,"targetPort":80}],"selector":{"app":"web"},"clusterIP":"10.43.216.40","type":"ClusterIP","sessionAffinity":"None","ipFamilyPolicy":"SingleStack","clusterIPs":["10.43.216.40"],"ipFamilies":["IPv4"],"internalTrafficPolicy":"Cluster"}
+              + /registry/networking.k8s.io/ipaddresses/10.43.251.29
+                spec = {"ports":[{"protocol":"TCP","port":80,"targetPort":80}],"selector":{"app":"web"},"clusterIP":"10.43.251.29","type":"ClusterIP","sessionAffinity":"None","ipFamilyPolicy":"SingleStack","clusterIPs":["10.43.251.29"],"ipFamilies":["IPv4"],"internalTrafficPolicy":"Cluster"}
             PUT /api/v1/namespaces/default/services/web
-              200 Service web @51
+              200 Service web @103
               + /registry/services/default/web
-                spec.clusterIP = "10.43.216.40"
+                spec.clusterIP = "10.43.251.29"
             MERGE /api/v1/namespaces/default/services/web
               422 Invalid: Service "web" is invalid: spec.clusterIP: Invalid value: "10.43.9.9": field is immutable
             MERGE /api/v1/namespaces/default/services/web
-              200 Service web @52
+              200 Service web @104
               + /registry/services/default/web
-              + /registry/starling.dev/nodeports/32417
-                spec.ports.0.nodePort = 32417
+              + /registry/starling.dev/nodeports/32440
+                spec.ports.0.nodePort = 32440
             MERGE /api/v1/namespaces/default/services/web
-              422 Invalid: Service "web" is invalid: spec.externalTrafficPolicy: Invalid value: "Cluster": is only for Services that are reached from outside
+              200 Service web @106
+              + /registry/services/default/web
+              - /registry/starling.dev/nodeports/32440
                 spec.ports.0.nodePort = null
             MERGE /api/v1/namespaces/default/services/web
-              422 Invalid: Service "web" is invalid: spec.externalTrafficPolicy: Invalid value: "Cluster": is only for Services that are reached from outside
+              200 Service web @108
+              + /registry/services/default/web
+              - /registry/networking.k8s.io/ipaddresses/10.43.251.29
                 spec.clusterIP = null
             DELETE /api/v1/namespaces/default/services/web
               200 Success
               - /registry/services/default/web
-              - /registry/networking.k8s.io/ipaddresses/10.43.216.40
-              - /registry/starling.dev/nodeports/32417
         "#]],
     );
 }
@@ -93,7 +95,7 @@ fn what_is_taken_or_outside_the_range_is_refused() {
         ",
         &expect![[r#"
             POST /api/v1/namespaces/default/services
-              201 Service a @49
+              201 Service a @101
               + /registry/services/default/a
               + /registry/networking.k8s.io/ipaddresses/10.43.0.10
               + /registry/starling.dev/nodeports/30080
@@ -104,7 +106,7 @@ fn what_is_taken_or_outside_the_range_is_refused() {
             POST /api/v1/namespaces/default/services
               422 Invalid: Service "b" is invalid: [spec.ports[0].nodePort: Invalid value: 30080: provided port is already allocated, spec.ports[1].nodePort: Invalid value: 80: provided port is not in the valid range. The range of valid ports is 30000-32767]
             POST /api/v1/namespaces/default/services
-              201 Service headless @52
+              201 Service headless @104
               + /registry/services/default/headless
                 spec.clusterIPs = ["None"]
             DELETE /api/v1/namespaces/default/services/a
@@ -113,7 +115,7 @@ fn what_is_taken_or_outside_the_range_is_refused() {
               - /registry/networking.k8s.io/ipaddresses/10.43.0.10
               - /registry/starling.dev/nodeports/30080
             POST /api/v1/namespaces/default/services
-              201 Service b @56
+              201 Service b @108
               + /registry/services/default/b
               + /registry/networking.k8s.io/ipaddresses/10.43.0.10
               + /registry/starling.dev/nodeports/30080

@@ -25,7 +25,7 @@ fn a_pod_that_nobody_runs_goes_at_once() {
         ",
         &expect![[r#"
             POST /api/v1/namespaces/default/pods
-              201 Pod p @49
+              201 Pod p @101
               + /registry/pods/default/p
             DELETE /api/v1/namespaces/default/pods/p
               200 Success
@@ -56,22 +56,22 @@ fn a_running_pod_has_its_grace_which_only_shrinks() {
         ),
         &expect![[r#"
             POST /api/v1/namespaces/default/pods
-              201 Pod p @49
+              201 Pod p @101
               + /registry/pods/default/p
             POST /api/v1/namespaces/default/pods/p/binding
               201 Success
               + /registry/pods/default/p
             DELETE /api/v1/namespaces/default/pods/p
-              200 Pod p @51
+              200 Pod p @103
               + /registry/pods/default/p
                 metadata.deletionTimestamp = "2026-11-21T08:05:30Z"
                 metadata.deletionGracePeriodSeconds = 30
             DELETE /api/v1/namespaces/default/pods/p
-              200 Pod p @51
+              200 Pod p @103
             DELETE /api/v1/namespaces/default/pods/p?grace=60
-              200 Pod p @51
+              200 Pod p @103
             DELETE /api/v1/namespaces/default/pods/p?grace=10
-              200 Pod p @52
+              200 Pod p @104
               + /registry/pods/default/p
                 metadata.deletionTimestamp = "2026-11-21T08:05:15Z"
                 metadata.deletionGracePeriodSeconds = 10
@@ -102,22 +102,22 @@ fn finalizers_hold_until_the_last_is_gone() {
         ",
         &expect![[r#"
             POST /api/v1/namespaces/default/configmaps
-              201 ConfigMap a @49
+              201 ConfigMap a @101
               + /registry/configmaps/default/a
             DELETE /api/v1/namespaces/default/configmaps/a
-              200 ConfigMap a @50
+              200 ConfigMap a @102
               + /registry/configmaps/default/a
                 metadata.deletionTimestamp = "2026-11-21T08:05:00Z"
             DELETE /api/v1/namespaces/default/configmaps/a
-              200 ConfigMap a @50
+              200 ConfigMap a @102
             MERGE /api/v1/namespaces/default/configmaps/a
               422 Invalid: ConfigMap "a" is invalid: metadata.finalizers: Forbidden: finalizers cannot be added once the object is being deleted
             MERGE /api/v1/namespaces/default/configmaps/a
-              200 ConfigMap a @51
+              200 ConfigMap a @103
               + /registry/configmaps/default/a
                 metadata.deletionTimestamp = "2026-11-21T08:05:00Z"
             MERGE /api/v1/namespaces/default/configmaps/a
-              200 ConfigMap a @51
+              200 ConfigMap a @103
               - /registry/configmaps/default/a
             GET /api/v1/namespaces/default/configmaps/a
               404 NotFound: configmaps "a" not found
@@ -140,14 +140,14 @@ fn propagation_policies_leave_their_finalizer() {
         ",
         &expect![[r#"
             POST /api/v1/namespaces/default/configmaps
-              201 ConfigMap a @49
+              201 ConfigMap a @101
               + /registry/configmaps/default/a
             DELETE /api/v1/namespaces/default/configmaps/a?propagation=Foreground
-              200 ConfigMap a @50
+              200 ConfigMap a @102
               + /registry/configmaps/default/a
                 metadata.finalizers = ["foregroundDeletion"]
             DELETE /api/v1/namespaces/default/configmaps/a?propagation=Orphan
-              200 ConfigMap a @51
+              200 ConfigMap a @103
               + /registry/configmaps/default/a
                 metadata.finalizers = ["orphan"]
             DELETE /api/v1/namespaces/default/configmaps/a?propagation=Sideways
@@ -172,16 +172,16 @@ fn preconditions_must_hold() {
         ",
         &expect![[r#"
             POST /api/v1/namespaces/default/configmaps
-              201 ConfigMap a @49
+              201 ConfigMap a @101
               + /registry/configmaps/default/a
             DELETE /api/v1/namespaces/default/configmaps/a?uid=other
-              409 Conflict: Operation cannot be fulfilled on configmaps "a": Precondition failed: UID in precondition: other, UID in object meta: 42beb259-53d8-4593-935a-295da4cb7976
+              409 Conflict: Operation cannot be fulfilled on configmaps "a": Precondition failed: UID in precondition: other, UID in object meta: b260b8a1-0343-4f5a-9dac-b4f1d32d06c4
             DELETE /api/v1/namespaces/default/configmaps/a?ifrv=1
-              409 Conflict: Operation cannot be fulfilled on configmaps "a": Precondition failed: ResourceVersion in precondition: 1, ResourceVersion in object meta: 49
+              409 Conflict: Operation cannot be fulfilled on configmaps "a": Precondition failed: ResourceVersion in precondition: 1, ResourceVersion in object meta: 101
             DELETE /api/v1/namespaces/default/configmaps/a?dryRun=All
               200 Success
             GET /api/v1/namespaces/default/configmaps/a
-              200 ConfigMap a @49
+              200 ConfigMap a @101
         "#]],
     );
 }
@@ -208,19 +208,19 @@ fn a_namespace_goes_when_it_is_finalized() {
             DELETE /api/v1/namespaces/kube-system
               403 Forbidden: namespaces "kube-system" is forbidden: this namespace may not be deleted
             POST /api/v1/namespaces
-              201 Namespace a @49
+              201 Namespace a @101
               + /registry/namespaces/a
             DELETE /api/v1/namespaces/a
-              200 Namespace a @50
+              200 Namespace a @102
               + /registry/namespaces/a
                 status = {"phase":"Terminating"}
             DELETE /api/v1/namespaces/a
-              200 Namespace a @50
+              200 Namespace a @102
             MERGE /api/v1/namespaces/a
-              200 Namespace a @50
+              200 Namespace a @102
                 spec = {"finalizers":["kubernetes"]}
             PUT /api/v1/namespaces/a/finalize
-              200 Namespace a @50
+              200 Namespace a @102
               - /registry/namespaces/a
             GET /api/v1/namespaces/a
               404 NotFound: namespaces "a" not found
@@ -244,13 +244,13 @@ fn a_collection_is_deleted_one_by_one() {
         ",
         &expect![[r#"
             POST /api/v1/namespaces/default/configmaps
-              201 ConfigMap a @49
+              201 ConfigMap a @101
               + /registry/configmaps/default/a
             POST /api/v1/namespaces/default/configmaps
-              201 ConfigMap b @50
+              201 ConfigMap b @102
               + /registry/configmaps/default/b
             POST /api/v1/namespaces/default/configmaps
-              201 ConfigMap c @51
+              201 ConfigMap c @103
               + /registry/configmaps/default/c
             DELETE /api/v1/namespaces/default/configmaps?labels=x=1
               200 ConfigMapList [a b]

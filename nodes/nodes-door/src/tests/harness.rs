@@ -8,7 +8,9 @@ use actors_object::{Value, json};
 use actors_sim::SimDisk;
 use expect_test::Expect;
 use store_catalog::{Catalog, RingLimits, Snapshot};
-use store_mvcc::{Change, ChangeKind, GroupId, Mvcc};
+use store_mvcc::{
+    Applied, Change, ChangeKind, Columns, GroupId, Key, Mvcc, Op, Proposal, Revision, Token, Writer,
+};
 
 use crate::{
     Body, Door, DoorConfig, FieldValidation, Identity, Media, Options, PatchKind, Request,
@@ -76,8 +78,34 @@ impl Scene {
             let line = format!("POST /api/v1/namespaces/{namespace}/serviceaccounts");
             assert_eq!(scene.request(&line, body.as_bytes()).code, 201);
         }
+        scene.pad();
         scene.trace.clear();
         scene
+    }
+
+    /// Begins at revision 100, however many objects a cluster begins with.
+    fn pad(&mut self) {
+        while self.mvcc.position().revision < Revision(100) {
+            let put = Op::Put {
+                key: Key::from("/pad"),
+                value: "{}".into(),
+                columns: Columns::default(),
+                expect: store_mvcc::Expect::Any,
+                lease: None,
+            };
+            let proposal = Proposal {
+                group: GroupId::MAIN,
+                writer: Writer::unplaced("test"),
+                token: Token::NONE,
+                feature_level: 1,
+                at: self.now.wall,
+                atomic: true,
+                ops: vec![put],
+            };
+            self.apply(&proposal);
+        }
+        // Nor may names and addresses depend on how much was drawn before.
+        self.rng = Rng::from_number(8);
     }
 
     /// Runs a script; what happens is added to the trace.
@@ -104,7 +132,7 @@ impl Scene {
                     body.push_str(next.get(margin + 2..).unwrap_or_default());
                     body.push('\n');
                 }
-                self.trace.push_str(&format!("{line}\n"));
+                self.note(line);
                 self.request(line, body.as_bytes());
             }
         }
@@ -113,23 +141,26 @@ impl Scene {
     /// Sends one request and drives it to its answer.
     pub(super) fn request(&mut self, line: &str, body: &[u8]) -> Response {
         let request = self.parse(line, body);
-        let mut step = self.turn(|door, turn| door.decide(&request, turn));
+        let step = self.decide(&request);
+        self.finish(step)
+    }
+
+    /// Decides a request on what is there now.
+    pub(super) fn decide(&mut self, request: &Request) -> Step {
+        self.turn(|door, turn| door.decide(request, turn))
+    }
+
+    /// Drives a step to its answer.
+    pub(super) fn finish(&mut self, mut step: Step) -> Response {
         let mut changed = String::new();
         let response = loop {
             match step {
                 Step::Reply(response) => break response,
                 Step::Sign(ticket) => break ticket.finish("signed"),
                 Step::Propose { proposal, pending } => {
-                    self.index += 1;
-                    let applied = self.mvcc.apply(self.index, 1, &proposal).expect("applied");
-                    self.mvcc.commit().expect("committed");
-                    let revision = self.mvcc.position().revision;
-                    let published = self.catalog.publish(&applied.changes, revision);
-                    self.events.extend(published.events);
-                    applied
-                        .changes
-                        .iter()
-                        .for_each(|change| changed.push_str(&shown_change(change)));
+                    let applied = self.apply(&proposal);
+                    let shown = applied.changes.iter().map(|change| shown_change(change));
+                    changed.extend(shown);
                     let outcome = applied.outcome;
                     step = self.turn(|door, turn| door.settle(*pending, &outcome, turn));
                 }
@@ -138,6 +169,21 @@ impl Scene {
         let shown = self.shown(&response);
         self.trace.push_str(&format!("  {shown}\n{changed}"));
         response
+    }
+
+    /// Adds a line to the trace.
+    pub(super) fn note(&mut self, line: &str) {
+        self.trace.push_str(&format!("{line}\n"));
+    }
+
+    fn apply(&mut self, proposal: &Proposal) -> Applied {
+        self.index += 1;
+        let applied = self.mvcc.apply(self.index, 1, proposal).expect("applied");
+        self.mvcc.commit().expect("committed");
+        let revision = self.mvcc.position().revision;
+        let published = self.catalog.publish(&applied.changes, revision);
+        self.events.extend(published.events);
+        applied
     }
 
     /// The last answer, if it is a text: a continue token.

@@ -27,11 +27,11 @@ fn a_pod_gets_an_account_a_token_tolerations_and_a_priority() {
         ),
         &expect![[r#"
             POST /api/v1/namespaces/default/pods
-              201 Pod p @49
+              201 Pod p @101
               + /registry/pods/default/p
                 spec.serviceAccountName = "default"
-                spec.volumes.0 = {"name":"kube-api-access-tq5ts","projected":{"sources":[{"serviceAccountToken":{"expirationSeconds":3607,"path":"token"}},{"configMap":{"name":"kube-root-ca.crt","items":[{"key":"ca.crt","path":"ca.crt"}]}},{"downwardAPI":{"items":[{"path":"namespace","fieldRef":{"apiVersion":"v1","fieldPath":"metadata.namespace"}}]}}],"defaultMode":420}}
-                spec.containers.0.volumeMounts = [{"name":"kube-api-access-tq5ts","readOnly":true,"mountPath":"/var/run/secrets/kubernetes.io/serviceaccount"}]
+                spec.volumes.0 = {"name":"kube-api-access-m29qv","projected":{"sources":[{"serviceAccountToken":{"expirationSeconds":3607,"path":"token"}},{"configMap":{"name":"kube-root-ca.crt","items":[{"key":"ca.crt","path":"ca.crt"}]}},{"downwardAPI":{"items":[{"path":"namespace","fieldRef":{"apiVersion":"v1","fieldPath":"metadata.namespace"}}]}}],"defaultMode":420}}
+                spec.containers.0.volumeMounts = [{"name":"kube-api-access-m29qv","readOnly":true,"mountPath":"/var/run/secrets/kubernetes.io/serviceaccount"}]
                 spec.tolerations = [{"key":"node.kubernetes.io/not-ready","operator":"Exists","effect":"NoExecute","tolerationSeconds":300},{"key":"node.kubernetes.io/unreachable","operator":"Exists","effect":"NoExecute","tolerationSeconds":300}]
                 spec.priority = 0
                 spec.preemptionPolicy = "PreemptLowerPriority"
@@ -58,7 +58,7 @@ fn what_a_pod_says_itself_stays() {
         ",
         &expect![[r#"
             POST /api/v1/namespaces/default/pods
-              201 Pod p @49
+              201 Pod p @101
               + /registry/pods/default/p
                 spec.volumes = null
                 spec.priority = 2000001000
@@ -109,16 +109,16 @@ fn a_pod_changes_only_where_it_may() {
         ),
         &expect![[r#"
             POST /api/v1/namespaces/default/pods
-              201 Pod p @49
+              201 Pod p @101
               + /registry/pods/default/p
             MERGE /api/v1/namespaces/default/pods/p
               422 Invalid: Pod "p" is invalid: spec.nodeName: Forbidden: pod updates may only change images of containers, `activeDeadlineSeconds`, scheduling gates, and add tolerations
             STRATEGIC /api/v1/namespaces/default/pods/p
-              200 Pod p @50
+              200 Pod p @102
               + /registry/pods/default/p
                 spec.containers.0.image = "j"
             MERGE /api/v1/namespaces/default/pods/p/status
-              200 Pod p @51
+              200 Pod p @103
               + /registry/pods/default/p
                 status.phase = "Running"
         "#]],

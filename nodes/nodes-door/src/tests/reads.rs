@@ -30,13 +30,13 @@ fn lists_select_by_labels_and_fields() {
         ),
         &expect![[r#"
             POST /api/v1/namespaces/default/configmaps
-              201 ConfigMap a @49
+              201 ConfigMap a @101
               + /registry/configmaps/default/a
             POST /api/v1/namespaces/default/configmaps
-              201 ConfigMap b @50
+              201 ConfigMap b @102
               + /registry/configmaps/default/b
             POST /api/v1/namespaces/kube-system/configmaps
-              201 ConfigMap c @51
+              201 ConfigMap c @103
               + /registry/configmaps/kube-system/c
             GET /api/v1/configmaps
               200 ConfigMapList [a b c]
@@ -75,18 +75,18 @@ fn revisions_are_those_of_this_replica() {
         ),
         &expect![[r#"
             POST /api/v1/namespaces/default/configmaps
-              201 ConfigMap a @49
+              201 ConfigMap a @101
               + /registry/configmaps/default/a
             POST /api/v1/namespaces/default/configmaps
-              201 ConfigMap b @50
+              201 ConfigMap b @102
               + /registry/configmaps/default/b
             POST /api/v1/namespaces/kube-system/configmaps
-              201 ConfigMap c @51
+              201 ConfigMap c @103
               + /registry/configmaps/kube-system/c
             GET /api/v1/configmaps?rv=0
               200 ConfigMapList [a b c]
             GET /api/v1/configmaps?rv=99999
-              504 Timeout: Timeout: Too large resource version: 99999, current: 51
+              504 Timeout: Timeout: Too large resource version: 99999, current: 103
             GET /api/v1/configmaps?rv=x
               400 BadRequest: Invalid value: "x": the resource version is not a number
             GET /api/v1/configmaps?match=Exact
@@ -98,7 +98,7 @@ fn revisions_are_those_of_this_replica() {
             GET /api/v1/configmaps?rv=5&match=NotOlderThan
               200 ConfigMapList [a b c]
             GET /api/v1/namespaces/default/configmaps/a?rv=99999
-              504 Timeout: Timeout: Too large resource version: 99999, current: 51
+              504 Timeout: Timeout: Too large resource version: 99999, current: 103
         "#]],
     );
 }
@@ -126,20 +126,21 @@ fn pages_fit_together_or_say_that_they_cannot() {
         .collect();
     expect![[r#"
         POST /api/v1/namespaces/default/configmaps
-          201 ConfigMap a @49
+          201 ConfigMap a @101
           + /registry/configmaps/default/a
         POST /api/v1/namespaces/default/configmaps
-          201 ConfigMap b @50
+          201 ConfigMap b @102
           + /registry/configmaps/default/b
         POST /api/v1/namespaces/kube-system/configmaps
-          201 ConfigMap c @51
+          201 ConfigMap c @103
           + /registry/configmaps/kube-system/c
           200 ConfigMapList [a b] +1
           200 ConfigMapList [c]
           400 BadRequest: continue key is not valid: it belongs to another list
           400 BadRequest: continue key is not valid: it has an unknown form
         POST /api/v1/namespaces/default/configmaps
-          201 ConfigMap d @52
+          201 ConfigMap d @104
           + /registry/configmaps/default/d
-          200 ConfigMapList [d c]"#]].assert_eq(&trace.join("\n"));
+          200 ConfigMapList [d c]"#]]
+    .assert_eq(&trace.join("\n"));
 }

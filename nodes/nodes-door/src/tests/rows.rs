@@ -49,7 +49,7 @@ fn a_row_is_all_that_a_kind_needs() {
     );
     expect![[r#"
         POST /apis/demo.dev/v1/namespaces/default/widgets
-          201 Widget w @49
+          201 Widget w @101
           + /registry/demo.dev/widgets/default/w
         MERGE /apis/demo.dev/v1/namespaces/default/widgets/w
           400 BadRequest: Widget in version "v1" cannot be handled as a Widget: json: cannot unmarshal string into field size of type int32
@@ -58,12 +58,12 @@ fn a_row_is_all_that_a_kind_needs() {
         GET /apis/demo.dev/v1/widgets
           200 WidgetList [w]
         POST /apis/demo.dev/v1/blobs
-          201 Blob b @50
+          201 Blob b @102
           + /registry/demo.dev/blobs/b
             spec = {"anything":[1,{"goes":true}]}
             status = null
         MERGE /apis/demo.dev/v1/blobs/b/status
-          200 Blob b @51
+          200 Blob b @103
           + /registry/demo.dev/blobs/b
             status = {"phase":"Done"}
             metadata.generation = 1

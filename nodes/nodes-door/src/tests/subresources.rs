@@ -34,14 +34,14 @@ fn a_scale_sets_the_replicas() {
         ",
         &expect![[r#"
             POST /apis/apps/v1/namespaces/default/deployments
-              201 Deployment web @49
+              201 Deployment web @101
               + /registry/apps/deployments/default/web
             GET /apis/apps/v1/namespaces/default/deployments/web/scale
-              200 Scale web @49
+              200 Scale web @101
                 spec = {"replicas":1}
                 status = {"replicas":0,"selector":"app=web"}
             MERGE /apis/apps/v1/namespaces/default/deployments/web/scale
-              200 Scale web @50
+              200 Scale web @102
               + /registry/apps/deployments/default/web
                 spec = {"replicas":3}
             PUT /apis/apps/v1/namespaces/default/deployments/web/scale
@@ -49,7 +49,7 @@ fn a_scale_sets_the_replicas() {
             PUT /apis/apps/v1/namespaces/default/deployments/web/scale
               422 Invalid: Scale.autoscaling "web" is invalid: spec.replicas: Invalid value: -4: must be greater than or equal to 0
             GET /apis/apps/v1/namespaces/default/deployments/web
-              200 Deployment web @50
+              200 Deployment web @102
                 metadata.generation = 2
                 spec.replicas = 3
         "#]],
@@ -82,17 +82,17 @@ fn a_pod_is_bound_once() {
         ",
         &expect![[r#"
             POST /api/v1/namespaces/default/pods
-              201 Pod p @49
+              201 Pod p @101
               + /registry/pods/default/p
             POST /api/v1/namespaces/default/pods/p/binding
-              409 Conflict: Operation cannot be fulfilled on pods/binding "p": Precondition failed: UID in precondition: other, UID in object meta: b4b0fd28-2a6d-4625-a126-ac20366a062e
+              409 Conflict: Operation cannot be fulfilled on pods/binding "p": Precondition failed: UID in precondition: other, UID in object meta: f9b4585c-805f-4532-9d77-3647bb05a5a7
             POST /api/v1/namespaces/default/pods/p/binding
               422 Invalid: Binding "" is invalid: [target.kind: Unsupported value: "Pod": supported values: "Node", "<empty>", target.name: Required value]
             POST /api/v1/namespaces/default/pods/p/binding
               201 Success
               + /registry/pods/default/p
             GET /api/v1/namespaces/default/pods/p
-              200 Pod p @50
+              200 Pod p @102
                 spec.nodeName = "n1"
                 status.conditions = [{"type":"PodScheduled","status":"True","lastTransitionTime":"2026-11-21T08:05:00Z"}]
                 metadata.annotations = {"a":"b"}
@@ -118,7 +118,7 @@ fn an_eviction_deletes() {
         ",
         &expect![[r#"
             POST /api/v1/namespaces/default/pods
-              201 Pod p @49
+              201 Pod p @101
               + /registry/pods/default/p
             POST /api/v1/namespaces/default/pods/p/eviction
               400 BadRequest: name in URL does not match name in Eviction object: p, q
@@ -152,7 +152,7 @@ fn a_token_is_bound_and_dies_with_its_pod() {
         ",
         &expect![[r#"
             POST /api/v1/namespaces/default/pods
-              201 Pod p @49
+              201 Pod p @101
               + /registry/pods/default/p
             POST /api/v1/namespaces/default/serviceaccounts/default/token
               201 TokenRequest default @

@@ -51,12 +51,13 @@ fn an_object_that_begins_or_ceases_to_match_is_added_or_deleted() {
     let events = scene.events[known..].iter().filter_map(|event| plan.show(event));
     lines.extend(events.map(|event| shown(&event)));
     expect![[r#"
-        added a@49
-        bookmark @49 true
-        modified a@50
-        deleted a@51
-        added a@53
-        deleted a@54"#]].assert_eq(&lines.join("\n"));
+        added a@101
+        bookmark @101 true
+        modified a@102
+        deleted a@103
+        added a@105
+        deleted a@106"#]]
+    .assert_eq(&lines.join("\n"));
 }
 
 #[test]
@@ -83,7 +84,7 @@ fn options_that_do_not_go_together_are_refused() {
     .map(|line| format!("{:?}", check(line)))
     .collect();
     expect![[r#"
-        Err("504 Timeout: Too large resource version: 99999, current: 48")
+        Err("504 Timeout: Too large resource version: 99999, current: 100")
         Err("422 Namespace \"\" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan")
         Err("422 Namespace \"\" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided")
         Err("422 Namespace \"\" is invalid: resourceVersionMatch: Unsupported value: \"Exact\": supported values: \"NotOlderThan\"")

@@ -39,11 +39,11 @@ fn a_new_object_is_the_servers_in_its_metadata() {
         ",
         &expect![[r#"
             POST /api/v1/namespaces/default/configmaps
-              201 ConfigMap a @49
+              201 ConfigMap a @101
               + /registry/configmaps/default/a
-                metadata = {"name":"a","namespace":"default","uid":"42beb259-53d8-4593-935a-295da4cb7976","creationTimestamp":"2026-11-21T08:05:00Z","resourceVersion":"49"}
+                metadata = {"name":"a","namespace":"default","uid":"b260b8a1-0343-4f5a-9dac-b4f1d32d06c4","creationTimestamp":"2026-11-21T08:05:00Z","resourceVersion":"101"}
             GET /api/v1/namespaces/default/configmaps/a
-              200 ConfigMap a @49
+              200 ConfigMap a @101
             POST /api/v1/namespaces/default/configmaps
               409 AlreadyExists: configmaps "a" already exists
         "#]],
@@ -76,25 +76,25 @@ fn status_and_spec_are_written_apart_and_generation_counts_specs() {
 ",
         &expect![[r#"
             POST /apis/apps/v1/namespaces/default/deployments
-              201 Deployment web @49
+              201 Deployment web @101
               + /registry/apps/deployments/default/web
                 status = {}
                 metadata.generation = 1
             MERGE /apis/apps/v1/namespaces/default/deployments/web
-              200 Deployment web @50
+              200 Deployment web @102
               + /registry/apps/deployments/default/web
                 spec.replicas = 3
                 status = {}
                 metadata.generation = 2
             MERGE /apis/apps/v1/namespaces/default/deployments/web/status
-              200 Deployment web @51
+              200 Deployment web @103
               + /registry/apps/deployments/default/web
                 spec.replicas = 3
                 status = {"replicas":3}
                 metadata.generation = 2
                 metadata.labels = {"x":"y"}
             MERGE /apis/apps/v1/namespaces/default/deployments/web
-              200 Deployment web @52
+              200 Deployment web @104
               + /registry/apps/deployments/default/web
                 metadata.generation = 2
         "#]],
@@ -114,14 +114,14 @@ fn what_changes_nothing_is_not_written() {
 ",
         &expect![[r#"
             POST /apis/apps/v1/namespaces/default/deployments
-              201 Deployment web @49
+              201 Deployment web @101
               + /registry/apps/deployments/default/web
             MERGE /apis/apps/v1/namespaces/default/deployments/web
-              200 Deployment web @49
+              200 Deployment web @101
             STRATEGIC /apis/apps/v1/namespaces/default/deployments/web
-              200 Deployment web @49
+              200 Deployment web @101
             JSON /apis/apps/v1/namespaces/default/deployments/web
-              200 Deployment web @49
+              200 Deployment web @101
         "#]],
     );
 }
@@ -154,14 +154,14 @@ fn patches_of_each_sort_are_applied_or_refused() {
 ",
         &expect![[r#"
             POST /apis/apps/v1/namespaces/default/deployments
-              201 Deployment web @49
+              201 Deployment web @101
               + /registry/apps/deployments/default/web
             STRATEGIC /apis/apps/v1/namespaces/default/deployments/web
-              200 Deployment web @50
+              200 Deployment web @102
               + /registry/apps/deployments/default/web
                 spec.template.spec.containers.1.name = "d"
             JSON /apis/apps/v1/namespaces/default/deployments/web
-              200 Deployment web @51
+              200 Deployment web @103
               + /registry/apps/deployments/default/web
             JSON /apis/apps/v1/namespaces/default/deployments/web
               422 Invalid: testing value /spec/replicas failed: test failed
@@ -214,23 +214,23 @@ fn a_revision_that_a_client_names_must_be_the_objects() {
         ",
         &expect![[r#"
             POST /api/v1/namespaces/default/configmaps
-              201 ConfigMap a @49
+              201 ConfigMap a @101
               + /registry/configmaps/default/a
             PUT /api/v1/namespaces/default/configmaps/a
               409 Conflict: Operation cannot be fulfilled on configmaps "a": the object has been modified; please apply your changes to the latest version and try again
             MERGE /api/v1/namespaces/default/configmaps/a
               409 Conflict: Operation cannot be fulfilled on configmaps "a": the object has been modified; please apply your changes to the latest version and try again
             MERGE /api/v1/namespaces/default/configmaps/a
-              409 Conflict: Operation cannot be fulfilled on configmaps "a": Precondition failed: UID in precondition: other, UID in object meta: 42beb259-53d8-4593-935a-295da4cb7976
+              409 Conflict: Operation cannot be fulfilled on configmaps "a": Precondition failed: UID in precondition: other, UID in object meta: b260b8a1-0343-4f5a-9dac-b4f1d32d06c4
             PUT /api/v1/namespaces/default/configmaps/a
-              200 ConfigMap a @50
+              200 ConfigMap a @102
               + /registry/configmaps/default/a
             PUT /api/v1/namespaces/default/configmaps/b
               404 NotFound: configmaps "b" not found
             POST /api/v1/namespaces/default/configmaps
               400 BadRequest: resourceVersion should not be set on objects to be created
             PUT /apis/coordination.k8s.io/v1/namespaces/default/leases/l
-              201 Lease l @51
+              201 Lease l @103
               + /registry/coordination.k8s.io/leases/default/l
             PUT /apis/coordination.k8s.io/v1/namespaces/default/leases/l
               422 Invalid: Lease.coordination.k8s.io "l" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update
@@ -265,13 +265,13 @@ fn unknown_and_repeated_fields_are_refused_warned_of_or_dropped() {
             POST /apis/apps/v1/namespaces/default/deployments
               400 BadRequest: Deployment in version "v1" cannot be handled as a Deployment: strict decoding error: unknown field "spec.replcas", duplicate field "spec.replicas"
             POST /api/v1/namespaces/default/configmaps?validation=Warn
-              201 ConfigMap a @49
+              201 ConfigMap a @101
                 warning: unknown field "metadata.labls"
                 warning: duplicate field "data.k"
               + /registry/configmaps/default/a
                 data = {"k":"w"}
             POST /api/v1/namespaces/default/configmaps?validation=Ignore
-              201 ConfigMap b @50
+              201 ConfigMap b @102
               + /registry/configmaps/default/b
             POST /api/v1/namespaces/default/configmaps
               400 BadRequest: ConfigMap in version "v1" cannot be handled as a ConfigMap: json: cannot unmarshal array into field data[k] of type string
@@ -352,14 +352,14 @@ fn names_are_generated_and_dry_runs_store_nothing() {
         ",
         &expect![[r#"
             POST /api/v1/namespaces/default/configmaps
-              201 ConfigMap web-tq5ts @49
-              + /registry/configmaps/default/web-tq5ts
+              201 ConfigMap web-m29qv @101
+              + /registry/configmaps/default/web-m29qv
             POST /api/v1/namespaces/default/configmaps?dryRun=All
               201 ConfigMap a @
             GET /api/v1/namespaces/default/configmaps/a
               404 NotFound: configmaps "a" not found
             GET /api/v1/namespaces/default/configmaps
-              200 ConfigMapList [web-tq5ts]
+              200 ConfigMapList [web-m29qv]
         "#]],
     );
 }
@@ -384,13 +384,13 @@ fn nothing_is_created_where_there_is_no_namespace() {
             POST /api/v1/namespaces/none/configmaps
               404 NotFound: namespaces "none" not found
             POST /api/v1/namespaces
-              201 Namespace going @49
+              201 Namespace going @101
               + /registry/namespaces/going
                 metadata.labels = {"kubernetes.io/metadata.name":"going"}
                 spec = {"finalizers":["kubernetes"]}
                 status = {"phase":"Active"}
             DELETE /api/v1/namespaces/going
-              200 Namespace going @50
+              200 Namespace going @102
               + /registry/namespaces/going
             POST /api/v1/namespaces/going/configmaps
               403 Forbidden: configmaps "a" is forbidden: unable to create new content in namespace going because it is being terminated

@@ -1,10 +1,13 @@
 //! What Services are given and nobody else may have: addresses and node ports.
 //!
 //! Way in: [`for_new`], [`for_change`], [`operations`].
-//! Owns: one record for each address and port, written in the same atomic proposal as the Service, so that
-//! of two Services that were decided on one snapshot only one gets it; the other is decided again.
-//! Spec: Kubernetes documentation, "Service ClusterIP allocation", "type: NodePort"; `IPAddress` objects are
-//! laid out as those of `networking.k8s.io/v1` (KEP-1880).
+//! Owns: one record for each address and port, written in the same atomic proposal as the Service,
+//! so that of two Services that were decided on one snapshot only one gets it; the other is decided
+//! again.
+//! Spec: Kubernetes documentation, "Service ClusterIP allocation", "type: NodePort"; `IPAddress`
+//! objects are laid out as those of `networking.k8s.io/v1` (KEP-1880).
+
+mod kept;
 
 use std::{collections::BTreeSet, net::Ipv4Addr};
 
@@ -40,31 +43,7 @@ pub(super) fn for_change(
     if !visit.kind.is("", "Service") {
         return Ok(());
     }
-    let sort = |object: &Object| object.str_at(&["spec", "type"]).unwrap_or_default().to_owned();
-    let (was, is) = (sort(old), sort(new));
-    let spec = new.0.make_map().entry_or_map("spec");
-    if is == "ExternalName" {
-        // The client sends back what it read; the addresses went with the type.
-        for field in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
-            if spec.get(field) == old.spec().get(field) {
-                spec.remove(field);
-            }
-        }
-        drop_ports(new, old);
-    } else if was != "ExternalName" {
-        for field in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
-            if spec.get(field).is_none_or(Value::is_empty_value)
-                && let Some(value) = old.spec().get(field)
-            {
-                spec.insert(field, value);
-            }
-        }
-        match has_ports(&is) {
-            true => keep_ports(new, old),
-            false if has_ports(&was) => drop_ports(new, old),
-            false => {}
-        }
-    }
+    kept::keep(new, old);
     give(visit, new, &grants(old))
 }
 
@@ -86,10 +65,6 @@ pub(super) fn operations(
     let given = had.difference(&has);
     let given = given.map(|grant| Op::Delete { key: key(*grant), expect: Expect::Any });
     taken.into_iter().chain(given).collect()
-}
-
-fn has_ports(sort: &str) -> bool {
-    matches!(sort, "NodePort" | "LoadBalancer")
 }
 
 /// What a Service holds.
@@ -149,7 +124,7 @@ fn give(
     }
     give_address(visit, service, had)?;
     let wants = service.bool_at(&["spec", "allocateLoadBalancerNodePorts"]).unwrap_or(true);
-    give_ports(visit, service, (had, has_ports(&sort) && (sort == "NodePort" || wants)))
+    give_ports(visit, service, (had, kept::has_ports(&sort) && (sort == "NodePort" || wants)))
 }
 
 fn give_address(
@@ -236,7 +211,8 @@ fn give_ports(
             Ok(asked) if had.contains(&Grant::Port(asked)) => {}
             Ok(asked) if !(first..=last).contains(&asked) => {
                 let why = format!(
-                    "provided port is not in the valid range. The range of valid ports is {first}-{last}"
+                    "provided port is not in the valid range. The range of valid ports is \
+                     {first}-{last}"
                 );
                 errors.push(FieldError::invalid(&path, asked, why));
             }
@@ -272,29 +248,4 @@ fn find_free(
 
 fn is_taken(visit: &Visit<'_>, grant: Grant) -> bool {
     visit.snapshot.get(&key(grant)).is_some()
-}
-
-/// Ports that say nothing keep the node port that the same port had.
-fn keep_ports(new: &mut Object, old: &Object) {
-    let before = old.list_at(&["spec", "ports"]);
-    for port in new.list_at_mut(&["spec", "ports"]).into_iter().flatten() {
-        let same = |was: &&Value| {
-            was.at("port") == port.at("port") && was.at("protocol") == port.at("protocol")
-        };
-        let known = before.iter().find(same).and_then(|was| was.get("nodePort")).cloned();
-        if let (Value::Null | Value::Int(0), Some(known)) = (port.at("nodePort"), known) {
-            port.make_map().insert("nodePort", known);
-        }
-    }
-}
-
-/// Ports lose the node port that they had, now that the type has none.
-fn drop_ports(new: &mut Object, old: &Object) {
-    let before: Vec<&Value> =
-        old.list_at(&["spec", "ports"]).iter().map(|port| port.at("nodePort")).collect();
-    for port in new.list_at_mut(&["spec", "ports"]).into_iter().flatten() {
-        if before.contains(&port.at("nodePort")) {
-            port.make_map().remove("nodePort");
-        }
-    }
 }

@@ -1,9 +1,10 @@
 //! Changing an object that is there.
 //!
-//! Way in: [`update`] (PUT), [`replace`] (whatever made the new object: a patch, a scale, a binding).
-//! Invariants: 1. a write through the resource never touches the status, one through the status touches
-//! nothing else but labels and annotations. 2. `generation` rises if, and only if, something but metadata
-//! and status changed.
+//! Way in: [`update`] (PUT), [`replace`] (whatever made the new object: a patch, a scale, a
+//! binding).
+//! Invariants: 1. a write through the resource never touches the status, one through the status
+//! touches nothing else but labels and annotations. 2. `generation` rises if, and only if,
+//! something but metadata and status changed.
 
 use std::sync::Arc;
 
@@ -98,6 +99,7 @@ pub(crate) fn replace(visit: &mut Visit<'_>, change: Change) -> Decision {
     let Change { item, mut new, scope, render, conditional } = change;
     let old = visit.object(&item)?;
     check_identity(visit, &new, &item)?;
+    admission::check_node(visit, &old)?;
     keep_metadata(&mut new, &old);
     match scope {
         Scope::Main => prepare_main(visit, &mut new, &old)?,
@@ -167,6 +169,7 @@ fn propose(
             render,
         },
         on_conflict: if conditional { OnConflict::Conflict } else { OnConflict::Again },
+        base: Some(stored.mod_revision),
         resource: visit.resource(),
         name,
         warnings: Vec::new(),

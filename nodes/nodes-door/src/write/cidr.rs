@@ -39,7 +39,8 @@ impl Cidr {
     }
 
     /// How many addresses at the low end are kept for those who choose one themselves.
-    /// Spec: Kubernetes documentation, "Service ClusterIP allocation": min(max(16, size / 16), 256).
+    /// Spec: Kubernetes documentation, "Service ClusterIP allocation": min(max(16, size / 16),
+    /// 256).
     #[must_use]
     pub fn static_band(self) -> u32 {
         (self.size() / 16).clamp(16, 256).min(self.size() / 2)

@@ -53,6 +53,7 @@ pub(crate) fn delete_collection(visit: &mut Visit<'_>) -> Decision {
         ops,
         answer: Answer::Collection { list: Box::new(list), more },
         on_conflict: OnConflict::Again,
+        base: None,
         resource: visit.resource(),
         name: String::new(),
         warnings: Vec::new(),

@@ -47,6 +47,7 @@ pub(super) fn create_object(visit: &mut Visit<'_>, mut object: Object) -> Decisi
         return Err(ApiError::bad_request(why));
     }
     admission::check_namespace(visit, &object)?;
+    admission::check_node_create(visit, &object)?;
     begin(visit, &mut object);
     default_object(visit.kind, &mut object);
     admission::mutate_new(visit, &mut object)?;
@@ -91,6 +92,7 @@ fn propose(visit: &mut Visit<'_>, object: Object, generated: bool) -> Decision {
             render: None,
         },
         on_conflict: if generated { OnConflict::Again } else { OnConflict::AlreadyExists },
+        base: None,
         resource: visit.resource(),
         name,
         warnings: Vec::new(),

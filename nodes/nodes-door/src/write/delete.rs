@@ -1,8 +1,8 @@
 //! Deleting: at once, after a grace period, or when the last finalizer is gone.
 //!
 //! Way in: [`delete`], [`delete_item`], [`finish`].
-//! Spec: Kubernetes documentation, "Garbage Collection", "Finalizers", "Pod Lifecycle" (termination of
-//! pods), "Namespaces"; `metav1.DeleteOptions`. A grace period can only shrink.
+//! Spec: Kubernetes documentation, "Garbage Collection", "Finalizers", "Pod Lifecycle" (termination
+//! of pods), "Namespaces"; `metav1.DeleteOptions`. A grace period can only shrink.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,7 +18,7 @@ use super::{
     encode::encode,
 };
 use crate::{
-    Response, ResponseBody, Step,
+    Response, ResponseBody, admission,
     visit::{Decision, Visit},
 };
 
@@ -102,6 +102,7 @@ pub(crate) fn delete_item(
                     render: None,
                 },
                 on_conflict: OnConflict::Again,
+                base: Some(item.revision()),
                 resource: visit.resource(),
                 name: old.name().to_owned(),
                 warnings: Vec::new(),
@@ -133,6 +134,7 @@ pub(super) fn plan(
 ) -> Result<Deletion, ApiError> {
     check_preconditions(visit, (item, old.name()), options)?;
     check_namespace(visit, old)?;
+    admission::check_node(visit, old)?;
     let mut new = old.clone();
     new.metadata_mut().remove("resourceVersion");
     set_finalizers(&mut new, options.propagation.as_deref());
@@ -159,7 +161,8 @@ pub(super) fn plan(
     Ok(if new == was { Deletion::Nothing } else { Deletion::Mark(Box::new(new)) })
 }
 
-/// Removes an object for good. `last` is its last state and how it is shown, where a write was its end.
+/// Removes an object for good. `last` is its last state and how it is shown, where a write was its
+/// end.
 pub(super) fn finish(
     visit: &mut Visit<'_>,
     (item, old): (&Arc<Item>, &Object),
@@ -179,6 +182,7 @@ pub(super) fn finish(
         ops: [vec![own], allocations].concat(),
         answer: Answer::Ready(Box::new(response)),
         on_conflict: OnConflict::Again,
+        base: Some(item.revision()),
         resource: visit.resource(),
         name: old.name().to_owned(),
         warnings: Vec::new(),
@@ -265,7 +269,8 @@ fn set_finalizers(object: &mut Object, propagation: Option<&str>) {
     object.set_finalizers(finalizers.iter().map(String::as_str));
 }
 
-/// How many seconds the object gets; nothing for kinds that go at once, and for pods that nobody runs.
+/// How many seconds the object gets; nothing for kinds that go at once, and for pods that nobody
+/// runs.
 fn grace_of(kind: &KindFacts, object: &Object, asked: Option<i64>) -> Grace {
     if !kind.strategy.graceful_delete {
         return Grace::Seconds(0);

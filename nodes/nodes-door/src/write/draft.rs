@@ -25,6 +25,8 @@ pub(crate) struct Draft {
     pub(crate) ops: Vec<Op>,
     pub(crate) answer: Answer,
     pub(crate) on_conflict: OnConflict,
+    /// The revision that is changed; none for a creation.
+    pub(crate) base: Option<Revision>,
     pub(crate) resource: GroupResource,
     pub(crate) name: String,
     pub(crate) warnings: Vec<String>,
@@ -73,7 +75,9 @@ impl Draft {
     pub(crate) fn propose(mut self, visit: &mut Visit<'_>) -> Decision {
         self.warnings.append(&mut visit.warnings);
         if visit.request.options.dry_run {
-            return Ok(Step::Reply(self.answered(None, visit.snapshot)));
+            // Nothing is written, so that the object keeps the revision that it has.
+            let base = self.base;
+            return Ok(Step::Reply(self.answered((base, true), visit.snapshot)));
         }
         let proposal = visit.door.proposal(visit, &self);
         let (request, attempt) = (visit.request.clone(), visit.attempt);
@@ -95,7 +99,9 @@ impl Draft {
                 Answer::Collection { more: true, .. } => return Settled::More,
                 _ => {
                     let revision = outcome.results.first().and_then(OpResult::revision);
-                    return Settled::Reply(Box::new(self.answered(revision, snapshot)));
+                    let mut response = self.answered((revision, false), snapshot);
+                    response.revision = outcome.last_revision();
+                    return Settled::Reply(Box::new(response));
                 }
             },
             Some(OpResult::Conflict { current }) => {
@@ -135,12 +141,16 @@ impl Draft {
         }
     }
 
-    fn answered(self, revision: Option<Revision>, snapshot: &Snapshot) -> Response {
+    fn answered(
+        self,
+        (revision, dry_run): (Option<Revision>, bool),
+        snapshot: &Snapshot,
+    ) -> Response {
         let mut response = match self.answer {
             Answer::Ready(response) => *response,
             Answer::Collection { list, .. } => Response::new(200, ResponseBody::List(*list)),
             Answer::Object { kind, key, object, code, render } => {
-                let written = revision.and_then(|revision| {
+                let written = revision.filter(|_| !dry_run).and_then(|revision| {
                     snapshot.get(&key).filter(|item| item.revision() == revision)
                 });
                 let entry = match (written, render) {
@@ -172,6 +182,7 @@ pub(super) fn made(
 
 /// 409: the object is not the one that the client had read.
 pub(crate) fn modified(resource: &GroupResource, name: &str) -> ApiError {
-    let why = "the object has been modified; please apply your changes to the latest version and try again";
+    let why = "the object has been modified; please apply your changes to the latest version \
+               and try again";
     ApiError::conflict(resource, name, why)
 }

@@ -1,7 +1,7 @@
 //! An object as it is stored: canonical bytes, index columns, sealed if it is secret.
 //!
-//! Way in: [`encode`].  Invariants: 1. the same object gives the same bytes, so that a write that changes
-//! nothing is seen. 2. `resourceVersion` is never stored; its place is remembered.
+//! Way in: [`encode`].  Invariants: 1. the same object gives the same bytes, so that a write that
+//! changes nothing is seen. 2. `resourceVersion` is never stored; its place is remembered.
 
 use actors_kinds::{KindFacts, convert, selectable_fields};
 use actors_object::{ApiError, Map, Object, Value, json};
@@ -94,7 +94,8 @@ fn columns(kind: &KindFacts, object: &Object) -> Columns {
     }
 }
 
-/// Writes the object and remembers the place behind `metadata.uid`, where its revision is spliced in.
+/// Writes the object and remembers the place behind `metadata.uid`, where its revision is spliced
+/// in.
 fn canonical(object: &Object, columns: &mut Columns) -> Result<Vec<u8>, ApiError> {
     let lost = || ApiError::internal("an object without a uid cannot be stored");
     let root = object.as_map().ok_or_else(lost)?;

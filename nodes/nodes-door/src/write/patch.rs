@@ -1,7 +1,7 @@
 //! Patching: the new object is made from the current one, and goes the way of every other.
 //!
-//! Spec: Kubernetes API conventions, "patch operations". A patch that lost a race is applied again to what
-//! is there then, unless it names a revision.
+//! Spec: Kubernetes API conventions, "patch operations". A patch that lost a race is applied again
+//! to what is there then, unless it names a revision.
 
 use actors_object::{
     ApiError, Object,
@@ -14,7 +14,8 @@ use crate::{
     visit::{Decision, Visit},
 };
 
-const ACCEPTED: &str = "application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json";
+const ACCEPTED: &str = "application/json-patch+json, application/merge-patch+json, \
+                        application/strategic-merge-patch+json";
 
 /// Patches an object, through the resource or a part of it.
 pub(crate) fn patch(visit: &mut Visit<'_>, patch: PatchKind) -> Decision {
