@@ -7,6 +7,7 @@
 //! run/pod.json                 the pod as the agent asked for it
 //! run/state.json               the pod as its shim sees it
 //! run/shim.sock, run/shim.log  where the shim answers, and what it has to say
+//! run/shim.lock                held by the shim as long as it lives
 //! run/shm/                     /dev/shm of all containers
 //! run/oci/<container>/         libcontainer's own state
 //! run/bundles/<container>/     config.json, rootfs/ (a mount point), mounts/
@@ -63,6 +64,12 @@ impl PodPaths {
     #[must_use]
     pub fn log(&self) -> PathBuf {
         self.run.join("shim.log")
+    }
+
+    /// Held by the shim as long as it lives.
+    #[must_use]
+    pub fn lock(&self) -> PathBuf {
+        self.run.join("shim.lock")
     }
 
     /// Shared memory of the pod.

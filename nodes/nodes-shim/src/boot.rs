@@ -60,7 +60,7 @@ fn begin(run: &Path) -> Result<(i32, Server), String> {
     let pod: PodSpec = state::read(&run.join("pod.json"))
         .map_err(|error| chain(&error))?
         .ok_or("there is no pod.json in that directory")?;
-    let lock = lock(run)?;
+    let lock = lock(&pod.paths().lock())?;
     detach(&pod)?;
     let paths = pod.paths();
     for directory in [&paths.oci(), &paths.shm(), paths.data()] {
@@ -81,8 +81,8 @@ fn begin(run: &Path) -> Result<(i32, Server), String> {
 }
 
 /// Two shims of one pod would fight over it.
-fn lock(run: &Path) -> Result<Flock<File>, String> {
-    let file = File::create(run.join("shim.lock")).map_err(failed("make the lock"))?;
+fn lock(path: &Path) -> Result<Flock<File>, String> {
+    let file = File::create(path).map_err(failed("make the lock"))?;
     Flock::lock(file, FlockArg::LockExclusiveNonblock)
         .map_err(|_| "another shim holds this pod".to_owned())
 }

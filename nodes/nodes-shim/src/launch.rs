@@ -3,14 +3,18 @@
 //! Way in: [`launch`], [`find`], [`bury`].  All of them block for milliseconds: call them where that is allowed.
 
 use std::{
-    fs::{self, Permissions},
+    fs::{self, File, Permissions},
     io,
     os::unix::fs::PermissionsExt,
     path::Path,
     process::{Command, Stdio},
 };
 
-use nix::{sys::signal::Signal, unistd::Pid};
+use nix::{
+    fcntl::{Flock, FlockArg},
+    sys::signal::Signal,
+    unistd::Pid,
+};
 use nodes_oci::{
     cgroup::{CgroupError, Hierarchies},
     paths::PodPaths,
@@ -119,8 +123,8 @@ pub fn find(paths: &PodPaths) -> Result<Option<ShimClient>, LaunchError> {
 /// How long one process may take to die; they do it in microseconds unless the kernel waits for a device.
 const KILL_TIMEOUT_MS: u16 = 5_000;
 
-/// Ends what a dead shim has left: kills the pod's processes through its cgroup, removes the cgroup and the run
-/// directory, and returns the containers as they were last known: those that still ran then are now `Exited` without
+/// Ends what a dead shim has left, or a living one with all it has: kills the pod's processes through its cgroup, removes
+/// the cgroup and the run directory, and returns the containers as they were last known: those that still ran then are now `Exited` without
 /// an exit code. Containers' data stays. A pod that never was is no error. What the agent has mounted below the run
 /// directory it must unmount before.
 ///
@@ -129,6 +133,7 @@ const KILL_TIMEOUT_MS: u16 = 5_000;
 pub fn bury(paths: &PodPaths) -> Result<Vec<ContainerStatus>, LaunchError> {
     let pod: Option<PodSpec> = state::read(&paths.spec())?;
     let left = PodState::read(paths)?.unwrap_or_default();
+    end_shim(paths, left.shim.pid);
     match &pod {
         Some(pod) if pod.runtime == RuntimeKind::Oci && !pod.cgroup.is_empty() => {
             let groups = Hierarchies::discover()?;
@@ -150,6 +155,31 @@ pub fn bury(paths: &PodPaths) -> Result<Vec<ContainerStatus>, LaunchError> {
     }
     Ok(containers)
 }
+
+/// A shim that still lives is asked to end; one that does not is killed. The lock tells whether it lives, its name that
+/// the number is still its own.
+fn end_shim(paths: &PodPaths, pid: i32) {
+    let is_held = || {
+        let lock = File::open(paths.lock()).ok();
+        lock.is_some_and(|file| Flock::lock(file, FlockArg::LockExclusiveNonblock).is_err())
+    };
+    if !is_held() {
+        return;
+    }
+    let Ok(shim) = PidFd::open(Pid::from_raw(pid)) else { return };
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    if name.trim() != SHIM_NAME {
+        return;
+    }
+    let has_agreed = find(paths).ok().flatten().is_some_and(|mut client| client.shutdown().is_ok());
+    if !has_agreed {
+        shim.kill(Signal::SIGKILL).ok();
+    }
+    shim.wait_end(KILL_TIMEOUT_MS).ok();
+}
+
+/// What a shim calls itself.
+const SHIM_NAME: &str = "starling-shim";
 
 /// Without cgroups only the first processes are known. Their numbers may have been given to others since, but only if
 /// the shim, their parent, died too, and that was moments ago.

@@ -93,7 +93,7 @@ pub enum Request {
     /// [`Reply::Status`], then [`Reply::Event`] for every event after this number that is still remembered (the last
     /// [`EVENTS_MAX`]), then for each new one.
     Subscribe {
-        /// The last event that the client knows; 0 for none.
+        /// The last event that the client knows; 0 for none, `u64::MAX` if the status itself is news enough.
         after: u64,
     },
     /// When this instant passes, the pod is killed and takes no more containers; none takes the deadline back. It is

@@ -157,6 +157,11 @@ fn a_killed_pause_process_ends_the_pod_and_is_told() {
     }
     assert_eq!(kinds, ["started", "pause exited", "exited"]);
     assert_eq!(client.info().unwrap().pause_pid, None);
+    let shim = process(client.info().unwrap().pid).unwrap();
+    let left = bury(&pod.spec.paths()).unwrap();
+    assert_eq!(left.first().unwrap().exit_code, Some(137));
+    assert!(shim.wait_end(0).unwrap(), "a living shim is buried too");
+    assert!(!pod.spec.run.exists());
 }
 
 #[test]
