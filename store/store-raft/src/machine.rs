@@ -11,6 +11,7 @@
 //! of members when it stands for election (raft-rs pull request 530 is missing in 0.7.0).
 //! Time and order: see `machine/ready.rs`.
 
+mod owed;
 mod ready;
 mod snapshot;
 
@@ -21,7 +22,7 @@ use raft::{Config, RawNode, ReadOnlyOption, StateRole, eraftpb};
 use slog::{Discard, Logger, o};
 
 use crate::{
-    MemberChange, Members, NodeId, Proposed, RaftConfig, RaftEffect, RaftEvent, RaftNotice,
+    Mark, MemberChange, Members, NodeId, Proposed, RaftConfig, RaftEffect, RaftEvent, RaftNotice,
     RecoverError, Refusal, Role, RoleView, cache::LogCache, members::to_raft_change,
     proposals::Proposals, reads::Reads, record::open_frame, recover::Recovered,
     timeout::ElectionTimeout,
@@ -41,6 +42,9 @@ pub struct RaftMachine {
     /// The number of the next write or installation.
     next_number: u64,
     installing: Option<Installing>,
+    /// A snapshot without which this member does not know what it acknowledged: until one as new is
+    /// installed, it votes for nobody.
+    owed: Option<(Mark, Members)>,
     /// The last entry that was handed out to be applied.
     handed: u64,
     /// The last entry that the state machine has applied.
@@ -100,6 +104,7 @@ impl RaftMachine {
             writes: VecDeque::new(),
             next_number: 1,
             installing: None,
+            owed: from.owed,
             handed,
             applied: from.applied,
             members_at: from.members_at,
@@ -183,6 +188,7 @@ impl RaftMachine {
                 return out.push(RaftEffect::Notice(notice));
             }
         };
+        let Some(message) = self.without_memory(message) else { return };
         // Proposals are never forwarded: their outcome could not find its way back. What else raft
         // refuses (a message from a member that it does not know any more) is as good as lost on
         // the way.
@@ -193,6 +199,7 @@ impl RaftMachine {
             let notice = RaftNotice::FrameDropped { from, why: error.to_string() };
             out.push(RaftEffect::Notice(notice));
         }
+        self.ask_for_snapshot();
     }
 
     fn propose(&mut self, items: Vec<Proposed>, out: &mut Effects<RaftEffect>) {

@@ -113,6 +113,8 @@ pub(crate) struct Recovered {
     pub(crate) applied: u64,
     /// The snapshot whose image was installed, but whose mark the log does not have yet.
     pub(crate) unfinished: Option<(Mark, Members)>,
+    /// The snapshot whose image was to replace the state, and did not: neither is there now.
+    pub(crate) owed: Option<(Mark, Members)>,
 }
 
 impl Stored {
@@ -136,12 +138,16 @@ impl Stored {
             return Err(RecoverError::LogBehindState { last, applied });
         }
         if base.index > applied.min(head.members_at) {
+            if let Some(owed) = &head.incoming {
+                return Ok(Self::await_snapshot(&head, owed.clone()));
+            }
             return Err(RecoverError::StateBehindLog { base: base.index, applied });
         }
         let commit = head.commit.max(applied).max(head.members_at).min(last);
         let hard = HardState { term: head.term, vote: head.vote, commit };
         let cache = LogCache::new(base, entries, hard, &head.members);
-        Ok(Recovered { cache, members_at: head.members_at, applied, unfinished: None })
+        let members_at = head.members_at;
+        Ok(Recovered { cache, members_at, applied, unfinished: None, owed: None })
     }
 
     fn interpret_empty(&self) -> Result<Recovered, RecoverError> {
@@ -153,7 +159,7 @@ impl Stored {
         }
         let hard = HardState::default();
         let cache = LogCache::new(Mark::default(), Vec::new(), hard, &Members::default());
-        Ok(Recovered { cache, members_at: 0, applied: 0, unfinished: None })
+        Ok(Recovered { cache, members_at: 0, applied: 0, unfinished: None, owed: None })
     }
 
     /// The image was installed and then the power went, before the log was begun anew behind it.
@@ -164,7 +170,17 @@ impl Stored {
             members_at: mark.index,
             applied: self.applied,
             unfinished: Some((mark, members.clone())),
+            owed: None,
         }
+    }
+
+    /// The power went while the image replaced the state. What this member once acknowledged is
+    /// covered by that snapshot, for its log did not reach or not match it; so it is nobody until
+    /// it has one as new, and then sound.
+    fn await_snapshot(head: &Head, owed: (Mark, Members)) -> Recovered {
+        let hard = HardState { term: head.term, vote: head.vote, commit: 0 };
+        let cache = LogCache::new(Mark::default(), Vec::new(), hard, &Members::default());
+        Recovered { cache, members_at: 0, applied: 0, unfinished: None, owed: Some(owed) }
     }
 
     /// The base and the entries behind it. The first record only lends its term, unless it is the

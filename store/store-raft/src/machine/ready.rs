@@ -178,7 +178,7 @@ impl RaftMachine {
             commit: hard.commit.min(self.node.store().last()),
             members: self.members(),
             members_at: self.members_at.max(self.handed),
-            incoming,
+            incoming: incoming.or_else(|| self.owed.clone()),
         }
     }
 

@@ -127,6 +127,7 @@ impl RaftMachine {
         let Some(installing) = &mut self.installing else { return };
         installing.stage = Stage::Marking(number);
         let mark = installing.mark;
+        self.owed = None;
         self.members_at = mark.index;
         self.members_history.clear();
         self.members_history.push_back((mark.index, installing.members.clone()));

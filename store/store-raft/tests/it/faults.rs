@@ -30,13 +30,29 @@ fn cause_trouble(world: &mut World) {
     }
 }
 
-/// Runs one seed; returns the hash of all effects, and how many proposals were acknowledged.
-fn run(seed: u64) -> (u64, usize) {
+/// What one seed came to.
+#[derive(Debug, PartialEq, Eq)]
+struct Outcome {
+    /// Of all effects.
+    hash: u64,
+    acknowledged: usize,
+    elections: usize,
+    snapshots: u64,
+    interrupted: u64,
+}
+
+fn run(seed: u64) -> Outcome {
     let mut world = World::new(seed, 3);
     world.run_for(700 * MS);
     let mut next_trouble = world.now;
     let end = world.now + TROUBLE;
     while world.now < end {
+        let half_replaced = world.nodes.iter().find(|(_, node)| node.installing);
+        if let Some(victim) = half_replaced.map(|(id, _)| *id)
+            && world.rng.chance(200_000)
+        {
+            world.crash(victim, 30 * MS);
+        }
         if world.now >= next_trouble {
             cause_trouble(&mut world);
             next_trouble = world.now + world.rng.between(50, 350) * MS;
@@ -65,18 +81,29 @@ fn run(seed: u64) -> (u64, usize) {
         world.nodes.values().all(|node| node.state.applied >= applied)
     });
     world.assert_nothing_lost();
-    (world.hash, world.acknowledged.len())
+    Outcome {
+        hash: world.hash,
+        acknowledged: world.acknowledged.len(),
+        elections: world.terms(),
+        snapshots: world.snapshots,
+        interrupted: world.interrupted,
+    }
 }
 
 #[test]
 fn nothing_acknowledged_is_lost_in_200_seeds() {
-    let mut acknowledged = 0;
+    let (mut acknowledged, mut elections, mut snapshots, mut interrupted) = (0, 0, 0, 0);
     for seed in 0..200 {
         let outcome = std::panic::catch_unwind(|| run(seed));
-        let Ok((_, count)) = outcome else { panic!("seed {seed} failed; its reason stands above") };
-        acknowledged += count;
+        let Ok(outcome) = outcome else { panic!("seed {seed} failed; its reason stands above") };
+        acknowledged += outcome.acknowledged;
+        elections += outcome.elections;
+        snapshots += outcome.snapshots;
+        interrupted += outcome.interrupted;
     }
     assert!(acknowledged > 200 * 50, "only {acknowledged} acknowledged: the seeds prove little");
+    assert!(elections > 200 * 2 && snapshots > 200, "the seeds do not reach far");
+    assert!(interrupted > 5, "no image was interrupted");
 }
 
 #[test]

@@ -112,6 +112,37 @@ fn a_follower_that_was_away_for_long_gets_a_snapshot() {
 }
 
 #[test]
+fn a_follower_whose_state_is_half_replaced_votes_for_nobody_until_it_has_a_snapshot() {
+    let (mut world, leader) = led(10, 3);
+    let [away, other] = world.followers()[..] else { panic!("two followers") };
+    for part in 0..2 {
+        for _ in 0..100 {
+            acknowledge(&mut world, leader, 3);
+        }
+        world.run_for(300 * MS);
+        if part == 0 {
+            world.isolate(away);
+        }
+    }
+    world.heal();
+    world.run_until(2_000 * MS, "an image", |world| world.nodes[&away].installing);
+    world.crash(away, 10 * MS);
+    assert_eq!(world.interrupted, 1);
+    world.cut.insert((leader, away));
+    world.crash(leader, 1_000 * MS);
+    world.run_for(900 * MS);
+    assert_eq!(world.leader(), None, "{other:?} was elected by a member without a memory");
+    world.heal();
+    world.run_for(2_000 * MS);
+    let leader = world.leader().unwrap();
+    acknowledge(&mut world, leader, 1);
+    let applied = world.nodes[&leader].state.applied;
+    let caught_up = |world: &World| world.nodes[&away].state.applied >= applied;
+    world.run_until(2_000 * MS, "the follower", caught_up);
+    world.assert_nothing_lost();
+}
+
+#[test]
 fn a_leader_whose_disk_stalls_steps_down() {
     let (mut world, leader) = led(7, 3);
     world.stall(leader, 3_000 * MS);

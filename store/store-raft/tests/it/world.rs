@@ -34,6 +34,8 @@ pub(crate) struct Node {
     apply_free: u64,
     pub(crate) state: State,
     image: Option<State>,
+    /// Whether an image is replacing the state just now.
+    pub(crate) installing: bool,
 }
 
 pub(crate) struct World {
@@ -58,10 +60,12 @@ pub(crate) struct World {
     pub(crate) members: BTreeMap<NodeId, Members>,
     pub(crate) reads_done: u64,
     pub(crate) snapshots: u64,
+    /// Crashes while an image replaced a state.
+    pub(crate) interrupted: u64,
 }
 
 fn config(node: NodeId) -> RaftConfig {
-    RaftConfig { cache_entries_max: 64, log_keep: 8, ..RaftConfig::new(node, [7; 16], 1) }
+    RaftConfig { cache_entries_max: 16, log_keep: 4, ..RaftConfig::new(node, [7; 16], 1) }
 }
 
 impl World {
@@ -87,6 +91,7 @@ impl World {
             members: BTreeMap::new(),
             reads_done: 0,
             snapshots: 0,
+            interrupted: 0,
         };
         let ids: Vec<NodeId> = (1..=voters).map(NodeId).collect();
         for id in &ids {
@@ -104,8 +109,17 @@ impl World {
         let rng = self.rng.derive(&format!("node {}", id.0));
         let state = State::default();
         let (disk_free, apply_free) = (0, 0);
-        let node =
-            Node { machine: None, life: 0, rng, disk, disk_free, apply_free, state, image: None };
+        let node = Node {
+            machine: None,
+            life: 0,
+            rng,
+            disk,
+            disk_free,
+            apply_free,
+            state,
+            image: None,
+            installing: false,
+        };
         self.nodes.insert(id, node);
         self.start(id);
     }
@@ -137,6 +151,7 @@ impl World {
         let node = self.nodes.get_mut(&id).unwrap();
         if node.machine.take().is_some() {
             node.disk.cut_power(&mut self.rng);
+            self.interrupted += u64::from(std::mem::take(&mut node.installing));
             node.life += 1;
             self.schedule(id, down, Happening::Restart);
         }
@@ -224,7 +239,13 @@ impl World {
             }
             RaftEffect::SendSnapshot { to, index, bytes } => self.send_image(id, to, index, bytes),
             RaftEffect::InstallSnapshot { number, index } => {
-                self.schedule(id, 5 * MS, Happening::Install { number, index });
+                let node = self.nodes.get_mut(&id).unwrap();
+                if node.state.applied < index {
+                    // The image replaces the state piece by piece: a crash leaves neither.
+                    node.disk.flush(&State::default());
+                    node.installing = true;
+                }
+                self.schedule(id, 30 * MS, Happening::Install { number, index });
             }
             RaftEffect::Notice(notice) => self.notices.push(notice),
             RaftEffect::Halt { error } => panic!("{id:?} halted: {error}"),
@@ -293,6 +314,7 @@ impl World {
                     node.state = image;
                 }
                 assert!(node.state.applied >= index, "a snapshot without its image");
+                node.installing = false;
                 node.disk.flush(&node.state);
                 let applied = node.state.applied;
                 self.tell(id, RaftEvent::SnapshotInstalled { number, applied });
