@@ -50,8 +50,8 @@ pub fn dns1123_label(text: &str) -> Vec<String> {
     let mut wrong = too_long(text, LABEL_MAX);
     if !is_label(text) {
         wrong.push(regex_complaint(
-            "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or \
-            '-', and must start and end with an alphanumeric character",
+            "must be a DNS label (RFC 1123): lower-case letters, digits and '-', with a letter or \
+            digit at both ends",
             LABEL_REGEX,
             &["my-name", "123-abc"],
         ));
@@ -65,8 +65,8 @@ pub fn dns1123_subdomain(text: &str) -> Vec<String> {
     let mut wrong = too_long(text, SUBDOMAIN_MAX);
     if !text.split('.').all(is_label) {
         wrong.push(regex_complaint(
-            "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, \
-            '-' or '.', and must start and end with an alphanumeric character",
+            "must be a DNS name (RFC 1123): parts of lower-case letters, digits and '-', each with a \
+            letter or digit at both ends, joined by '.'",
             SUBDOMAIN_REGEX,
             &["example.com"],
         ));
@@ -80,8 +80,8 @@ pub fn dns1035_label(text: &str) -> Vec<String> {
     let mut wrong = too_long(text, LABEL_MAX);
     if !is_label(text) || !text.starts_with(|letter: char| letter.is_ascii_lowercase()) {
         wrong.push(regex_complaint(
-            "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start \
-            with an alphabetic character, and end with an alphanumeric character",
+            "must be a DNS label (RFC 1035): lower-case letters, digits and '-', with a letter at the \
+            beginning and a letter or digit at the end",
             LABEL1035_REGEX,
             &["my-name", "abc-123"],
         ));
@@ -108,8 +108,8 @@ pub fn qualified_name(text: &str) -> Vec<String> {
         None => text,
         Some((_, name)) if name.contains('/') => {
             wrong.push(regex_complaint(
-                "a qualified name must consist of alphanumeric characters, '-', '_' or '.', and \
-                must start and end with an alphanumeric character",
+                "must be a name of letters, digits, '-', '_' and '.', with a letter or digit at both \
+                ends, and at most one prefix and '/' before it",
                 QUALIFIED_REGEX,
                 &["MyName", "my.name", "123-abc"],
             ));
@@ -117,26 +117,25 @@ pub fn qualified_name(text: &str) -> Vec<String> {
         }
         Some((prefix, name)) => {
             if prefix.is_empty() {
-                wrong.push("prefix part must be non-empty".to_owned());
+                wrong.push("the prefix before '/' must not be empty".to_owned());
             } else {
                 wrong.extend(
-                    dns1123_subdomain(prefix).into_iter().map(|text| format!("prefix part {text}")),
+                    dns1123_subdomain(prefix).into_iter().map(|text| format!("the prefix {text}")),
                 );
             }
             name
         }
     };
     if name.is_empty() {
-        wrong.push("name part must be non-empty".to_owned());
+        wrong.push("the name must not be empty".to_owned());
     } else if name.len() > LABEL_MAX {
-        wrong.push(format!("name part must be no more than {LABEL_MAX} bytes"));
+        wrong.push(format!("the name must have at most {LABEL_MAX} bytes"));
     }
     if !is_qualified(name) {
         wrong.push(format!(
-            "name part {}",
+            "the name {}",
             regex_complaint(
-                "must consist of alphanumeric characters, '-', '_' or '.', and must start and end \
-                with an alphanumeric character",
+                "must be letters, digits, '-', '_' and '.', with a letter or digit at both ends",
                 QUALIFIED_REGEX,
                 &["MyName", "my.name", "123-abc"],
             )
@@ -151,8 +150,7 @@ pub fn label_value(text: &str) -> Vec<String> {
     let mut wrong = too_long(text, LABEL_MAX);
     if !text.is_empty() && !is_qualified(text) {
         wrong.push(regex_complaint(
-            "a valid label must be an empty string or consist of alphanumeric characters, '-', \
-            '_' or '.', and must start and end with an alphanumeric character",
+            "must be empty, or letters, digits, '-', '_' and '.', with a letter or digit at both ends",
             "(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?",
             &["MyValue", "my_value", "12345"],
         ));
@@ -167,7 +165,7 @@ pub fn config_key(text: &str) -> Vec<String> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     if text.is_empty() || !text.bytes().all(fits) {
         wrong.push(regex_complaint(
-            "a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
+            "must be letters, digits, '-', '_' and '.'",
             "[-._a-zA-Z0-9]+",
             &["key.name", "KEY_NAME", "key-name"],
         ));
@@ -202,7 +200,7 @@ fn too_long(text: &str, max: usize) -> Vec<String> {
 
 fn regex_complaint(rule: &str, regex: &str, examples: &[&str]) -> String {
     let shown: Vec<String> = examples.iter().map(|example| format!("'{example}'")).collect();
-    format!("{rule} (e.g. {}, regex used for validation is '{regex}')", shown.join(",  or "))
+    format!("{rule}, for example {} (pattern: {regex})", shown.join(" or "))
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use crate::{
     Arguments, Caller, ClusterRecord, Failure, Output, Records,
     arguments::UpOptions,
+    client::Client,
     preflight, processes,
     readiness::{Listener, Word},
     record::{NewCluster, RecordError},
@@ -34,7 +35,8 @@ pub(crate) fn run(
 ) -> Result<(), Failure> {
     let record = open_record(arguments, options, caller)?;
     let living = processes::find(&record);
-    if living.guardian.is_some() && living.server.is_some() {
+    if living.guardian.is_some() {
+        wait_for_ready(&record, output)?;
         return answer(&record, output, "already running");
     }
     if living.server.is_none() {
@@ -91,6 +93,20 @@ fn host_name() -> String {
 fn start(record: &ClusterRecord, output: &Output) -> Result<(), Failure> {
     let listener = Listener::open(&record.run_dir).map_err(|error| Failure::of(&error))?;
     spawn_guardian(record)?;
+    listen(&listener, record, output)
+}
+
+/// A cluster that its guardian keeps alive: ready now, or as soon as the server says so.
+fn wait_for_ready(record: &ClusterRecord, output: &Output) -> Result<(), Failure> {
+    // Listening first, then asking: what is said in between is not missed.
+    let listener = Listener::open(&record.run_dir).map_err(|error| Failure::of(&error))?;
+    match Client::of(record).and_then(|client| client.text("/readyz")) {
+        Ok(_) => Ok(()),
+        Err(_) => listen(&listener, record, output),
+    }
+}
+
+fn listen(listener: &Listener, record: &ClusterRecord, output: &Output) -> Result<(), Failure> {
     loop {
         match listener.next(SILENCE_MAX).map_err(|error| Failure::of(&error))? {
             Word::Step(step) => output.progress(&format!("  {step}")),

@@ -50,9 +50,13 @@ async fn ensure(calls: &Calls, bootstrap: &Bootstrap, object: &Object) -> Result
         namespace: facts.namespaced.then(|| object.namespace().to_owned()),
         name: name.map(str::to_owned),
     };
-    match calls.create(of(None), &object.0).await {
-        Ok(_) => Ok(()),
-        Err(error) if error.is_already_exists() => {
+    match calls.get(of(Some(object.name()))).await {
+        Err(error) if error.is_not_found() => {
+            calls.create(of(None), &object.0).await?;
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+        Ok(_) => {
             let keeps = ["rules", "subjects", "aggregationRule", "subsets", "endpoints", "ports", "data"];
             let mut patch = Value::Map(actors_object::Map::default());
             for field in keeps.into_iter().filter(|field| object.0.get(field).is_some()) {
@@ -63,7 +67,6 @@ async fn ensure(calls: &Calls, bootstrap: &Bootstrap, object: &Object) -> Result
             }
             Ok(())
         }
-        Err(error) => Err(error.into()),
     }
 }
 

@@ -10,17 +10,17 @@ use nodes_door::Target;
 
 /// Writes one Event a notice, until the service is asked to stop.
 pub(crate) async fn run(service: Service, calls: Calls, node: String) -> Result<(), Failure> {
-    let mut notices = service.system().notices();
+    let (mut notices, mut rng) = (service.system().notices(), service.rng());
     loop {
         let notice = tokio::select! {
             () = service.stopping() => return Ok(()),
             notice = notices.next() => notice,
         };
         let Some(notice) = notice else { return Ok(()) };
-        let (reason, name, message) = words(&notice.notice);
-        let path = format!("{}/{name}", notice.path);
-        tracing::warn!(actor = path, reason, message, "a supervisor acted");
-        let event = event(&node, (reason, &format!("actor {path} {message}")), service.rng().next_u64());
+        let (reason, message) = words(&notice.notice);
+        let path = &notice.path;
+                
+        let event = event(&node, (reason, &format!("actor {path} {message}")), rng.next_u64());
         let target = Target {
             version: "v1".to_owned(),
             resource: "events".to_owned(),
@@ -34,16 +34,16 @@ pub(crate) async fn run(service: Service, calls: Calls, node: String) -> Result<
     }
 }
 
-fn words(notice: &SupervisorNotice) -> (&'static str, &str, String) {
+fn words(notice: &SupervisorNotice) -> (&'static str, String) {
     match notice {
-        SupervisorNotice::Restarting { name, reason, after } => {
-            ("ActorRestarted", name, format!("ended ({reason:?}) and is started again in {after:?}"))
+        SupervisorNotice::Restarting { reason, after, .. } => {
+            ("ActorRestarted", format!("ended ({reason:?}) and is started again in {after:?}"))
         }
-        SupervisorNotice::Parked { name, reason } => {
-            ("ActorParked", name, format!("failed too often and is left stopped: {reason:?}"))
+        SupervisorNotice::Parked { reason, .. } => {
+            ("ActorParked", format!("failed too often and is left stopped: {reason:?}"))
         }
-        SupervisorNotice::Escalated { name, reason } => {
-            ("SupervisorEscalated", name, format!("failed too often; its supervisor gives up: {reason:?}"))
+        SupervisorNotice::Escalated { reason, .. } => {
+            ("SupervisorEscalated", format!("failed too often; its supervisor gives up: {reason:?}"))
         }
     }
 }

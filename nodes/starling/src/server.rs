@@ -12,8 +12,9 @@ use std::{
 use actors_core::{ChildSpec, Intensity, OnLimit};
 use actors_runtime::{Child, System, Tree, entropy};
 use anyhow::{Context as _, Result, bail};
-use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, listen, setsockopt, socket, sockopt,
+use nix::sys::{
+    signal::SigSet,
+    socket::{AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, listen, setsockopt, socket, sockopt},
 };
 use nodes_cli::ClusterRecord;
 use nodes_server::{Server, ServerConfig};
@@ -25,6 +26,8 @@ use crate::announce::Announcer;
 const THREADS: usize = 2;
 
 pub(crate) fn run(record: &ClusterRecord) -> Result<()> {
+    // The guardian blocks signals to read them; what it starts inherits that.
+    SigSet::all().thread_unblock()?;
     tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::builder()

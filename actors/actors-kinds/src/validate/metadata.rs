@@ -151,16 +151,16 @@ mod tests {
         check_create(
             &config_map("{name: A_b, namespace: x.y}"),
             &expect![[r#"
-            metadata.name: Invalid value: "A_b": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
-            metadata.namespace: Invalid value: "x.y": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')
-        "#]],
+                metadata.name: Invalid value: "A_b": must be a DNS name (RFC 1123): parts of lower-case letters, digits and '-', each with a letter or digit at both ends, joined by '.', for example 'example.com' (pattern: [a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)
+                metadata.namespace: Invalid value: "x.y": must be a DNS label (RFC 1123): lower-case letters, digits and '-', with a letter or digit at both ends, for example 'my-name' or '123-abc' (pattern: [a-z0-9]([-a-z0-9]*[a-z0-9])?)
+            "#]],
         );
         check_create(&config_map("{generateName: web-, namespace: a}"), &expect![""]);
         check_create(
             &config_map("{generateName: Web-, namespace: a}"),
             &expect![[r#"
-            metadata.generateName: Invalid value: "Web-": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
-        "#]],
+                metadata.generateName: Invalid value: "Web-": must be a DNS name (RFC 1123): parts of lower-case letters, digits and '-', each with a letter or digit at both ends, joined by '.', for example 'example.com' (pattern: [a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)
+            "#]],
         );
         check_create(
             "{apiVersion: v1, kind: Node, metadata: {name: w, namespace: a}}",
@@ -177,9 +177,9 @@ mod tests {
                 "{name: a, namespace: a, labels: {'-x': v, ok: 'b d'}, annotations: {'a/b/c': z}}",
             ),
             &expect![[r#"
-                metadata.labels: Invalid value: "-x": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')
-                metadata.labels[ok]: Invalid value: "b d": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')
-                metadata.annotations: Invalid value: "a/b/c": a qualified name must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')
+                metadata.labels: Invalid value: "-x": the name must be letters, digits, '-', '_' and '.', with a letter or digit at both ends, for example 'MyName' or 'my.name' or '123-abc' (pattern: ([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])
+                metadata.labels[ok]: Invalid value: "b d": must be empty, or letters, digits, '-', '_' and '.', with a letter or digit at both ends, for example 'MyValue' or 'my_value' or '12345' (pattern: (([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?)
+                metadata.annotations: Invalid value: "a/b/c": must be a name of letters, digits, '-', '_' and '.', with a letter or digit at both ends, and at most one prefix and '/' before it, for example 'MyName' or 'my.name' or '123-abc' (pattern: ([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])
             "#]],
         );
     }

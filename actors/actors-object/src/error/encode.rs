@@ -35,7 +35,10 @@ impl ApiError {
             message: status.at("message").as_str().unwrap_or_default().to_owned(),
             details: status.get("details").map(|details| {
                 let token = status.str_at(&["metadata", "continue"]).unwrap_or_default();
-                Box::new(Details { continue_token: token.to_owned(), ..Details::from_value(details) })
+                Box::new(Details {
+                    continue_token: token.to_owned(),
+                    ..Details::from_value(details)
+                })
             }),
         }
     }

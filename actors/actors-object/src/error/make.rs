@@ -65,7 +65,7 @@ impl ApiError {
     /// 406: none of the forms that the client accepts can be served.
     #[must_use]
     pub fn not_acceptable(accepted: &str) -> Self {
-        let message = format!("only the following media types are accepted: {accepted}");
+        let message = format!("the answer is available as {accepted} only");
         Self::plain(406, Reason::NotAcceptable, message)
     }
 
@@ -100,7 +100,7 @@ impl ApiError {
     #[must_use]
     pub fn unsupported_media_type(accepted: &str) -> Self {
         let message = format!(
-            "the body of the request was in an unknown format - accepted media types include: {accepted}"
+            "the body has a media type that is not supported; supported are: {accepted}"
         );
         Self::plain(415, Reason::UnsupportedMediaType, message)
     }
@@ -159,10 +159,7 @@ impl ApiError {
     /// 504: the client asks for a revision that this server has not reached.
     #[must_use]
     pub fn too_large_resource_version(asked: u64, current: u64) -> Self {
-        Self::timeout(format!("Too large resource version: {asked}, current: {current}"), 1).with_cause(
-            "ResourceVersionTooLarge",
-            "Too large resource version",
-            "",
-        )
+        Self::timeout(format!("Too large resource version: {asked}, current: {current}"), 1)
+            .with_cause("ResourceVersionTooLarge", "Too large resource version", "")
     }
 }

@@ -82,7 +82,7 @@ fn the_object_form_is_read_and_checked() {
     let shown: Vec<String> =
         errors.iter().map(|error| error.to_string().chars().take(90).collect()).collect();
     expect![[r#"
-        spec.selector.matchLabels: Invalid value: "-": name part must consist of alphanumeric char
+        spec.selector.matchLabels: Invalid value: "-": the name must be letters, digits, '-', '_' 
         spec.selector.matchExpressions[0].values: Required value: must be specified when `operator
         spec.selector.matchExpressions[1].operator: Invalid value: "Near": not a valid selector op"#]]
     .assert_eq(&shown.join("\n"));

@@ -13,7 +13,7 @@ fn namespaces_are_labels_with_qualified_finalizers() {
     check_create(
         "{apiVersion: v1, kind: Namespace, metadata: {name: a.b}, spec: {finalizers: [kubernetes, mine]}}",
         &expect![[r#"
-            metadata.name: Invalid value: "a.b": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')
+            metadata.name: Invalid value: "a.b": must be a DNS label (RFC 1123): lower-case letters, digits and '-', with a letter or digit at both ends, for example 'my-name' or '123-abc' (pattern: [a-z0-9]([-a-z0-9]*[a-z0-9])?)
             spec.finalizers[1]: Invalid value: "mine": a finalizer of your own needs a domain and '/' before its name
         "#]],
     );

@@ -17,7 +17,7 @@ fn keys_are_file_names_and_stand_once() {
     check_create(
         &config_map("data: {a/b: x, ..: v, c: z}, binaryData: {c: YQ==}"),
         &expect![[r#"
-            data[a/b]: Invalid value: "a/b": a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')
+            data[a/b]: Invalid value: "a/b": must be letters, digits, '-', '_' and '.', for example 'key.name' or 'KEY_NAME' or 'key-name' (pattern: [-._a-zA-Z0-9]+)
             data[..]: Invalid value: "..": must not be '..'
             data[c]: Invalid value: "c": this key is in binaryData as well
         "#]],
@@ -25,8 +25,8 @@ fn keys_are_file_names_and_stand_once() {
     check_create(
         &secret("data: {a/b: YQ==}"),
         &expect![[r#"
-        data[a/b]: Invalid value: "a/b": a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')
-    "#]],
+            data[a/b]: Invalid value: "a/b": must be letters, digits, '-', '_' and '.', for example 'key.name' or 'KEY_NAME' or 'key-name' (pattern: [-._a-zA-Z0-9]+)
+        "#]],
     );
 }
 
@@ -115,7 +115,7 @@ fn service_accounts_name_secrets() {
     check_create(
         "{apiVersion: v1, kind: ServiceAccount, metadata: {name: s, namespace: a}, imagePullSecrets: [{name: A}]}",
         &expect![[r#"
-            imagePullSecrets[0].name: Invalid value: "A": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
+            imagePullSecrets[0].name: Invalid value: "A": must be a DNS name (RFC 1123): parts of lower-case letters, digits and '-', each with a letter or digit at both ends, joined by '.', for example 'example.com' (pattern: [a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)
         "#]],
     );
 }

@@ -60,7 +60,7 @@ fn a_slice_has_one_family() {
         &expect![[r#"
             endpoints[0].addresses[0]: Invalid value: "::1": must be an IPv4 address
             endpoints[1].addresses: Required value: an endpoint has one address or more
-            endpoints[2].hostname: Invalid value: "a.b": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')
+            endpoints[2].hostname: Invalid value: "a.b": must be a DNS label (RFC 1123): lower-case letters, digits and '-', with a letter or digit at both ends, for example 'my-name' or '123-abc' (pattern: [a-z0-9]([-a-z0-9]*[a-z0-9])?)
         "#]],
     );
     check_update(

@@ -66,7 +66,7 @@ fn a_binding_binds_a_role_to_subjects() {
             roleRef.name: Required value
             subjects[0].name: Required value
             subjects[1].kind: Unsupported value: "x": supported values: "Group", "ServiceAccount", "User"
-            subjects[2].name: Invalid value: "A": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
+            subjects[2].name: Invalid value: "A": must be a DNS name (RFC 1123): parts of lower-case letters, digits and '-', each with a letter or digit at both ends, joined by '.', for example 'example.com' (pattern: [a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)
             subjects[3].apiGroup: Unsupported value: "z": supported values: "rbac.authorization.k8s.io"
         "#]],
     );

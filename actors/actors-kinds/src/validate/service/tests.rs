@@ -19,8 +19,8 @@ fn names_begin_with_a_letter() {
     check_create(
         &service("ports: [{port: 80}]").replace("name: s", "name: 0s"),
         &expect![[r#"
-        metadata.name: Invalid value: "0s": a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')
-    "#]],
+            metadata.name: Invalid value: "0s": must be a DNS label (RFC 1035): lower-case letters, digits and '-', with a letter at the beginning and a letter or digit at the end, for example 'my-name' or 'abc-123' (pattern: [a-z]([-a-z0-9]*[a-z0-9])?)
+        "#]],
     );
 }
 
@@ -57,9 +57,9 @@ fn ports_are_in_range_and_once() {
             spec.ports[0].targetPort: Invalid value: 0: must be between 1 and 65535, inclusive
             spec.ports[1].protocol: Unsupported value: "X": supported values: "SCTP", "TCP", "UDP"
             spec.ports[3]: Duplicate value: {"name":"d","port":81,"protocol":"TCP","targetPort":81}
-            spec.ports[4].name: Invalid value: "E": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')
+            spec.ports[4].name: Invalid value: "E": must be a DNS label (RFC 1123): lower-case letters, digits and '-', with a letter or digit at both ends, for example 'my-name' or '123-abc' (pattern: [a-z0-9]([-a-z0-9]*[a-z0-9])?)
             spec.ports[4].targetPort: Invalid value: "A b": must be at most 15 lower case letters, digits or '-', with at least one letter, neither beginning nor ending with '-', and without '--'
-            spec.ports[5].appProtocol: Invalid value: "a b": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')
+            spec.ports[5].appProtocol: Invalid value: "a b": the name must be letters, digits, '-', '_' and '.', with a letter or digit at both ends, for example 'MyName' or 'my.name' or '123-abc' (pattern: ([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])
         "#]],
     );
 }
@@ -164,8 +164,8 @@ fn an_external_name_is_a_name_without_addresses() {
     check(
         "type: ExternalName, externalName: 'a b'",
         &expect![[r#"
-        spec.externalName: Invalid value: "a b": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
-    "#]],
+            spec.externalName: Invalid value: "a b": must be a DNS name (RFC 1123): parts of lower-case letters, digits and '-', each with a letter or digit at both ends, joined by '.', for example 'example.com' (pattern: [a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)
+        "#]],
     );
 }
 

@@ -145,7 +145,7 @@ fn pods_of_a_template_restart_always() {
              spec: {restartPolicy: Never, activeDeadlineSeconds: 5, containers: [{name: C, image: i}]}}",
         ),
         &expect![[r#"
-            spec.template.spec.containers[0].name: Invalid value: "C": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')
+            spec.template.spec.containers[0].name: Invalid value: "C": must be a DNS label (RFC 1123): lower-case letters, digits and '-', with a letter or digit at both ends, for example 'my-name' or '123-abc' (pattern: [a-z0-9]([-a-z0-9]*[a-z0-9])?)
             spec.template.spec.restartPolicy: Unsupported value: "Never": supported values: "Always"
             spec.template.spec.activeDeadlineSeconds: Forbidden: pods that restart always have no deadline
         "#]],

@@ -27,7 +27,7 @@ fn containers_have_names_and_images() {
         &expect![[r#"
             spec.containers[0].name: Required value
             spec.containers[0].image: Required value
-            spec.containers[1].name: Invalid value: "A": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')
+            spec.containers[1].name: Invalid value: "A": must be a DNS label (RFC 1123): lower-case letters, digits and '-', with a letter or digit at both ends, for example 'my-name' or '123-abc' (pattern: [a-z0-9]([-a-z0-9]*[a-z0-9])?)
             spec.containers[1].image: Invalid value: " i": must not begin or end with a space
         "#]],
     );
@@ -117,14 +117,14 @@ fn sources_of_variables_are_complete() {
          {name: E, valueFrom: {fieldRef: {fieldPath: \"metadata.labels['app']\"}}}], \
          envFrom: [{}, {prefix: 'x=', configMapRef: {name: A}}, {configMapRef: {name: a}, secretRef: {name: b}}]",
         &expect![[r#"
-            spec.containers[0].env[0].valueFrom.configMapKeyRef.name: Invalid value: "A": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
-            spec.containers[0].env[0].valueFrom.configMapKeyRef.key: Invalid value: "a/b": a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')
+            spec.containers[0].env[0].valueFrom.configMapKeyRef.name: Invalid value: "A": must be a DNS name (RFC 1123): parts of lower-case letters, digits and '-', each with a letter or digit at both ends, joined by '.', for example 'example.com' (pattern: [a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)
+            spec.containers[0].env[0].valueFrom.configMapKeyRef.key: Invalid value: "a/b": must be letters, digits, '-', '_' and '.', for example 'key.name' or 'KEY_NAME' or 'key-name' (pattern: [-._a-zA-Z0-9]+)
             spec.containers[0].env[1].valueFrom.resourceFieldRef.resource: Unsupported value: "limits.gpu": supported values: "limits.cpu", "limits.ephemeral-storage", "limits.memory", "requests.cpu", "requests.ephemeral-storage", "requests.memory"
-            spec.containers[0].env[2].valueFrom.fieldRef.fieldPath: Invalid value: "metadata.labels['a b']": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')
+            spec.containers[0].env[2].valueFrom.fieldRef.fieldPath: Invalid value: "metadata.labels['a b']": the name must be letters, digits, '-', '_' and '.', with a letter or digit at both ends, for example 'MyName' or 'my.name' or '123-abc' (pattern: ([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])
             spec.containers[0].env[3].valueFrom.fieldRef.fieldPath: Invalid value: "spec.x['a']": has no parts to choose from
             spec.containers[0].envFrom[0]: Invalid value: {}: must have `configMapRef` or `secretRef`
             spec.containers[0].envFrom[1].prefix: Invalid value: "x=": must be printable ASCII characters other than '='
-            spec.containers[0].envFrom[1].configMapRef.name: Invalid value: "A": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
+            spec.containers[0].envFrom[1].configMapRef.name: Invalid value: "A": must be a DNS name (RFC 1123): parts of lower-case letters, digits and '-', each with a letter or digit at both ends, joined by '.', for example 'example.com' (pattern: [a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)
             spec.containers[0].envFrom[2]: Invalid value: {"configMapRef":{"name":"a"},"secretRef":{"name":"b"}}: must have one source only
         "#]],
     );
@@ -145,11 +145,11 @@ fn amounts_are_quantities_of_known_resources() {
     check_container(
         "resources: {requests: {cpu: -1}, limits: {gold: 1, cpu: 1, example.com/gpu: 500m, 'a b/c': 1}}",
         &expect![[r#"
-            spec.containers[0].resources.limits: Invalid value: "a b/c": prefix part a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
+            spec.containers[0].resources.limits: Invalid value: "a b/c": the prefix must be a DNS name (RFC 1123): parts of lower-case letters, digits and '-', each with a letter or digit at both ends, joined by '.', for example 'example.com' (pattern: [a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)
             spec.containers[0].resources.limits: Invalid value: "gold": must be cpu, memory, ephemeral-storage, hugepages-SIZE, or have a domain before it
             spec.containers[0].resources.limits[example.com/gpu]: Invalid value: "500m": must be an integer
             spec.containers[0].resources.requests[cpu]: Invalid value: "-1": must be greater than or equal to 0
-            spec.containers[0].resources.requests: Invalid value: "a b/c": prefix part a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
+            spec.containers[0].resources.requests: Invalid value: "a b/c": the prefix must be a DNS name (RFC 1123): parts of lower-case letters, digits and '-', each with a letter or digit at both ends, joined by '.', for example 'example.com' (pattern: [a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)
             spec.containers[0].resources.requests: Invalid value: "gold": must be cpu, memory, ephemeral-storage, hugepages-SIZE, or have a domain before it
             spec.containers[0].resources.requests[example.com/gpu]: Invalid value: "500m": must be an integer
         "#]],

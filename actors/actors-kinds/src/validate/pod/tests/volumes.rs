@@ -27,7 +27,7 @@ fn sources_are_complete() {
             spec.volumes[0].hostPath.path: Required value
             spec.volumes[0].hostPath.type: Unsupported value: "x": supported values: "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket"
             spec.volumes[1].secret.secretName: Required value
-            spec.volumes[2].configMap.name: Invalid value: "A": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
+            spec.volumes[2].configMap.name: Invalid value: "A": must be a DNS name (RFC 1123): parts of lower-case letters, digits and '-', each with a letter or digit at both ends, joined by '.', for example 'example.com' (pattern: [a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)
             spec.volumes[2].configMap.defaultMode: Invalid value: 512: must be between 0 and 511, inclusive
             spec.volumes[2].configMap.items[0].key: Required value
             spec.volumes[2].configMap.items[0].path: Invalid value: "../x": must not contain '..'
