@@ -7,6 +7,8 @@
 mod access;
 mod allocation;
 mod deletion;
+mod deltas;
+mod events;
 mod harness;
 mod hostile;
 mod nodes;

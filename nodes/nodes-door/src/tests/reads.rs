@@ -53,7 +53,7 @@ fn lists_select_by_labels_and_fields() {
             GET /api/v1/configmaps?fields=data.k=v
               400 BadRequest: field label not supported: data.k
             GET /api/v1/configmaps?labels=x%
-              400 BadRequest: key: Invalid value: "x%": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')
+              400 BadRequest: key: Invalid value: "x%": the name must be letters, digits, '-', '_' and '.', with a letter or digit at both ends, for example 'MyName' or 'my.name' or '123-abc' (pattern: ([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])
         "#]],
     );
 }

@@ -176,7 +176,7 @@ fn patches_of_each_sort_are_applied_or_refused() {
             MERGE /apis/apps/v1/namespaces/default/deployments/web
               400 BadRequest: a merge patch must be an object
             APPLY /apis/apps/v1/namespaces/default/deployments/web
-              415 UnsupportedMediaType: the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json
+              415 UnsupportedMediaType: the body has a media type that is not supported; supported are: application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json
             MERGE /apis/apps/v1/namespaces/default/deployments/none
               404 NotFound: deployments.apps "none" not found
         "#]],
@@ -324,7 +324,7 @@ fn bodies_that_are_not_what_the_path_says_are_refused() {
             POST /api/v1/namespaces/default/configmaps
               422 Invalid: ConfigMap "" is invalid: metadata.name: Required value: name or generateName is required
             POST /api/v1/namespaces/default/configmaps
-              422 Invalid: ConfigMap "A_b" is invalid: metadata.name: Invalid value: "A_b": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
+              422 Invalid: ConfigMap "A_b" is invalid: metadata.name: Invalid value: "A_b": must be a DNS name (RFC 1123): parts of lower-case letters, digits and '-', each with a letter or digit at both ends, joined by '.', for example 'example.com' (pattern: [a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)
             POST /api/v1/namespaces/default/configmaps
               400 BadRequest: the object provided is unrecognized: expected an object
             POST /api/v1/namespaces/default/configmaps

@@ -11,14 +11,13 @@ use std::sync::Arc;
 use actors_kinds::{default_object, validate_status_update, validate_update};
 use actors_object::{ApiError, FieldError, FieldPath, Object, Value};
 use store_catalog::Item;
-use store_mvcc::{Expect, Op};
 
 use super::{
     allocate,
     create::{create_object, place},
     delete,
     draft::{Answer, Draft, OnConflict, Render, made, modified},
-    encode::encode,
+    encode::{self, encode},
 };
 use crate::{
     admission,
@@ -154,22 +153,18 @@ fn propose(
         };
         return Ok(visit.reply(200, entry));
     }
-    let key = item.key().clone();
-    let (value, columns) = encoded.finish(&key, visit)?;
-    let stored = item.stored();
-    let expect = Expect::Revision(stored.mod_revision);
-    let own = Op::Put { key: key.clone(), value, columns, expect, lease: stored.lease };
+    let own = encode::change(&mut encoded, &item, visit)?;
     let draft = Draft {
         ops: [vec![own], allocations].concat(),
         answer: Answer::Object {
             kind: Box::new(visit.kind.clone()),
-            key,
+            key: item.key().clone(),
             object: Arc::new(encoded.object),
             code: 200,
             render,
         },
         on_conflict: if conditional { OnConflict::Conflict } else { OnConflict::Again },
-        base: Some(stored.mod_revision),
+        base: Some(item.revision()),
         resource: visit.resource(),
         name,
         warnings: Vec::new(),

@@ -15,7 +15,7 @@ use store_mvcc::{Expect, Op};
 use super::{
     allocate,
     draft::{Answer, Draft, OnConflict, Render, made},
-    encode::encode,
+    encode::{self, encode},
 };
 use crate::{
     Response, ResponseBody, admission,
@@ -119,11 +119,8 @@ pub(super) fn mark(
     marked: Object,
 ) -> Result<(Op, Object), ApiError> {
     let mut encoded = encode(visit, marked)?;
-    let key = item.key().clone();
-    let (value, columns) = encoded.finish(&key, visit)?;
-    let expect = Expect::Revision(item.stored().mod_revision);
-    let lease = item.stored().lease;
-    Ok((Op::Put { key, value, columns, expect, lease }, encoded.object))
+    let own = encode::change(&mut encoded, item, visit)?;
+    Ok((own, encoded.object))
 }
 
 /// What deleting an object comes to, if it is allowed.
