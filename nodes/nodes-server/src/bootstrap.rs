@@ -27,9 +27,14 @@ pub(crate) struct Bootstrap {
 pub(crate) async fn run(bootstrap: &Bootstrap) -> Result<(), Failure> {
     let identity = Identity::new("system:starling:bootstrap", &["system:masters"]);
     let calls = Calls::new(Arc::clone(&bootstrap.client), identity, "starling-bootstrap");
-    let own: Vec<Object> =
-        bootstrap.controllers.iter().flat_map(|one| roles_of(one.as_ref(), &bootstrap.registry)).collect();
-    let is_own = |object: &Object| own.iter().any(|role| role.kind() == object.kind() && role.name() == object.name());
+    let own: Vec<Object> = bootstrap
+        .controllers
+        .iter()
+        .flat_map(|one| roles_of(one.as_ref(), &bootstrap.registry))
+        .collect();
+    let is_own = |object: &Object| {
+        own.iter().any(|role| role.kind() == object.kind() && role.name() == object.name())
+    };
     for object in bootstrap_objects().iter().filter(|object| !is_own(object)) {
         ensure(&calls, bootstrap, object).await?;
     }
@@ -57,7 +62,8 @@ async fn ensure(calls: &Calls, bootstrap: &Bootstrap, object: &Object) -> Result
         }
         Err(error) => Err(error.into()),
         Ok(_) => {
-            let keeps = ["rules", "subjects", "aggregationRule", "subsets", "endpoints", "ports", "data"];
+            let keeps =
+                ["rules", "subjects", "aggregationRule", "subsets", "endpoints", "ports", "data"];
             let mut patch = Value::Map(actors_object::Map::default());
             for field in keeps.into_iter().filter(|field| object.0.get(field).is_some()) {
                 patch.set_path(&[field], object.0.at(field).clone());

@@ -6,7 +6,8 @@
 use std::{cell::Cell, ops::Deref, sync::Arc};
 
 use actors_controller::{
-    Controller, ControllerHost, HostEffect, HostEvent, HostLimits, HostNotice, Item, Plan, Verdict, World,
+    Change, Controller, ControllerHost, HostEffect, HostEvent, HostLimits, HostNotice, Item, Plan,
+    Verdict, World,
 };
 use actors_kinds::Registry;
 use actors_object::ApiError;
@@ -43,34 +44,41 @@ pub(crate) fn host(control: &Control, controller: &Arc<dyn Controller>) -> Child
     })
 }
 
-/// Tells all hosts of every change, in order.
-pub(crate) async fn feed(service: Service, control: Control, hosts: Vec<Ref<HostEvent>>) -> Result<(), Failure> {
-    let start = control.gate.store().snapshot().revision();
-    let mut changes = control.gate.store().watch(start, all());
-    let mut leadership = control.gate.store().leadership();
-    // What happened between the hosts' own look and this watch, or while an earlier feed was away.
-    tell(&hosts, &HostEvent::Resync).await;
+/// Tells all actors of every change, in order. `words` are the event that makes an actor look at everything, and the
+/// one that tells of a change.
+pub(crate) async fn feed<E: Clone + Send + 'static>(
+    service: Service,
+    control: Control,
+    actors: Vec<Ref<E>>,
+    words: (E, fn(Change) -> E),
+) -> Result<(), Failure> {
+    let (resync, changed) = words;
+    let store = control.gate.store();
+    let mut changes = store.watch(store.snapshot().revision(), all());
+    let mut leadership = store.leadership();
+    // What happened between an actor's own look and this watch, or while an earlier feed was away.
+    tell(&actors, &resync).await;
     loop {
         let events = tokio::select! {
             () = service.stopping() => return Ok(()),
-            changed = leadership.changed() => {
-                changed?;
+            moved = leadership.changed() => {
+                moved?;
                 // What was refused for want of an epoch is looked at again at once.
-                tell(&hosts, &HostEvent::Resync).await;
+                tell(&actors, &resync).await;
                 continue;
             }
             events = changes.next() => events?,
         };
         for event in events {
-            tell(&hosts, &HostEvent::Changed(change_of(&event))).await;
+            tell(&actors, &changed(change_of(&event))).await;
         }
     }
 }
 
-/// A host that is just being started looks at everything anyway.
-async fn tell(hosts: &[Ref<HostEvent>], event: &HostEvent) {
-    for host in hosts {
-        let _starting = host.tell(event.clone()).await;
+/// An actor that is just being started looks at everything anyway.
+async fn tell<E: Clone + Send + 'static>(actors: &[Ref<E>], event: &E) {
+    for actor in actors {
+        let _starting = actor.tell(event.clone()).await;
     }
 }
 
@@ -80,6 +88,14 @@ fn all() -> Key {
 
 /// A snapshot, lent to a machine as the world.
 pub(crate) struct WorldGuard(SnapshotWorld);
+
+impl WorldGuard {
+    /// Everything that is applied here now.
+    pub(crate) fn of(control: &Control) -> Self {
+        let snapshot = control.gate.store().snapshot();
+        Self(SnapshotWorld::new(snapshot, Arc::clone(&control.registry)))
+    }
+}
 
 impl Deref for WorldGuard {
     type Target = dyn World;
@@ -103,8 +119,7 @@ impl Driver<ControllerHost> for HostDriver {
     fn view(&self) -> WorldGuard {
         // The epoch first: one that is older than the view can only be refused, never wrongly accepted.
         self.epoch.set(self.control.gate.store().epoch());
-        let snapshot = self.control.gate.store().snapshot();
-        WorldGuard(SnapshotWorld::new(snapshot, Arc::clone(&self.control.registry)))
+        WorldGuard::of(&self.control)
     }
 
     fn submit(&mut self, effect: HostEffect, inbox: &Inbox<HostEvent>) {
@@ -113,7 +128,9 @@ impl Driver<ControllerHost> for HostDriver {
             HostEffect::Notice(HostNotice::Undeclared { key, item }) => {
                 tracing::error!(%key, item, "a controller planned a write that it does not declare");
             }
-            HostEffect::Notice(notice) => tracing::warn!(?notice, host = inbox.path(), "a controller's host"),
+            HostEffect::Notice(notice) => {
+                tracing::warn!(?notice, host = inbox.path(), "a controller's host")
+            }
             HostEffect::Apply { plan, id, .. } => {
                 let (control, identity) = (self.control.clone(), self.identity.clone());
                 let gate = self.epoch.get().map(|epoch| control.gate.under(epoch));
@@ -136,12 +153,19 @@ pub(crate) async fn apply(
 ) -> Vec<Verdict> {
     let mut verdicts = Vec::with_capacity(plan.items.len());
     for items in plan.items.chunks(ITEMS_AT_ONCE) {
-        verdicts.extend(join_all(items.iter().map(|item| apply_one(gate, registry, identity, item))).await);
+        verdicts.extend(
+            join_all(items.iter().map(|item| apply_one(gate, registry, identity, item))).await,
+        );
     }
     verdicts
 }
 
-async fn apply_one(gate: Option<&Gate>, registry: &Registry, identity: &Identity, item: &Item) -> Verdict {
+async fn apply_one(
+    gate: Option<&Gate>,
+    registry: &Registry,
+    identity: &Identity,
+    item: &Item,
+) -> Verdict {
     let request = match requests::of_item(item, identity, registry) {
         Ok(request) => request,
         Err(refusal) => return Verdict::Refused(refusal),

@@ -19,7 +19,7 @@ pub(crate) async fn run(service: Service, calls: Calls, node: String) -> Result<
         let Some(notice) = notice else { return Ok(()) };
         let (reason, message) = words(&notice.notice);
         let path = &notice.path;
-                
+
         let event = event(&node, (reason, &format!("actor {path} {message}")), rng.next_u64());
         let target = Target {
             version: "v1".to_owned(),
@@ -42,9 +42,10 @@ fn words(notice: &SupervisorNotice) -> (&'static str, String) {
         SupervisorNotice::Parked { reason, .. } => {
             ("ActorParked", format!("failed too often and is left stopped: {reason:?}"))
         }
-        SupervisorNotice::Escalated { reason, .. } => {
-            ("SupervisorEscalated", format!("failed too often; its supervisor gives up: {reason:?}"))
-        }
+        SupervisorNotice::Escalated { reason, .. } => (
+            "SupervisorEscalated",
+            format!("failed too often; its supervisor gives up: {reason:?}"),
+        ),
     }
 }
 

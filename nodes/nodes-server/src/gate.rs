@@ -133,7 +133,8 @@ impl Gate {
     /// The snapshot that a request is decided on: fresh, cached, or that of a list's first page.
     async fn snapshot_for(&self, request: &Request) -> Result<Snapshot, ApiError> {
         if let Some(revision) = self.inner.door.pinned_revision(request) {
-            let kept = locked(&self.inner.pages).get(&revision).map(|(_, snapshot)| snapshot.clone());
+            let kept =
+                locked(&self.inner.pages).get(&revision).map(|(_, snapshot)| snapshot.clone());
             return Ok(kept.unwrap_or_else(|| self.inner.store.snapshot()));
         }
         let reads = matches!(request.verb, Verb::Get | Verb::List | Verb::Watch);
@@ -167,7 +168,8 @@ impl Gate {
         let random = self.turn_rng().between(1_800, 3_600);
         let pump = watching::pump(plan, changes, sender, random);
         let service = self.inner.watches.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let busy = || ApiError::service_unavailable("watches cannot be served right now").retry_after(1);
+        let busy =
+            || ApiError::service_unavailable("watches cannot be served right now").retry_after(1);
         service.ok_or_else(busy)?.spawn(pump).map_err(|_| busy())?;
         Ok(WatchStream::new(receiver))
     }
@@ -178,7 +180,12 @@ impl Client for Gate {
         Box::pin(self.answer(request))
     }
 
-    fn allows_url<'a>(&'a self, identity: &'a Identity, verb: &'a str, path: &'a str) -> Later<'a, bool> {
+    fn allows_url<'a>(
+        &'a self,
+        identity: &'a Identity,
+        verb: &'a str,
+        path: &'a str,
+    ) -> Later<'a, bool> {
         let snapshot = self.inner.store.snapshot();
         let allowed = self.inner.door.authorize_url(identity, (verb, path), &snapshot).is_ok();
         Box::pin(async move { allowed })
@@ -203,7 +210,9 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn propose_error(error: &ProposeError) -> ApiError {
     match error {
         ProposeError::Unknown => ApiError::timeout("the outcome of the write is unknown", 1),
-        ProposeError::Busy => ApiError::too_many_requests("too many writes are waiting, please try again", 1),
+        ProposeError::Busy => {
+            ApiError::too_many_requests("too many writes are waiting, please try again", 1)
+        }
         ProposeError::Refused(_) => ApiError::too_large(error),
         ProposeError::BadChange => ApiError::internal(error),
         ProposeError::NotLeader { .. } | ProposeError::Unavailable | ProposeError::Superseded => {

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use actors_controller::Controller;
+use actors_controller::{Controller, HostEvent};
 use actors_core::{Address, ChildSpec, Intensity, MailboxPolicy, OnLimit, Rng};
 use actors_kinds::{Registry, facts::TableError};
 use actors_runtime::{Child, Clock, System, Tree};
@@ -83,8 +83,10 @@ impl Server {
         let pki = Arc::new(Pki::open_or_create(&pki_dir, &names, Clock.now().wall, &mut rng)?);
         let wrong = |field, value: &str| ServerError::Record { field, value: value.to_owned() };
         let uid = uid_bytes(&config.uid).ok_or_else(|| wrong("uid", &config.uid))?;
-        let service_cidr =
-            config.service_cidr.parse::<Cidr>().map_err(|_| wrong("service_cidr", &config.service_cidr))?;
+        let service_cidr = config
+            .service_cidr
+            .parse::<Cidr>()
+            .map_err(|_| wrong("service_cidr", &config.service_cidr))?;
         let sealer = Arc::new(Sealer::new(&[(1, pki.sealing_key)])?);
         let registry = Registry::builtin()?;
         let door_config = DoorConfig { service_cidr, ..DoorConfig::default() };
@@ -93,11 +95,8 @@ impl Server {
         let node = NodeId(1);
         let store_config = StoreConfig::new(node, uid, vec![node]);
         let disks = RocksDisks::new(config.data_dir.join("store"), &store_config);
-        let ports = Ports {
-            disks: Arc::new(disks),
-            transport: Arc::new(Alone),
-            opener: door.opener(),
-        };
+        let ports =
+            Ports { disks: Arc::new(disks), transport: Arc::new(Alone), opener: door.opener() };
         let group = Group::open(store_config, ports)?;
         let store = group.store(system);
         let gate = Gate::new(door, store.clone(), Arc::clone(&pki), rng.derive("gate"));
@@ -127,7 +126,11 @@ impl Server {
 
     /// Everything that runs, in the order of its start. `listeners` are bound already; `streams` are the node's.
     #[must_use]
-    pub fn children(&self, listeners: Vec<TcpListener>, streams: Arc<dyn NodeStreams>) -> Vec<(ChildSpec, Child)> {
+    pub fn children(
+        &self,
+        listeners: Vec<TcpListener>,
+        streams: Arc<dyn NodeStreams>,
+    ) -> Vec<(ChildSpec, Child)> {
         let (name, group) = self.group.child();
         let store = Tree::new("store", patient(), OnLimit::Escalate).child(name, group);
         let door = Tree::new("door", patient(), OnLimit::Escalate)
@@ -140,7 +143,10 @@ impl Server {
             (supervisor("store"), Child::supervisor(store)),
             (supervisor("door"), Child::supervisor(door)),
             (supervisor("control"), Child::supervisor(self.control())),
-            (supervisor("scheduler"), Child::supervisor(scheduling::tree(&self.shared_control()))),
+            (
+                supervisor("scheduler"),
+                Child::supervisor(scheduling::tree(&self.shared_control(), &self.system)),
+            ),
             (supervisor("edge"), Child::supervisor(edge)),
         ]
     }
@@ -163,7 +169,10 @@ impl Server {
             let spec = ChildSpec::permanent(controller.name()).mailbox(MailboxPolicy::wait(4_096));
             tree = tree.child(spec, control::host(&control, &controller).at(address));
         }
-        let feed = Child::service(move |service| control::feed(service, control.clone(), hosts.clone()));
+        let feed = Child::service(move |service| {
+            let words = (HostEvent::Resync, HostEvent::Changed as fn(_) -> _);
+            control::feed(service, control.clone(), hosts.clone(), words)
+        });
         tree.child(ChildSpec::permanent("feed"), feed)
     }
 
@@ -181,7 +190,8 @@ impl Server {
 
     fn bootstrap(&self) -> Child {
         let controllers = self.controllers();
-        let (config, readiness, serving) = (self.config.clone(), Arc::clone(&self.readiness), self.serving.clone());
+        let (config, readiness, serving) =
+            (self.config.clone(), Arc::clone(&self.readiness), self.serving.clone());
         let (gate, registry) = (self.gate.clone(), Arc::clone(&self.registry));
         Child::service(move |_| {
             let bootstrap = Bootstrap {
@@ -212,7 +222,8 @@ impl Server {
     }
 
     fn http(&self, listeners: Vec<TcpListener>, streams: Arc<dyn NodeStreams>) -> Child {
-        let (gate, pki, registry) = (self.gate.clone(), Arc::clone(&self.pki), Arc::clone(&self.registry));
+        let (gate, pki, registry) =
+            (self.gate.clone(), Arc::clone(&self.pki), Arc::clone(&self.registry));
         let (readiness, system) = (Arc::clone(&self.readiness), self.system.clone());
         let audiences = vec![self.issuer.clone()];
         let listeners = Arc::new(listeners);
@@ -230,7 +241,8 @@ impl Server {
             let (pki, listeners) = (Arc::clone(&pki), Arc::clone(&listeners));
             async move {
                 // The sockets stay open from one life of the edge to the next: nobody is refused meanwhile.
-                let listeners = listeners.iter().map(TcpListener::try_clone).collect::<Result<_, _>>()?;
+                let listeners =
+                    listeners.iter().map(TcpListener::try_clone).collect::<Result<_, _>>()?;
                 let config = ServeConfig {
                     listeners,
                     leaf: pki.server.clone(),

@@ -36,7 +36,8 @@ impl ActorsPort for SystemActors {
         let told = nodes.iter().map(|node| {
             let mut one = serde_json::to_value(node).unwrap_or_default();
             // Names as the other answers of this API have them.
-            let fields = [("depth", "mailboxDepth"), ("capacity", "mailboxCapacity"), ("busy_us", "busyUs")];
+            let fields =
+                [("depth", "mailboxDepth"), ("capacity", "mailboxCapacity"), ("busy_us", "busyUs")];
             for (from, to) in fields.into_iter().chain([("last_exit", "lastExit")]) {
                 if let Some(value) = one.as_object_mut().and_then(|map| map.remove(from)) {
                     one[to] = value;

@@ -20,7 +20,12 @@ const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
 const INITIAL_BATCH: usize = 500;
 
 /// Serves one watcher; `seconds` is how long at most if it did not say.
-pub(crate) async fn pump(mut plan: WatchPlan, mut changes: Watch, sender: Sender<Vec<WatchEvent>>, seconds: u64) {
+pub(crate) async fn pump(
+    mut plan: WatchPlan,
+    mut changes: Watch,
+    sender: Sender<Vec<WatchEvent>>,
+    seconds: u64,
+) {
     let deadline = Instant::now() + Duration::from_secs(plan.timeout_seconds.unwrap_or(seconds));
     let mut initial = std::mem::take(&mut plan.initial).into_iter().peekable();
     while initial.peek().is_some() {
