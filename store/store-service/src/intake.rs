@@ -20,11 +20,23 @@ pub(crate) fn child(shared: &Arc<Shared>) -> Child {
     Child::service(move |service| run(Arc::clone(&shared), service))
 }
 
+/// Takes proposals for as long as it lives; what it leaves is refused.
+struct Open(Arc<Shared>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.intake.set_open(false);
+        refuse(&self.0, RaftEvent::Propose { items: self.0.intake.take(usize::MAX) });
+    }
+}
+
 async fn run(shared: Arc<Shared>, service: Service) -> Result<(), Failure> {
+    shared.intake.set_open(true);
+    let _open = Open(Arc::clone(&shared));
     let peer: Ref<RaftEvent> = service.system().actor_at(&shared.address("peer"));
     loop {
         tokio::select! {
-            () = service.stopping() => break,
+            () = service.stopping() => return Ok(()),
             () = shared.intake.filled.notified() => {}
         }
         loop {
@@ -37,8 +49,6 @@ async fn run(shared: Arc<Shared>, service: Service) -> Result<(), Failure> {
             }
         }
     }
-    refuse(&shared, RaftEvent::Propose { items: shared.intake.take(usize::MAX) });
-    Ok(())
 }
 
 /// The peer does not run: nothing was done.

@@ -191,24 +191,54 @@ impl Shared {
 /// Proposals that the peer actor has not been told of: gathered, so that many become one event.
 #[derive(Debug, Default)]
 pub(crate) struct Intake {
-    items: Mutex<Vec<Proposed>>,
+    state: Mutex<Gathered>,
     pub(crate) filled: Notify,
 }
 
+#[derive(Debug, Default)]
+struct Gathered {
+    items: Vec<Proposed>,
+    /// Whether somebody takes them.
+    is_open: bool,
+}
+
+/// Why a proposal was not gathered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotGathered {
+    /// Too many wait.
+    Full,
+    /// Nobody takes them.
+    Closed,
+}
+
 impl Intake {
-    pub(crate) fn add(&self, id: Correlation, data: Vec<u8>) {
-        // Bounded by the questions that may be open: each item belongs to one.
-        lock(&self.items).push(Proposed { id, data });
+    const LEN_MAX: usize = 65_536;
+
+    pub(crate) fn add(&self, id: Correlation, data: Vec<u8>) -> Result<(), NotGathered> {
+        let mut state = lock(&self.state);
+        if !state.is_open {
+            return Err(NotGathered::Closed);
+        }
+        if state.items.len() >= Self::LEN_MAX {
+            return Err(NotGathered::Full);
+        }
+        state.items.push(Proposed { id, data });
+        drop(state);
         self.filled.notify_one();
+        Ok(())
     }
 
     /// Takes the oldest items, at most `limit`.
     pub(crate) fn take(&self, limit: usize) -> Vec<Proposed> {
-        let mut items = lock(&self.items);
-        if items.len() <= limit {
-            return std::mem::take(&mut items);
+        let mut state = lock(&self.state);
+        if state.items.len() <= limit {
+            return std::mem::take(&mut state.items);
         }
-        let later = items.split_off(limit);
-        std::mem::replace(&mut items, later)
+        let later = state.items.split_off(limit);
+        std::mem::replace(&mut state.items, later)
+    }
+
+    pub(crate) fn set_open(&self, is_open: bool) {
+        lock(&self.state).is_open = is_open;
     }
 }

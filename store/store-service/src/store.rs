@@ -15,7 +15,7 @@ use crate::{
     Health, Image, Leadership, Progress, ProposeError, ReadError, Watch,
     apply::ApplyOp,
     locks::read,
-    shared::Shared,
+    shared::{NotGathered, Shared},
     waiting::{Question, Reply},
 };
 
@@ -41,7 +41,10 @@ impl Store {
     pub async fn propose(&self, proposal: Proposal) -> Result<Outcome, ProposeError> {
         let bytes = proposal.encode().map_err(ProposeError::Refused)?;
         let question = self.shared.waiting.open().ok_or(ProposeError::Busy)?;
-        self.shared.intake.add(question.id, bytes);
+        self.shared.intake.add(question.id, bytes).map_err(|cause| match cause {
+            NotGathered::Full => ProposeError::Busy,
+            NotGathered::Closed => ProposeError::Unavailable,
+        })?;
         match self.outcome(question).await? {
             Reply::Applied(outcome) => Ok(outcome),
             reply => Err(refused(&reply)),
