@@ -1,8 +1,8 @@
 //! Control groups of pods, on hierarchies of version 1 and 2: make, limit, join, measure, kill, remove.
 //!
 //! Way in: [`Hierarchies::discover`].  A cgroup is named by its path below each hierarchy's root, such as
-//! `/starling/demo/burstable/pod<uid>`; with version 1 the same path is used in every hierarchy. Limits of containers
-//! are written by libcontainer, below the pod's group; those of pods and classes are written here.
+//! `/starling/demo/burstable/pod<uid>`; with version 1 the same path is used in every hierarchy. Limits of
+//! containers are written by libcontainer, below the pod's group; those of pods and classes are written here.
 //!
 //! With version 2 a group with children holds no processes itself, so processes always go into a leaf.
 //! Spec: <https://docs.kernel.org/admin-guide/cgroup-v2.html>, <https://docs.kernel.org/admin-guide/cgroup-v1/>.
@@ -204,11 +204,12 @@ impl Hierarchies {
     /// Kills all processes of a group and those below it, and waits until they have ended; blocks.
     ///
     /// # Errors
-    /// [`CgroupError::Alive`] after about `timeout_ms` milliseconds for each process that does not end (stuck in the
-    /// kernel, for instance on a dead network file system).
+    /// [`CgroupError::Alive`] after about `timeout_ms` milliseconds for each process that does not end (stuck
+    /// in the kernel, for instance on a dead network file system).
     pub fn kill(&self, path: &str, timeout_ms: u16) -> Result<(), CgroupError> {
         check(path)?;
-        // Forks that race with the killing are refused by the limit where there is one, else found in the next round.
+        // Forks that race with the killing are refused by the limit where there is one, else found in the next
+        // round.
         let no_forks = Resources { pids_max: Some(0), ..Resources::default() };
         if self.exists(path) {
             drop(self.limit(path, &no_forks));
@@ -241,8 +242,8 @@ impl Hierarchies {
         self.directories(path).iter().any(|directory| directory.is_dir())
     }
 
-    /// Removes a group without processes, and all below it; blocks while the kernel lets go of dead processes, half a
-    /// second at most. A group that does not exist is no error.
+    /// Removes a group without processes, and all below it; blocks while the kernel lets go of dead processes,
+    /// half a second at most. A group that does not exist is no error.
     ///
     /// # Errors
     /// If processes are left.
@@ -299,8 +300,8 @@ impl Hierarchies {
     }
 }
 
-/// The controllers of one line of mountinfo, if it is a hierarchy of version 1. What stands behind ` - ` is the type,
-/// the source, and the options, which name the controllers.
+/// The controllers of one line of mountinfo, if it is a hierarchy of version 1. What stands behind ` - ` is the
+/// type, the source, and the options, which name the controllers.
 fn v1_controllers(line: &str) -> Vec<(String, PathBuf)> {
     let Some((left, right)) = line.split_once(" - ") else { return Vec::new() };
     let mut right = right.split(' ');

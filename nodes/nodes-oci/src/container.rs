@@ -1,9 +1,9 @@
 //! Containers by libcontainer: create, start, exec, clean up.
 //!
 //! Way in: [`create`], [`start`], [`exec`], [`remove`].  Never: in a process with more than one thread, or in one
-//! that must go on afterwards: [`create`] leaves the machine's mount namespace, changes the working directory and the
-//! process's oom score. Call it in a forked child, and let the child's parent be a subreaper: the container's first
-//! process then becomes the parent's child when the forked one ends.
+//! that must go on afterwards: [`create`] leaves the machine's mount namespace, changes the working directory
+//! and the process's oom score. Call it in a forked child, and let the child's parent be a subreaper: the
+//! container's first process then becomes the parent's child when the forked one ends.
 
 use std::{
     fs::{self, File},

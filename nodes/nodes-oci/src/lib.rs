@@ -9,6 +9,7 @@
 
 pub mod cgroup;
 pub mod container;
+mod devices;
 mod images;
 pub mod paths;
 mod rootfs;

@@ -1,8 +1,8 @@
 //! A container's file system: overlayfs and sub-paths, mounted in a mount namespace that goes with the container.
 //!
 //! Way in: [`enter_private_mounts`], then [`mount_root`] and [`mount_sub_paths`].  Never: a mount that the machine
-//! sees. The process that calls leaves the machine's mount namespace, the container inherits that copy, and when the
-//! last process of the container is gone the kernel unmounts everything, whatever else has crashed.
+//! sees. The process that calls leaves the machine's mount namespace, the container inherits that copy, and
+//! when the last process of the container is gone the kernel unmounts everything, whatever else has crashed.
 
 use std::{
     fs::{self, File},
@@ -128,8 +128,8 @@ pub(crate) fn mount_sub_paths(
     Ok(mounts)
 }
 
-/// Takes back what was mounted for a container that could not be created, so that its directories can be removed. Only
-/// this process's mounts are affected.
+/// Takes back what was mounted for a container that could not be created, so that its directories can be
+/// removed. Only this process's mounts are affected.
 pub(crate) fn unmount(spec: &ContainerSpec, paths: &PodPaths) {
     let sub_paths = paths.bundle(&spec.id).join("mounts");
     let targets = (0..spec.mounts.len()).map(|number| sub_paths.join(number.to_string()));

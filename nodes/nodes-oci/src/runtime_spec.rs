@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Capabilities, ContainerSpec, ExecSpec, MountSpec, ProcMount, Resources, Sandbox,
-    cgroup::Hierarchies, paths::PodPaths, user::Ids,
+    cgroup::Hierarchies, devices, paths::PodPaths, user::Ids,
 };
 
 /// Given to every container that does not ask for more or less.
@@ -30,7 +30,7 @@ const CAPABILITIES_DEFAULT: [&str; 14] = [
     "CAP_SYS_CHROOT",
 ];
 
-/// Every capability in the kernel's numbering, so that those which this kernel lacks can be cut off.
+/// Every capability in the kernel's numbering.
 const CAPABILITIES_ALL: [&str; 41] = [
     "CAP_CHOWN",
     "CAP_DAC_OVERRIDE",
@@ -126,6 +126,7 @@ pub(crate) fn config(parts: &Parts<'_>) -> Value {
             "cgroupsPath": format!("{}/{}", sandbox.cgroup, spec.id),
             "namespaces": namespaces(sandbox, parts.hierarchies),
             "resources": resources(&spec.resources, spec.privileged),
+            "devices": if spec.privileged { devices::of_the_machine() } else { Vec::new() },
             "maskedPaths": if hides { json!(MASKED) } else { json!([]) },
             "readonlyPaths": if hides { json!(READ_ONLY) } else { json!([]) },
             "rootfsPropagation": "slave",
@@ -173,7 +174,8 @@ fn capabilities(changes: &Capabilities, privileged: bool) -> Value {
     let mut set: BTreeSet<String> = if privileged {
         known.iter().map(|&name| name.to_owned()).collect()
     } else {
-        CAPABILITIES_DEFAULT.iter().map(|&name| name.to_owned()).collect()
+        let default = CAPABILITIES_DEFAULT.iter().filter(|name| known.contains(**name));
+        default.map(|&name| name.to_owned()).collect()
     };
     let dropped: BTreeSet<String> = changes.drop.iter().map(full).collect();
     if dropped.contains("CAP_ALL") {
@@ -191,16 +193,20 @@ fn capabilities(changes: &Capabilities, privileged: bool) -> Value {
     json!({ "bounding": set, "effective": set, "permitted": set, "inheritable": [], "ambient": [] })
 }
 
+/// Those that this process may hand on: its own bounding set leaves out what the kernel does not know, and what the
+/// machine itself does not have, for instance because it is a container.
 fn known_capabilities() -> BTreeSet<&'static str> {
-    let last = std::fs::read_to_string("/proc/sys/kernel/cap_last_cap").unwrap_or_default();
-    let count = last.trim().parse::<usize>().map_or(CAPABILITIES_ALL.len(), |last| last + 1);
-    CAPABILITIES_ALL.iter().take(count).copied().collect()
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let bounding = status.lines().find_map(|line| line.strip_prefix("CapBnd:"));
+    let bits =
+        bounding.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()).unwrap_or(u64::MAX);
+    let numbered = (0..).zip(CAPABILITIES_ALL);
+    numbered.filter(|(number, _)| bits >> number & 1 == 1).map(|(_, name)| name).collect()
 }
 
 fn mounts(parts: &Parts<'_>) -> Vec<Value> {
     let Parts { spec, sandbox, paths, .. } = parts;
     let access = if spec.privileged { "rw" } else { "ro" };
-    let mount = |destination: &str, kind: &str, options: &[&str]| json!({ "destination": destination, "type": kind, "source": kind, "options": options });
     let hidden = ["nosuid", "noexec", "nodev"];
     let mut mounts = vec![
         mount("/proc", "proc", &hidden),
@@ -236,12 +242,19 @@ fn mounts(parts: &Parts<'_>) -> Vec<Value> {
     mounts
 }
 
+fn mount(destination: &str, kind: &str, options: &[&str]) -> Value {
+    json!({ "destination": destination, "type": kind, "source": kind, "options": options })
+}
+
 fn bind(source: &Path, destination: &str, options: &[&str]) -> Value {
     json!({ "destination": destination, "type": "bind", "source": source, "options": options })
 }
 
 fn namespaces(sandbox: &Sandbox, hierarchies: &Hierarchies) -> Vec<Value> {
-    let shared = |kind: &str, file: &str| json!({ "type": kind, "path": format!("/proc/{}/ns/{file}", sandbox.pause_pid) });
+    let shared = |kind: &str, file: &str| {
+        let path = format!("/proc/{}/ns/{file}", sandbox.pause_pid);
+        json!({ "type": kind, "path": path })
+    };
     let mut namespaces = vec![json!({ "type": "mount" })];
     if !sandbox.host_network {
         namespaces.push(shared("network", "net"));

@@ -1,4 +1,5 @@
-//! Whom a process runs as: the image's user, the pod's wishes, and the root file system's /etc/passwd and /etc/group.
+//! Whom a process runs as: the image's user, the pod's wishes, and the root file system's /etc/passwd and
+//! /etc/group.
 //!
 //! Spec: <https://kubernetes.io/docs/tasks/configure-pod-container/security-context/>; supplemental groups follow
 //! the `Merge` policy.

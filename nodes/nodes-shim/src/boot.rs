@@ -1,8 +1,8 @@
 //! How a shim begins: out of its starter's hands, then cgroup, pause process, socket, and only then "ready".
 //!
-//! Way in: [`main`].  The process that the agent starts forks and waits; it exits with 0 when the shim answers on its
-//! socket, or with 1 and one sentence on standard error. The shim itself belongs to no one: a session of its own,
-//! deaf to hang-ups, its streams in its own log.
+//! Way in: [`main`].  The process that the agent starts forks and waits; it exits with 0 when the shim answers
+//! on its socket, or with 1 and one sentence on standard error. The shim itself belongs to no one: a session of
+//! its own, deaf to hang-ups, its streams in its own log.
 
 use std::{
     ffi::OsString,

@@ -2,7 +2,8 @@
 //!
 //! Way in: [`Helper::start`].  Why: libcontainer needs a process that it may change (mount namespace, oom score,
 //! working directory); what it allocates should not stay with an idle shim; and a hanging mount must not stop the
-//! shim's loop. What the child forks itself becomes the shim's child when the helper ends, for the shim is a subreaper.
+//! shim's loop. What the child forks itself becomes the shim's child when the helper ends, for the shim is a
+//! subreaper.
 
 use std::{
     fs::File,
@@ -91,8 +92,8 @@ impl Helper {
         set_nonblocking(&self.pipe).map_err(|errno| format!("cannot use a pipe: {errno}"))
     }
 
-    /// The outcome, if it has come. A child that ended without one has failed. The pipe may stay open longer than the
-    /// child lives (a container that was not started has a copy), so its end is not waited for.
+    /// The outcome, if it has come. A child that ended without one has failed. The pipe may stay open longer
+    /// than the child lives (a container that was not started has a copy), so its end is not waited for.
     pub(crate) fn poll(&mut self) -> Option<Outcome> {
         let mut buffer = [0_u8; 4096];
         loop {

@@ -80,8 +80,8 @@ pub fn prepare(pod: &PodSpec) -> Result<(), LaunchError> {
     state::write(&paths.spec(), pod).map_err(failed("write", &paths.spec()))
 }
 
-/// Starts a shim for the pod and returns a connection to it; `program` is this program's binary, which must give its
-/// arguments behind `shim` to [`crate::main`].
+/// Starts a shim for the pod and returns a connection to it; `program` is this program's binary, which must
+/// give its arguments behind `shim` to [`crate::main`].
 ///
 /// # Errors
 /// [`LaunchError::Refused`] has the shim's own reason.
@@ -123,10 +123,10 @@ pub fn find(paths: &PodPaths) -> Result<Option<ShimClient>, LaunchError> {
 /// How long one process may take to die; they do it in microseconds unless the kernel waits for a device.
 const KILL_TIMEOUT_MS: u16 = 5_000;
 
-/// Ends what a dead shim has left, or a living one with all it has: kills the pod's processes through its cgroup, removes
-/// the cgroup and the run directory, and returns the containers as they were last known: those that still ran then are now `Exited` without
-/// an exit code. Containers' data stays. A pod that never was is no error. What the agent has mounted below the run
-/// directory it must unmount before.
+/// Ends what a dead shim has left, or a living one with all it has: kills the pod's processes through its cgroup,
+/// removes the cgroup and the run directory, and returns the containers as they were last known: those that
+/// still ran then are now `Exited` without an exit code. Containers' data stays. A pod that never was is no
+/// error. What the agent has mounted below the run directory it must unmount before.
 ///
 /// # Errors
 /// If processes cannot be killed; the files then stay, and it can be tried again.
@@ -156,8 +156,8 @@ pub fn bury(paths: &PodPaths) -> Result<Vec<ContainerStatus>, LaunchError> {
     Ok(containers)
 }
 
-/// A shim that still lives is asked to end; one that does not is killed. The lock tells whether it lives, its name that
-/// the number is still its own.
+/// A shim that still lives is asked to end; one that does not is killed. The lock tells whether it lives, its
+/// name that the number is still its own.
 fn end_shim(paths: &PodPaths, pid: i32) {
     let is_held = || {
         let lock = File::open(paths.lock()).ok();
@@ -181,8 +181,8 @@ fn end_shim(paths: &PodPaths, pid: i32) {
 /// What a shim calls itself.
 const SHIM_NAME: &str = "starling-shim";
 
-/// Without cgroups only the first processes are known. Their numbers may have been given to others since, but only if
-/// the shim, their parent, died too, and that was moments ago.
+/// Without cgroups only the first processes are known. Their numbers may have been given to others since, but
+/// only if the shim, their parent, died too, and that was moments ago.
 fn kill_known(left: &PodState) {
     for container in left.containers.iter().filter(|container| container.phase != Phase::Exited) {
         if let Some(pid) = container.pid {

@@ -1,8 +1,8 @@
 //! A container's log file in CRI format, rotated by size.
 //!
-//! Way in: [`LogWriter`].  Each line is `<time> <stdout|stderr> <F|P> <text>`; `P` marks a part of a line that was too
-//! long, and the next record of that stream continues it. The newest file has the given name, older ones `.1` to
-//! `.4` behind it.
+//! Way in: [`LogWriter`].  Each line is `<time> <stdout|stderr> <F|P> <text>`; `P` marks a part of a line that
+//! was too long, and the next record of that stream continues it. The newest file has the given name, older
+//! ones `.1` to `.4` behind it.
 //! Never: a wait. What cannot be written (a full disk) is counted and lost; the container must not stand still.
 
 use std::{

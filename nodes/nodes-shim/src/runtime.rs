@@ -1,7 +1,7 @@
 //! The door to what runs containers: libcontainer, or the machine itself.
 //!
-//! Way in: [`Runtime`].  [`Runtime::create`], [`Runtime::exec`], [`Runtime::remove`] and [`Runtime::remove_pod`] are
-//! called in a helper process; the rest in the shim, where nothing may block.
+//! Way in: [`Runtime`].  [`Runtime::create`], [`Runtime::exec`], [`Runtime::remove`] and
+//! [`Runtime::remove_pod`] are called in a helper process; the rest in the shim, where nothing may block.
 
 mod oci;
 mod process;

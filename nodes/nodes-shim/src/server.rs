@@ -1,9 +1,9 @@
 //! The shim's loop: one thread, one poll, every wait in it.
 //!
-//! Way in: [`Server::run`].  Owns: clients, containers, sessions (streams of a client), jobs (helper processes), events.
+//! Way in: [`Server::run`].  Owns: clients, containers, sessions (streams of a client), jobs (helpers), events.
 //! Never: a call that waits for anything but the poll.
-//! Bounds: [`CLIENTS_MAX`], [`CONTAINERS_MAX`], [`SESSIONS_MAX`], [`JOBS_MAX`]; beyond them requests are refused and
-//! connections closed. Slow readers: see [`crate::wire`].
+//! Bounds: [`CLIENTS_MAX`], [`CONTAINERS_MAX`], [`SESSIONS_MAX`], [`JOBS_MAX`]; beyond them requests are
+//! refused and connections closed. Slow readers: see [`crate::wire`].
 
 mod children;
 mod clients;

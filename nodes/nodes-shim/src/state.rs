@@ -1,7 +1,7 @@
 //! What a shim leaves for those who come after it: `state.json` of the pod, `status.json` of each container.
 //!
-//! Way in: [`PodState::read`].  Written by the shim only, whole and by renaming, so a reader never sees a part. They
-//! survive the shim, not a sudden loss of power: after that, no container runs either.
+//! Way in: [`PodState::read`].  Written by the shim only, whole and by renaming, so a reader never sees a part.
+//! They survive the shim, not a sudden loss of power: after that, no container runs either.
 
 use std::{fs, io, path::Path};
 

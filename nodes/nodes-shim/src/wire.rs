@@ -4,8 +4,8 @@
 //! many bytes of postcard: a [`ClientFrame`] one way, a [`ServerFrame`] the other. The client numbers its requests;
 //! every frame that answers a request has its number. Requests may overlap; answers come when they are ready.
 //!
-//! [`Request::Exec`], [`Request::Attach`] and [`Request::Subscribe`] open a stream under their number: the answer is
-//! followed by more frames, and [`Request::Input`], [`Request::EndInput`], [`Request::Resize`] and
+//! [`Request::Exec`], [`Request::Attach`] and [`Request::Subscribe`] open a stream under their number: the
+//! answer is followed by more frames, and [`Request::Input`], [`Request::EndInput`], [`Request::Resize`] and
 //! [`Request::Cancel`] with the same number go to it. A stream lives no longer than its connection.
 //! Bounds: the shim reads no further input of a client that it cannot pass on, and no further output for a client
 //! that does not read; a client that leaves more than [`BACKLOG_MAX`] bytes unread is closed.
@@ -90,14 +90,14 @@ pub enum Request {
     Cancel,
     /// Answered by [`Reply::Status`].
     Status,
-    /// [`Reply::Status`], then [`Reply::Event`] for every event after this number that is still remembered (the last
-    /// [`EVENTS_MAX`]), then for each new one.
+    /// [`Reply::Status`], then [`Reply::Event`] for every event after this number that is still remembered (the
+    /// last [`EVENTS_MAX`]), then for each new one.
     Subscribe {
         /// The last event that the client knows; 0 for none, `u64::MAX` if the status itself is news enough.
         after: u64,
     },
-    /// When this instant passes, the pod is killed and takes no more containers; none takes the deadline back. It is
-    /// forgotten with the shim.
+    /// When this instant passes, the pod is killed and takes no more containers; none takes the deadline back.
+    /// It is forgotten with the shim.
     SetDeadline {
         /// On this machine's boot clock.
         at: Option<Mono>,

@@ -37,8 +37,9 @@ pub fn receive_fd(socket: impl AsFd) -> nix::Result<OwnedFd> {
 /// Closes every descriptor but the three standard ones and `keep`: for a forked child that will live on without
 /// executing a program, so that it holds nothing of its parent's open.
 ///
-/// Whatever owns a descriptor that is not kept must not be used, or dropped, any more; it would find the number closed
-/// or given to another file. A forked child that ends with [`crate::exit_now`] drops nothing of its parent's.
+/// Whatever owns a descriptor that is not kept must not be used, or dropped, any more; it would find the number
+/// closed or given to another file. A forked child that ends with [`crate::exit_now`] drops nothing of its
+/// parent's.
 ///
 /// # Errors
 /// What close_range(2) says; kernels before 5.9 do not have it.

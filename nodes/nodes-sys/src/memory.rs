@@ -11,9 +11,9 @@ pub fn trim_heap() {
     };
 }
 
-/// Takes program and library pages out of this process's resident set: those that are an unchanged part of a file. What
-/// is needed again comes back from the page cache. For a process that is about to be idle for long; one with other
-/// threads is left alone.
+/// Takes program and library pages out of this process's resident set: those that are an unchanged part of a
+/// file. What is needed again comes back from the page cache. For a process that is about to be idle for long;
+/// one with other threads is left alone.
 pub fn forget_program_pages() {
     let is_alone = std::fs::read_dir("/proc/self/task").is_ok_and(|threads| threads.count() == 1);
     if !is_alone {

@@ -1,5 +1,5 @@
-//! Containers that are plain processes of this machine, for machines where nobody is root: no image, no isolation, no
-//! limits. What a container's first process starts is found by its session.
+//! Containers that are plain processes of this machine, for machines where nobody is root: no image, no
+//! isolation, no limits. What a container's first process starts is found by its session.
 
 use std::{
     fs::{self, File},

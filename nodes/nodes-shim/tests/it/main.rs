@@ -1,4 +1,5 @@
-//! Shims with real containers on this machine: needs root and `/usr/bin/busybox`; without root it says so and passes.
+//! Shims with real containers on this machine: needs root and `/usr/bin/busybox`; without root it says so and
+//! passes.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stderr,
@@ -16,7 +17,7 @@ use nix::{
 };
 use nodes_oci::{ContainerSpec, ExecSpec, MountSpec, Resources, UserSpec, cgroup::Hierarchies};
 use nodes_shim::{
-    PodState, RuntimeKind, bury, container_status, find, launch,
+    ExecOutput, PodState, RuntimeKind, bury, container_status, find, launch,
     wire::{EventKind, KillScope, Phase, Reply, Request},
 };
 
@@ -360,6 +361,16 @@ fn volumes_users_and_rights_are_as_asked() {
     check("touch /x 2>/dev/null || echo read-only", "read-only");
     check("echo $A; echo $PWD", "2\n/tmp");
     check("cat /proc/self/status | while read k v; do test $k = NoNewPrivs: && echo $v; done", "1");
+    let mut devices = pod.container("devices", "sleep 1000");
+    devices.privileged = true;
+    run(&mut client, devices);
+    let names = |output: ExecOutput| {
+        text(&output.stdout).lines().map(str::to_owned).collect::<std::collections::BTreeSet<_>>()
+    };
+    let (few, many) =
+        (exec(&mut client, "main", "ls /dev"), exec(&mut client, "devices", "ls /dev"));
+    assert!(!names(few).contains("kmsg"));
+    assert_eq!(names(many).contains("kmsg"), fs::exists("/dev/kmsg").unwrap());
     let mut out = spec.clone();
     out.id = "out".to_owned();
     out.mounts = vec![mount("/etc/file", Some("link"))];
