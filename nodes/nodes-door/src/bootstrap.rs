@@ -54,7 +54,7 @@ fn object(words: &[&str]) -> Option<Object> {
             "kind": "PriorityClass",
             "metadata": { "name": *name },
             "value": number.parse::<i64>().ok(),
-            "description": "Used for system critical pods that must run in the cluster.",
+            "description": "For pods without which the cluster does not work.",
         }))),
         ["role", name] => Some(Object(value!({
             "apiVersion": RBAC,

@@ -30,7 +30,7 @@ pub(crate) fn tree(visit: &Visit<'_>) -> Result<json::Parsed, ApiError> {
     };
     parsed.map_err(|error| match error {
         json::ParseError::TooLarge { .. } => ApiError::too_large(error),
-        other => ApiError::bad_request(format!("the object provided is unrecognized: {other}")),
+        other => ApiError::bad_request(format!("the body cannot be read: {other}")),
     })
 }
 
@@ -38,9 +38,7 @@ pub(crate) fn tree(visit: &Visit<'_>) -> Result<json::Parsed, ApiError> {
 pub(crate) fn body(visit: &mut Visit<'_>, expected: &Expected<'_>) -> Result<Object, ApiError> {
     let parsed = tree(visit)?;
     if parsed.value.as_map().is_none() {
-        return Err(ApiError::bad_request(
-            "the object provided is unrecognized: expected an object",
-        ));
+        return Err(ApiError::bad_request("the body cannot be read: an object is expected"));
     }
     let mut object = Object(parsed.value);
     // What the path says need not be repeated in the body, but it may not be denied.
@@ -61,9 +59,8 @@ pub(crate) fn body(visit: &mut Visit<'_>, expected: &Expected<'_>) -> Result<Obj
 }
 
 fn mismatch(field: &str, found: &str, wanted: &str) -> ApiError {
-    let what = if field == "kind" { "kind" } else { "API version" };
     ApiError::bad_request(format!(
-        "the {what} in the data ({found}) does not match the expected {what} ({wanted})"
+        "{field} of the body is {found:?}, but the path means {wanted:?}"
     ))
 }
 

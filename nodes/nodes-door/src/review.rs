@@ -32,7 +32,7 @@ pub(crate) fn decide(visit: &mut Visit<'_>) -> Decision {
             let asked = review.str_at(&["spec", "resourceAttributes", "namespace"]);
             if asked != Some(visit.namespace()) {
                 let path = FieldPath::of(&["spec", "resourceAttributes", "namespace"]);
-                let error = FieldError::invalid(&path, asked, "must match metadata.namespace");
+                let error = FieldError::invalid(&path, asked, "must be the namespace of the path");
                 return Err(ApiError::invalid(&visit.group_kind(), "", &[error]));
             }
             access_status(visit, &review, &subject(&review))?
@@ -54,11 +54,11 @@ fn access_status(visit: &Visit<'_>, review: &Object, who: &Identity) -> Result<V
     let url = review.spec().get("nonResourceAttributes");
     if resource.is_some() == url.is_some() {
         let path = spec.push_field("resourceAttributes");
-        let why = "exactly one of nonResourceAttributes or resourceAttributes must be specified";
+        let why = "set either resourceAttributes or nonResourceAttributes";
         return Err(wrong(FieldError::invalid(&path, resource, why)));
     }
     if who.user.is_empty() && who.groups.is_empty() {
-        let why = "at least one of user or group must be specified";
+        let why = "set user or groups";
         return Err(wrong(FieldError::invalid(&spec.push_field("user"), "", why)));
     }
     let (verb, path) =

@@ -148,15 +148,13 @@ fn check_initial_options(request: &Request, kind: &GroupKind) -> Result<(), ApiE
     let path = FieldPath::new("resourceVersionMatch");
     let wrong = match (options.send_initial_events, matching) {
         (Some(_), Some("NotOlderThan")) | (None, None) => return Ok(()),
-        (Some(_), None) => FieldError::forbidden(
-            &path,
-            "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
-        ),
+        (Some(_), None) => {
+            FieldError::forbidden(&path, "must be NotOlderThan when sendInitialEvents is set")
+        }
         (Some(_), Some(other)) => FieldError::not_supported(&path, other, &["NotOlderThan"]),
-        (None, Some(_)) => FieldError::forbidden(
-            &path,
-            "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
-        ),
+        (None, Some(_)) => {
+            FieldError::forbidden(&path, "means nothing for a watch without sendInitialEvents")
+        }
     };
     Err(ApiError::invalid(kind, "", &[wrong]))
 }

@@ -32,9 +32,7 @@ pub(super) fn admit(visit: &mut Visit<'_>, pod: &mut Object) -> Result<(), ApiEr
     let namespace = visit.namespace();
     let key = Key::object("", "serviceaccounts", Some(namespace), &name);
     let Some(account) = visit.snapshot.get(&key) else {
-        let why = format!(
-            "error looking up service account {namespace}/{name}: serviceaccount {name:?} not found"
-        );
+        let why = format!("service account {:?} not found", format!("{namespace}/{name}"));
         return Err(ApiError::forbidden(&visit.resource(), pod.name(), why));
     };
     let account = account.object();

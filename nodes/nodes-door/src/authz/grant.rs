@@ -58,7 +58,7 @@ pub(crate) fn check_grant(
     }
     let resource = actors_object::GroupResource::new(GROUP, plural);
     let why = format!(
-        "user {:?} (groups={:?}) is attempting to grant RBAC permissions not currently held:\n{}",
+        "user {:?} of groups {:?} cannot grant what they do not hold:\n{}",
         who.user,
         who.groups,
         missing.join("\n")

@@ -50,26 +50,25 @@ pub(super) fn start(visit: &Visit<'_>) -> Result<Page, ApiError> {
     let refuse = |why: &str| Err(ApiError::bad_request(why));
     match (matching, asked) {
         (Some(_), None) => {
-            return refuse("resourceVersionMatch is forbidden unless resourceVersion is provided");
+            return refuse("resourceVersionMatch means nothing without resourceVersion");
         }
         (Some(_), Some(_)) if token.is_some() => {
-            return refuse("resourceVersionMatch is forbidden when continue is provided");
+            return refuse("resourceVersionMatch and continue do not go together");
         }
         (Some("Exact"), Some(Revision(0))) => {
-            return refuse("resourceVersionMatch \"Exact\" is forbidden for resourceVersion \"0\"");
+            return refuse("resourceVersionMatch Exact and resourceVersion 0 do not go together");
         }
         (Some("Exact" | "NotOlderThan") | None, _) => {}
         (Some(_), _) => return refuse("resourceVersionMatch must be Exact or NotOlderThan"),
     }
     if let Some(token) = token {
         if asked.is_some_and(|asked| asked.0 > 0) {
-            return refuse("specifying resource version is not allowed when using continue");
+            return refuse("resourceVersion and continue do not go together");
         }
-        let (revision, after) = read(token).ok_or_else(|| {
-            ApiError::bad_request("continue key is not valid: it has an unknown form")
-        })?;
+        let (revision, after) = read(token)
+            .ok_or_else(|| ApiError::bad_request("continue: this is no token of a list"))?;
         if !after.has_prefix(&visit.prefix()) {
-            return refuse("continue key is not valid: it belongs to another list");
+            return refuse("continue: the token belongs to another list");
         }
         return match revision {
             // A token without a revision goes on with what is there now.
@@ -83,7 +82,7 @@ pub(super) fn start(visit: &Visit<'_>) -> Result<Page, ApiError> {
             Err(ApiError::too_large_resource_version(asked.0, current.0))
         }
         Some(asked) if matching == Some("Exact") && asked != current => {
-            Err(ApiError::expired("The resourceVersion for the provided list is too old."))
+            Err(ApiError::expired("the list at this resourceVersion is no longer kept"))
         }
         _ => Ok(Page { after: None }),
     }
@@ -92,7 +91,7 @@ pub(super) fn start(visit: &Visit<'_>) -> Result<Page, ApiError> {
 /// The revision is gone; whoever can live with a list of two revisions gets a token for it.
 fn expired(after: &Key) -> ApiError {
     let mut error = ApiError::expired(
-        "The provided continue parameter is too old: the revision of the first page is no longer \
+        "the continue token is too old: the revision of the first page is no longer \
          kept. List again, or go on with the token in this status, whose pages show later changes.",
     );
     error.details.get_or_insert_default().continue_token = token(Revision(0), after);

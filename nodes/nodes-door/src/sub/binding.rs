@@ -35,13 +35,13 @@ pub(crate) fn bind(visit: &mut Visit<'_>) -> Decision {
         ));
     }
     if pod.is_terminating() {
-        return refuse(format!("pod {name} is being deleted, cannot be assigned to a host"));
+        return refuse(format!("pod {name} is being deleted"));
     }
     if let Some(bound) = pod.str_at(&["spec", "nodeName"]).filter(|node| !node.is_empty()) {
-        return refuse(format!("pod {name} is already assigned to node {bound:?}"));
+        return refuse(format!("pod {name} is bound to node {bound:?} already"));
     }
     if !pod.list_at(&["spec", "schedulingGates"]).is_empty() {
-        return refuse(format!("pod {name} has non-empty .spec.schedulingGates"));
+        return refuse(format!("pod {name} still has scheduling gates"));
     }
     let mut new = (*pod).clone();
     new.set_path(&["spec", "nodeName"], &node);

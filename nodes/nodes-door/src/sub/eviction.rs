@@ -19,7 +19,7 @@ pub(super) fn evict(visit: &mut Visit<'_>) -> Decision {
     if !eviction.name().is_empty() && eviction.name() != name {
         let given = eviction.name();
         return Err(ApiError::bad_request(format!(
-            "name in URL does not match name in Eviction object: {name}, {given}"
+            "metadata.name of the body is {given:?}, but the path means {name:?}"
         )));
     }
     let item = visit.current()?;

@@ -67,18 +67,11 @@ pub(super) fn request(visit: &mut Visit<'_>) -> Decision {
 
 fn check_seconds(seconds: i64) -> Option<FieldError> {
     let path = FieldPath::of(&["spec", "expirationSeconds"]);
-    match seconds {
-        ..SECONDS_MIN => {
-            let why = "may not specify a duration less than 10 minutes";
-            Some(FieldError::invalid(&path, seconds, why))
-        }
-        SECONDS_MIN..=SECONDS_MAX => None,
-        _ => Some(FieldError::invalid(
-            &path,
-            seconds,
-            "may not specify a duration larger than 2^32 seconds",
-        )),
+    if (SECONDS_MIN..=SECONDS_MAX).contains(&seconds) {
+        return None;
     }
+    let why = format!("must be from {SECONDS_MIN} to {SECONDS_MAX}");
+    Some(FieldError::invalid(&path, seconds, why))
 }
 
 /// Ties the token to an object that must be there, with the uid that the request names.
@@ -88,7 +81,7 @@ fn bind(visit: &Visit<'_>, reference: &Value, bound: &mut Value) -> Result<(), A
         "Pod" => ("pod", "pods"),
         "Secret" => ("secret", "secrets"),
         other => {
-            let why = format!("cannot bind token for serviceaccount to object of type {other:?}");
+            let why = format!("a token can be bound to a Pod or a Secret, not to {other:?}");
             return Err(ApiError::bad_request(why));
         }
     };
@@ -98,10 +91,7 @@ fn bind(visit: &Visit<'_>, reference: &Value, bound: &mut Value) -> Result<(), A
     let found = found.ok_or_else(|| ApiError::not_found(&resource, name))?;
     let uid = text("uid");
     if !uid.is_empty() && uid != found.uid() {
-        let why = format!(
-            "the UID in the bound object reference ({uid}) does not match the UID in record: the \
-             object may have been deleted and made anew"
-        );
+        let why = format!("the object has the UID {}, not {uid}: it was made anew", found.uid());
         return Err(ApiError::conflict(&resource, name, why));
     }
     if let (true, Some(account)) = (field == "pod", visit.request.target.name.as_deref()) {

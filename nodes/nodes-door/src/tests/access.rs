@@ -134,13 +134,13 @@ fn nobody_gives_away_more_than_they_have() {
               201 Role pods @102
               + /registry/rbac.authorization.k8s.io/roles/default/pods
             POST /apis/rbac.authorization.k8s.io/v1/namespaces/default/roles
-              403 Forbidden: roles.rbac.authorization.k8s.io "nodes" is forbidden: user "jane" (groups=["system:authenticated"]) is attempting to grant RBAC permissions not currently held:
+              403 Forbidden: roles.rbac.authorization.k8s.io "nodes" is forbidden: user "jane" of groups ["system:authenticated"] cannot grant what they do not hold:
             {"verbs":["get"],"apiGroups":[""],"resources":["nodes"]}
             POST /apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings
               201 RoleBinding bob @103
               + /registry/rbac.authorization.k8s.io/rolebindings/default/bob
             POST /apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings
-              403 Forbidden: rolebindings.rbac.authorization.k8s.io "eve" is forbidden: user "jane" (groups=["system:authenticated"]) is attempting to grant RBAC permissions not currently held:
+              403 Forbidden: rolebindings.rbac.authorization.k8s.io "eve" is forbidden: user "jane" of groups ["system:authenticated"] cannot grant what they do not hold:
             {"verbs":["get"],"apiGroups":[""],"resources":["nodes"]}
             {"verbs":["list"],"apiGroups":[""],"resources":["nodes"]}
             {"verbs":["watch"],"apiGroups":[""],"resources":["nodes"]}
@@ -151,7 +151,7 @@ fn nobody_gives_away_more_than_they_have() {
             {"verbs":["patch"],"apiGroups":["events.k8s.io"],"resources":["events"]}
             {"verbs":["update"],"apiGroups":["events.k8s.io"],"resources":["events"]}
             MERGE /apis/rbac.authorization.k8s.io/v1/namespaces/default/roles/pods
-              403 Forbidden: roles.rbac.authorization.k8s.io "pods" is forbidden: user "jane" (groups=["system:authenticated"]) is attempting to grant RBAC permissions not currently held:
+              403 Forbidden: roles.rbac.authorization.k8s.io "pods" is forbidden: user "jane" of groups ["system:authenticated"] cannot grant what they do not hold:
             {"verbs":["*"],"apiGroups":["*"],"resources":["*"]}
         "#]],
     );
@@ -198,9 +198,9 @@ fn reviews_answer_and_store_nothing() {
               201 SubjectAccessReview  @
                 status = {"allowed":true}
             POST /apis/authorization.k8s.io/v1/subjectaccessreviews
-              422 Invalid: SubjectAccessReview.authorization.k8s.io "" is invalid: spec.resourceAttributes: Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be specified
+              422 Invalid: SubjectAccessReview.authorization.k8s.io "" is invalid: spec.resourceAttributes: Invalid value: null: set either resourceAttributes or nonResourceAttributes
             POST /apis/authorization.k8s.io/v1/namespaces/default/localsubjectaccessreviews
-              422 Invalid: LocalSubjectAccessReview.authorization.k8s.io "" is invalid: spec.resourceAttributes.namespace: Invalid value: "other": must match metadata.namespace
+              422 Invalid: LocalSubjectAccessReview.authorization.k8s.io "" is invalid: spec.resourceAttributes.namespace: Invalid value: "other": must be the namespace of the path
         "#]],
     );
 }

@@ -100,11 +100,11 @@ fn what_is_taken_or_outside_the_range_is_refused() {
               + /registry/networking.k8s.io/ipaddresses/10.43.0.10
               + /registry/starling.dev/nodeports/30080
             POST /api/v1/namespaces/default/services
-              422 Invalid: Service "b" is invalid: spec.clusterIPs: Invalid value: ["10.43.0.10"]: failed to allocate IP 10.43.0.10: provided IP is already allocated
+              422 Invalid: Service "b" is invalid: spec.clusterIPs: Invalid value: ["10.43.0.10"]: belongs to another Service
             POST /api/v1/namespaces/default/services
-              422 Invalid: Service "b" is invalid: spec.clusterIPs: Invalid value: ["10.96.0.10"]: failed to allocate IP 10.96.0.10: the provided IP (10.96.0.10) is not in the valid range 10.43.0.0/16
+              422 Invalid: Service "b" is invalid: spec.clusterIPs: Invalid value: ["10.96.0.10"]: is not in the range of this cluster's Services, 10.43.0.0/16
             POST /api/v1/namespaces/default/services
-              422 Invalid: Service "b" is invalid: [spec.ports[0].nodePort: Invalid value: 30080: provided port is already allocated, spec.ports[1].nodePort: Invalid value: 80: provided port is not in the valid range. The range of valid ports is 30000-32767]
+              422 Invalid: Service "b" is invalid: [spec.ports[0].nodePort: Invalid value: 30080: belongs to another Service, spec.ports[1].nodePort: Invalid value: 80: must be from 30000 to 32767]
             POST /api/v1/namespaces/default/services
               201 Service headless @104
               + /registry/services/default/headless

@@ -83,7 +83,7 @@ fn accounts_and_classes_must_be_there() {
         ",
         &expect![[r#"
             POST /api/v1/namespaces/default/pods
-              403 Forbidden: pods "p" is forbidden: error looking up service account default/none: serviceaccount "none" not found
+              403 Forbidden: pods "p" is forbidden: service account "default/none" not found
             POST /api/v1/namespaces/default/pods
               403 Forbidden: pods "p" is forbidden: no PriorityClass with name none was found
             POST /api/v1/namespaces/default/pods

@@ -119,7 +119,7 @@ fn an_address_is_given_once() {
               + /registry/services/default/a
               + /registry/networking.k8s.io/ipaddresses/10.43.0.10
             POST /api/v1/namespaces/default/services
-              422 Invalid: Service "b" is invalid: spec.clusterIPs: Invalid value: ["10.43.0.10"]: failed to allocate IP 10.43.0.10: provided IP is already allocated
+              422 Invalid: Service "b" is invalid: spec.clusterIPs: Invalid value: ["10.43.0.10"]: belongs to another Service
         "#]],
     );
 }

@@ -90,9 +90,9 @@ fn revisions_are_those_of_this_replica() {
             GET /api/v1/configmaps?rv=x
               400 BadRequest: Invalid value: "x": the resource version is not a number
             GET /api/v1/configmaps?match=Exact
-              400 BadRequest: resourceVersionMatch is forbidden unless resourceVersion is provided
+              400 BadRequest: resourceVersionMatch means nothing without resourceVersion
             GET /api/v1/configmaps?rv=5&match=Exact
-              410 Expired: The resourceVersion for the provided list is too old.
+              410 Expired: the list at this resourceVersion is no longer kept
             GET /api/v1/configmaps?rv=5&match=Newest
               400 BadRequest: resourceVersionMatch must be Exact or NotOlderThan
             GET /api/v1/configmaps?rv=5&match=NotOlderThan
@@ -136,11 +136,12 @@ fn pages_fit_together_or_say_that_they_cannot() {
           + /registry/configmaps/kube-system/c
           200 ConfigMapList [a b] +1
           200 ConfigMapList [c]
-          400 BadRequest: continue key is not valid: it belongs to another list
-          400 BadRequest: continue key is not valid: it has an unknown form
+          400 BadRequest: continue: the token belongs to another list
+          400 BadRequest: continue: this is no token of a list
         POST /api/v1/namespaces/default/configmaps
           201 ConfigMap d @104
           + /registry/configmaps/default/d
+          410 Expired: the continue token is too old: the revision of the first page is no longer kept. List again, or go on with the token in this status, whose pages show later changes.
           200 ConfigMapList [d c]"#]]
     .assert_eq(&trace.join("\n"));
 }

@@ -97,7 +97,7 @@ fn a_pod_is_bound_once() {
                 status.conditions = [{"type":"PodScheduled","status":"True","lastTransitionTime":"2026-11-21T08:05:00Z"}]
                 metadata.annotations = {"a":"b"}
             POST /api/v1/namespaces/default/bindings
-              409 Conflict: Operation cannot be fulfilled on pods/binding "p": pod p is already assigned to node "n1"
+              409 Conflict: Operation cannot be fulfilled on pods/binding "p": pod p is bound to node "n1" already
             GET /api/v1/pods?fields=spec.nodeName=n1
               200 PodList [p]
         "#]],
@@ -121,7 +121,7 @@ fn an_eviction_deletes() {
               201 Pod p @101
               + /registry/pods/default/p
             POST /api/v1/namespaces/default/pods/p/eviction
-              400 BadRequest: name in URL does not match name in Eviction object: p, q
+              400 BadRequest: metadata.name of the body is "q", but the path means "p"
             POST /api/v1/namespaces/default/pods/p/eviction
               201 Success
               - /registry/pods/default/p
@@ -158,7 +158,7 @@ fn a_token_is_bound_and_dies_with_its_pod() {
               201 TokenRequest default @
                 status = {"token":"signed","expirationTimestamp":"2026-11-21T09:05:00Z"}
             POST /api/v1/namespaces/default/serviceaccounts/default/token
-              422 Invalid: TokenRequest.authentication.k8s.io "default" is invalid: spec.expirationSeconds: Invalid value: 60: may not specify a duration less than 10 minutes
+              422 Invalid: TokenRequest.authentication.k8s.io "default" is invalid: spec.expirationSeconds: Invalid value: 60: must be from 600 to 4294967296
             POST /api/v1/namespaces/default/serviceaccounts/default/token
               404 NotFound: pods "none" not found
             POST /api/v1/namespaces/default/serviceaccounts/default/token

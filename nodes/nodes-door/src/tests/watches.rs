@@ -85,8 +85,8 @@ fn options_that_do_not_go_together_are_refused() {
     .collect();
     expect![[r#"
         Err("504 Timeout: Too large resource version: 99999, current: 100")
-        Err("422 Namespace \"\" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan")
-        Err("422 Namespace \"\" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided")
+        Err("422 Namespace \"\" is invalid: resourceVersionMatch: Forbidden: must be NotOlderThan when sendInitialEvents is set")
+        Err("422 Namespace \"\" is invalid: resourceVersionMatch: Forbidden: means nothing for a watch without sendInitialEvents")
         Err("422 Namespace \"\" is invalid: resourceVersionMatch: Unsupported value: \"Exact\": supported values: \"NotOlderThan\"")
         Err("405 watch is not supported on resources of kind \"namespaces\"")"#]].assert_eq(&lines.join("\n"));
 }

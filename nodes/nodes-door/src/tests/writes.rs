@@ -166,7 +166,7 @@ fn patches_of_each_sort_are_applied_or_refused() {
             JSON /apis/apps/v1/namespaces/default/deployments/web
               422 Invalid: testing value /spec/replicas failed: test failed
             JSON /apis/apps/v1/namespaces/default/deployments/web
-              400 BadRequest: the name of the object (other) does not match the name on the URL (web)
+              400 BadRequest: metadata.name of the body is "other", but the path means "web"
             MERGE /apis/apps/v1/namespaces/default/deployments/web
               400 BadRequest: Deployment in version "v1" cannot be handled as a Deployment: strict decoding error: unknown field "spec.replcas"
             MERGE /apis/apps/v1/namespaces/default/deployments/web
@@ -228,7 +228,7 @@ fn a_revision_that_a_client_names_must_be_the_objects() {
             PUT /api/v1/namespaces/default/configmaps/b
               404 NotFound: configmaps "b" not found
             POST /api/v1/namespaces/default/configmaps
-              400 BadRequest: resourceVersion should not be set on objects to be created
+              400 BadRequest: metadata.resourceVersion must be empty for a new object
             PUT /apis/coordination.k8s.io/v1/namespaces/default/leases/l
               201 Lease l @103
               + /registry/coordination.k8s.io/leases/default/l
@@ -314,21 +314,21 @@ fn bodies_that_are_not_what_the_path_says_are_refused() {
         ",
         &expect![[r#"
             POST /api/v1/namespaces/default/configmaps
-              400 BadRequest: the kind in the data (Secret) does not match the expected kind (ConfigMap)
+              400 BadRequest: kind of the body is "Secret", but the path means "ConfigMap"
             POST /api/v1/namespaces/default/configmaps
-              400 BadRequest: the API version in the data (v2) does not match the expected API version (v1)
+              400 BadRequest: apiVersion of the body is "v2", but the path means "v1"
             POST /api/v1/namespaces/default/configmaps
-              400 BadRequest: the namespace of the provided object does not match the namespace sent on the request
+              400 BadRequest: metadata.namespace of the body is "other", but the path means "default"
             PUT /api/v1/namespaces/default/configmaps/a
-              400 BadRequest: the name of the object (b) does not match the name on the URL (a)
+              400 BadRequest: metadata.name of the body is "b", but the path means "a"
             POST /api/v1/namespaces/default/configmaps
               422 Invalid: ConfigMap "" is invalid: metadata.name: Required value: name or generateName is required
             POST /api/v1/namespaces/default/configmaps
               422 Invalid: ConfigMap "A_b" is invalid: metadata.name: Invalid value: "A_b": must be a DNS name (RFC 1123): parts of lower-case letters, digits and '-', each with a letter or digit at both ends, joined by '.', for example 'example.com' (pattern: [a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)
             POST /api/v1/namespaces/default/configmaps
-              400 BadRequest: the object provided is unrecognized: expected an object
+              400 BadRequest: the body cannot be read: an object is expected
             POST /api/v1/namespaces/default/configmaps
-              400 BadRequest: the object provided is unrecognized: unexpected end of JSON input at byte 14
+              400 BadRequest: the body cannot be read: unexpected end of JSON input at byte 14
             POST /api/v1/configmaps
               405 MethodNotAllowed: create is not supported on resources of kind "configmaps"
             POST /api/v1/namespaces/default/gadgets
@@ -393,7 +393,7 @@ fn nothing_is_created_where_there_is_no_namespace() {
               200 Namespace going @102
               + /registry/namespaces/going
             POST /api/v1/namespaces/going/configmaps
-              403 Forbidden: configmaps "a" is forbidden: unable to create new content in namespace going because it is being terminated
+              403 Forbidden: configmaps "a" is forbidden: namespace going is being terminated, nothing can be created in it
                 details.causes = [{"reason":"NamespaceTerminating","message":"namespace going is being terminated","field":"metadata.namespace"}]
         "#]],
     );

@@ -142,14 +142,13 @@ fn give_address(
     let address = match wanted.parse::<Ipv4Addr>() {
         Ok(address) if had.contains(&Grant::Address(address)) => wanted,
         Ok(address) if !range.contains(address) => {
-            let why = format!("the provided IP ({wanted}) is not in the valid range {range}");
-            return refuse(visit, format!("failed to allocate IP {wanted}: {why}"));
-        }
-        Ok(address) if is_taken(visit, Grant::Address(address)) => {
             return refuse(
                 visit,
-                format!("failed to allocate IP {wanted}: provided IP is already allocated"),
+                format!("is not in the range of this cluster's Services, {range}"),
             );
+        }
+        Ok(address) if is_taken(visit, Grant::Address(address)) => {
+            return refuse(visit, "belongs to another Service".to_owned());
         }
         Ok(_) => wanted,
         // What is no address is `None`, or validation says what is wrong with it.
@@ -162,7 +161,7 @@ fn give_address(
             match free {
                 Some(Grant::Address(address)) => address.to_string(),
                 _ => {
-                    let why = "failed to allocate a serviceIP: range is full";
+                    let why = "no address is left for another Service";
                     return Err(ApiError::internal(why));
                 }
             }
@@ -201,7 +200,7 @@ fn give_ports(
                     (!taken.contains(&i64::from(port))).then_some(Grant::Port(port))
                 });
                 let Some(Grant::Port(found)) = free else {
-                    let why = "failed to allocate a nodePort: range is full";
+                    let why = "no node port is left";
                     return Err(ApiError::internal(why));
                 };
                 taken.insert(found.into());
@@ -210,14 +209,11 @@ fn give_ports(
             Ok(0) => {}
             Ok(asked) if had.contains(&Grant::Port(asked)) => {}
             Ok(asked) if !(first..=last).contains(&asked) => {
-                let why = format!(
-                    "provided port is not in the valid range. The range of valid ports is \
-                     {first}-{last}"
-                );
+                let why = format!("must be from {first} to {last}");
                 errors.push(FieldError::invalid(&path, asked, why));
             }
             Ok(asked) if is_taken(visit, Grant::Port(asked)) => {
-                let why = "provided port is already allocated";
+                let why = "belongs to another Service";
                 errors.push(FieldError::invalid(&path, asked, why));
             }
             // What is no port is refused by validation.

@@ -43,7 +43,7 @@ pub(crate) fn create(visit: &mut Visit<'_>) -> Decision {
 pub(super) fn create_object(visit: &mut Visit<'_>, mut object: Object) -> Decision {
     place(visit, &mut object)?;
     if !object.resource_version().is_empty() {
-        let why = "resourceVersion should not be set on objects to be created";
+        let why = "metadata.resourceVersion must be empty for a new object";
         return Err(ApiError::bad_request(why));
     }
     admission::check_namespace(visit, &object)?;
@@ -105,9 +105,9 @@ pub(super) fn place(visit: &Visit<'_>, object: &mut Object) -> Result<(), ApiErr
     let namespace = visit.namespace();
     let given = object.namespace();
     if !given.is_empty() && given != namespace && visit.kind.namespaced {
-        return Err(ApiError::bad_request(
-            "the namespace of the provided object does not match the namespace sent on the request",
-        ));
+        return Err(ApiError::bad_request(format!(
+            "metadata.namespace of the body is {given:?}, but the path means {namespace:?}"
+        )));
     }
     if visit.kind.namespaced {
         object.set_namespace(namespace);
@@ -115,13 +115,18 @@ pub(super) fn place(visit: &Visit<'_>, object: &mut Object) -> Result<(), ApiErr
     if let Some(wanted) = visit.request.target.name.as_deref() {
         let name = object.name();
         if !name.is_empty() && name != wanted {
-            return Err(ApiError::bad_request(format!(
-                "the name of the object ({name}) does not match the name on the URL ({wanted})"
-            )));
+            return Err(other_name(name, wanted));
         }
         object.set_name(wanted);
     }
     Ok(())
+}
+
+/// 400: the body and the path name two objects.
+pub(super) fn other_name(name: &str, wanted: &str) -> ApiError {
+    ApiError::bad_request(format!(
+        "metadata.name of the body is {name:?}, but the path means {wanted:?}"
+    ))
 }
 
 /// What the author of a new object may not say.

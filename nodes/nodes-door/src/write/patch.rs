@@ -8,7 +8,7 @@ use actors_object::{
     patch::{json_patch, merge_patch, strategic_merge},
 };
 
-use super::{Change, Scope, replace};
+use super::{Change, Scope, create::other_name, replace};
 use crate::{
     PatchKind, decode,
     visit::{Decision, Visit},
@@ -70,11 +70,7 @@ pub(crate) fn patched(
         }
     }
     if new.name() != current.name() || new.namespace() != current.namespace() {
-        let wanted = current.name();
-        let name = new.name();
-        return Err(ApiError::bad_request(format!(
-            "the name of the object ({name}) does not match the name on the URL ({wanted})"
-        )));
+        return Err(other_name(new.name(), current.name()));
     }
     let new = decode::checked(visit, new, (expected, &parsed.duplicates))?;
     // A JSON patch that cares tests the revision itself, and is refused when that fails.
