@@ -182,10 +182,9 @@ impl Container {
 
     /// Records an end.
     pub(crate) fn end(&mut self, exit: Exit, reason: Option<&'static str>) {
-        let running = self.running();
-        let (id, started) = match running {
+        let (id, started) = match self.running() {
             Some(running) => (running.id.clone(), Some(running.since.wall)),
-            None => (String::new(), None),
+            None => (String::new(), exit.started),
         };
         let reason = reason.unwrap_or(match (&exit, exit.code) {
             (Exit { oom: true, .. }, _) => "OOMKilled",

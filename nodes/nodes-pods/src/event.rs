@@ -15,7 +15,7 @@ pub enum PodEvent {
     Updated(Arc<Object>),
     /// The API no longer has this pod: it was deleted by force. What runs of it is stopped at once.
     Vanished,
-    /// What an earlier agent left running. Comes before the first [`PodEvent::Updated`].
+    /// What an earlier agent left running, or nothing. Until it has come, the machine decides nothing.
     Adopted(Adopted),
     /// All volumes are mounted.
     VolumesReady,
@@ -74,6 +74,8 @@ pub enum PodEvent {
     Exited {
         /// Which life of which container.
         container: ContainerRef,
+        /// Its id in the runtime.
+        id: String,
         /// How.
         exit: Exit,
     },
@@ -150,7 +152,9 @@ pub struct Exit {
     pub signal: i32,
     /// Whether the kernel killed it for want of memory.
     pub oom: bool,
-    /// When.
+    /// When its process was started, if the runtime knows.
+    pub started: Option<Wall>,
+    /// When it ended.
     pub at: Wall,
     /// The termination message, at most 4,096 bytes.
     pub message: String,

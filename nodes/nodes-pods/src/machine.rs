@@ -57,9 +57,18 @@ pub(crate) enum Sandbox {
     TearingDown,
 }
 
+/// Whether it is known what an earlier agent left.
+#[derive(Debug, Clone)]
+enum Survey {
+    /// Not yet; what the API said meanwhile.
+    Pending(Option<Box<PodEvent>>),
+    Done,
+}
+
 /// One pod on its node.
 #[derive(Debug, Clone)]
 pub struct PodMachine {
+    survey: Survey,
     pub(crate) config: PodConfig,
     pub(crate) spec: Option<PodSpec>,
     adopted: Option<Adopted>,
@@ -92,6 +101,7 @@ impl PodMachine {
     #[must_use]
     pub fn new(config: PodConfig) -> Self {
         Self {
+            survey: Survey::Pending(None),
             config,
             spec: None,
             adopted: None,
@@ -178,6 +188,66 @@ impl PodMachine {
         }
     }
 
+    /// Holds back what comes before it is known what an earlier agent left; the newest counts.
+    fn surveyed(&mut self, event: PodEvent) -> Option<(PodEvent, Option<PodEvent>)> {
+        let adopting = matches!(event, PodEvent::Adopted(_));
+        match &mut self.survey {
+            Survey::Done => Some((event, None)),
+            Survey::Pending(held) if adopting => {
+                let held = held.take().map(|held| *held);
+                self.survey = Survey::Done;
+                Some((event, held))
+            }
+            Survey::Pending(held) => {
+                if matches!(event, PodEvent::Updated(_) | PodEvent::Vanished) {
+                    *held = Some(Box::new(event));
+                }
+                None
+            }
+        }
+    }
+
+    fn handle_vanished(&mut self, now: Now) {
+        self.silent = true;
+        self.begin_deletion(now, std::time::Duration::ZERO);
+        if self.spec.is_none() {
+            self.take_orphan();
+        }
+    }
+
+    fn take(&mut self, now: Now, event: PodEvent, out: &mut Effects<PodEffect>) {
+        match event {
+            PodEvent::Updated(object) => self.handle_updated(now, object, out),
+            PodEvent::Adopted(adopted) => self.adopted = Some(adopted),
+            PodEvent::Vanished => self.handle_vanished(now),
+            PodEvent::Woken => self.armed = None,
+            PodEvent::Withdrawn => self.handle_withdrawn(now),
+            PodEvent::VolumesReady | PodEvent::VolumesFailed { .. } | PodEvent::VolumesGone => {
+                self.handle_volumes(now, event, out);
+            }
+            PodEvent::SandboxReady { .. }
+            | PodEvent::SandboxFailed { .. }
+            | PodEvent::SandboxGone { .. } => {
+                self.handle_sandbox(now, event, out);
+            }
+            PodEvent::Image { container, answer } => {
+                self.handle_image(now, &container, answer, out)
+            }
+            PodEvent::ImagesChanged => self.handle_images_changed(),
+            PodEvent::Started { container, id } => self.handle_started(now, &container, id, out),
+            PodEvent::Failed { container, failure, message } => {
+                self.handle_failed(now, &container, (failure, message), out);
+            }
+            PodEvent::Exited { container, id, exit } => self.handle_exited(&container, id, exit),
+            PodEvent::Probed { container, probe, outcome } => {
+                self.handle_probed(now, (&container, probe), &outcome, out);
+            }
+            PodEvent::HookDone { container, hook, failure } => {
+                self.handle_hook(now, (&container, hook), failure, out);
+            }
+        }
+    }
+
     /// What an earlier agent left of a pod that the API no longer has.
     fn take_orphan(&mut self) {
         if let Some(sandbox) = self.adopted.take().and_then(|adopted| adopted.sandbox) {
@@ -224,7 +294,8 @@ impl PodMachine {
                 || (policy == RestartPolicy::Never && begun && !container.begun);
             if lost {
                 let message = "its sandbox ended, the exit code is not known".to_owned();
-                let exit = Exit { code: 137, signal: 0, oom: false, at: now.wall, message };
+                let exit =
+                    Exit { code: 137, signal: 0, oom: false, started: None, at: now.wall, message };
                 container.end(exit, Some("ContainerStatusUnknown"));
             }
         }
@@ -314,41 +385,13 @@ impl Machine for PodMachine {
 
     fn handle(&mut self, turn: Turn<'_>, event: PodEvent, out: &mut Effects<PodEffect>) {
         let now = turn.now;
-        match event {
-            PodEvent::Updated(object) => self.handle_updated(now, object, out),
-            PodEvent::Adopted(adopted) => self.adopted = Some(adopted),
-            PodEvent::Vanished => {
-                self.silent = true;
-                self.begin_deletion(now, std::time::Duration::ZERO);
-                if self.spec.is_none() {
-                    self.take_orphan();
-                }
+        match self.surveyed(event) {
+            Some((first, None)) => self.take(now, first, out),
+            Some((first, Some(held))) => {
+                self.take(now, first, out);
+                self.take(now, held, out);
             }
-            PodEvent::Woken => self.armed = None,
-            PodEvent::Withdrawn => self.handle_withdrawn(now),
-            PodEvent::VolumesReady | PodEvent::VolumesFailed { .. } | PodEvent::VolumesGone => {
-                self.handle_volumes(now, event, out);
-            }
-            PodEvent::SandboxReady { .. }
-            | PodEvent::SandboxFailed { .. }
-            | PodEvent::SandboxGone { .. } => {
-                self.handle_sandbox(now, event, out);
-            }
-            PodEvent::Image { container, answer } => {
-                self.handle_image(now, &container, answer, out)
-            }
-            PodEvent::ImagesChanged => self.handle_images_changed(),
-            PodEvent::Started { container, id } => self.handle_started(now, &container, id, out),
-            PodEvent::Failed { container, failure, message } => {
-                self.handle_failed(now, &container, (failure, message), out);
-            }
-            PodEvent::Exited { container, exit } => self.handle_exited(&container, exit),
-            PodEvent::Probed { container, probe, outcome } => {
-                self.handle_probed(now, (&container, probe), &outcome, out);
-            }
-            PodEvent::HookDone { container, hook, failure } => {
-                self.handle_hook(now, (&container, hook), failure, out);
-            }
+            None => return,
         }
         self.advance(now, out);
     }

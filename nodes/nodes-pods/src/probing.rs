@@ -191,10 +191,14 @@ impl PodMachine {
         probe.in_flight = false;
         let verdict = probe.judge(outcome);
         let kill_grace = probe.spec.grace.unwrap_or(grace);
-        if let ProbeOutcome::Failure(text) = outcome
-            && !stopping
-        {
-            let message = format!("{} probe failed: {text}", kind.title());
+        let complaint = match outcome {
+            ProbeOutcome::Success => None,
+            ProbeOutcome::Failure(text) => Some(format!("{} probe failed: {text}", kind.title())),
+            ProbeOutcome::Unknown(text) => {
+                Some(format!("{} probe could not be run: {text}", kind.title()))
+            }
+        };
+        if let Some(message) = complaint.filter(|_| !stopping) {
             out.push(warning(container, "Unhealthy", message));
         }
         if verdict == Verdict::Failed && kind != ProbeKind::Readiness && !stopping && !ending {

@@ -33,7 +33,8 @@ pub(super) fn adopt(machine: &mut PodMachine, now: Now, status: &Value, adopted:
             take(container, now, recorded, newest);
         } else if adopted.sandbox.is_some() && container.is_alive() {
             let message = "the runtime does not know it any more".to_owned();
-            let exit = Exit { code: 137, signal: 0, oom: false, at: now.wall, message };
+            let exit =
+                Exit { code: 137, signal: 0, oom: false, started: None, at: now.wall, message };
             container.end(exit, Some("ContainerStatusUnknown"));
         }
     }
@@ -127,6 +128,7 @@ fn read_terminated(terminated: &Value) -> Option<Ended> {
                 .and_then(|signal| i32::try_from(signal).ok())
                 .unwrap_or(0),
             oom: reason == "OOMKilled",
+            started: None,
             at: terminated.at("finishedAt").as_str().and_then(timefmt::parse).unwrap_or_default(),
             message: text("message"),
         },

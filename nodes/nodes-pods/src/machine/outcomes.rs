@@ -183,7 +183,8 @@ impl PodMachine {
             StartFailure::Config => "CreateContainerConfigError",
             StartFailure::Create => "CreateContainerError",
             StartFailure::Start => {
-                let exit = Exit { code: 128, signal: 0, oom: false, at: now.wall, message };
+                let exit =
+                    Exit { code: 128, signal: 0, oom: false, started: None, at: now.wall, message };
                 container.end(exit, Some("StartError"));
                 return;
             }
@@ -192,11 +193,13 @@ impl PodMachine {
         container.unbegin(Wait { reason: Some(reason), message, until });
     }
 
-    pub(super) fn handle_exited(&mut self, reference: &ContainerRef, exit: Exit) {
-        if let Some(container) =
-            self.container_mut(reference).filter(|container| container.is_alive())
-        {
-            container.end(exit, None);
+    pub(super) fn handle_exited(&mut self, reference: &ContainerRef, id: String, exit: Exit) {
+        let alive = self.container_mut(reference).filter(|container| container.is_alive());
+        let Some(container) = alive else { return };
+        container.end(exit, None);
+        // The end of a very short life may come before the news of its start.
+        if let Life::Ended(ended) = &mut container.life {
+            ended.id = id;
         }
     }
 

@@ -20,6 +20,10 @@ const EPOCH_S: i64 = 1_767_225_600;
 /// Runs a script against a pod whose `spec` is given and compares the whole trace.
 fn check(spec: &str, script: &str, wanted: &ExpectFile) {
     let mut scene = Scene::new(spec);
+    if !script.trim_start().starts_with("adopt") && !script.trim_start().starts_with("early") {
+        scene.play("adopt -");
+        scene.trace.clear();
+    }
     for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
         scene.play(line);
     }
@@ -75,7 +79,7 @@ impl Scene {
     fn event(&mut self, words: &[&str]) -> PodEvent {
         let attempt = self.sandbox;
         match words {
-            ["update"] => self.updated(),
+            ["update"] | ["early", "update"] => self.updated(),
             ["delete", grace] => {
                 let grace: i64 = grace.parse().expect("seconds");
                 self.pod.set_path(&["metadata", "deletionTimestamp"], "2026-01-01T00:00:00Z");
@@ -132,7 +136,11 @@ impl Scene {
             ("started", []) => {
                 PodEvent::Started { id: format!("{name}-{}", container.attempt), container }
             }
-            ("exited", [code]) => PodEvent::Exited { container, exit: self.exit(code) },
+            ("exited", [code]) => PodEvent::Exited {
+                id: format!("{name}-{}", container.attempt),
+                container,
+                exit: self.exit(code),
+            },
             ("failed", [stage, message]) => {
                 let failure = match *stage {
                     "config" => StartFailure::Config,
@@ -160,7 +168,7 @@ impl Scene {
     fn exit(&self, code: &str) -> Exit {
         let (code, oom) = code.strip_suffix("oom").map_or((code, false), |code| (code, true));
         let code = code.parse().expect("a code");
-        Exit { code, signal: 0, oom, at: self.now().wall, message: String::new() }
+        Exit { code, signal: 0, oom, started: None, at: self.now().wall, message: String::new() }
     }
 
     /// Lives as `name#attempt` (running) or `name#attempt=code`; `-` stands for a sandbox that is gone.

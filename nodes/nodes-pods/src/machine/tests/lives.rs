@@ -222,3 +222,14 @@ fn a_changed_image_replaces_the_container() {
         &expect_file!["traces/a_changed_image_replaces_the_container.txt"],
     );
 }
+
+#[test]
+fn nothing_is_decided_before_it_is_known_what_runs() {
+    check(
+        PLAIN,
+        "early update
+         delete 30
+         adopt app#0",
+        &expect_file!["traces/nothing_is_decided_before_it_is_known_what_runs.txt"],
+    );
+}
