@@ -1,7 +1,8 @@
-//! The one way in for callers within the process: requests and watches through the door, under an identity; and the
-//! streams that a node offers (logs, exec).
+//! The one way in for callers within the process: requests and watches through the door, under an
+//! identity; and the streams that a node offers (logs, exec).
 //!
-//! Way in: [`Client`], [`NodeStreams`].  Never: a way around the door; only the API servers touch the store.
+//! Way in: [`Client`], [`NodeStreams`].  Never: a way around the door; only the API servers touch
+//! the store.
 
 mod requests;
 mod streams;
@@ -22,10 +23,12 @@ pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Calls the door. Implemented by the server in its own process, and over the mesh elsewhere.
 pub trait Client: Send + Sync {
-    /// One request, one answer. Never retried within: a write of unknown outcome is the caller's to judge.
+    /// One request, one answer. Never retried within: a write of unknown outcome is the caller's to
+    /// judge.
     fn call(&self, request: Request) -> Later<'_, Response>;
 
-    /// Whether RBAC lets this identity use a path that is no object's: `/version`, `/starling/actors`.
+    /// Whether RBAC lets this identity use a path that is no object's: `/version`,
+    /// `/starling/actors`.
     fn allows_url<'a>(
         &'a self,
         identity: &'a Identity,
@@ -46,7 +49,8 @@ pub trait Authenticator: Send + Sync {
 /// A shared client.
 pub type SharedClient = Arc<dyn Client>;
 
-/// Events of one watch, in batches, bounded: a reader that is too slow gets an `Expired` error event and the end.
+/// Events of one watch, in batches, bounded: a reader that is too slow gets an `Expired` error
+/// event and the end.
 #[derive(Debug)]
 pub struct WatchStream {
     batches: mpsc::Receiver<Vec<WatchEvent>>,

@@ -99,9 +99,8 @@ impl ApiError {
     /// 415: the body's form is not understood.
     #[must_use]
     pub fn unsupported_media_type(accepted: &str) -> Self {
-        let message = format!(
-            "the body has a media type that is not supported; supported are: {accepted}"
-        );
+        let message =
+            format!("the body has a media type that is not supported; supported are: {accepted}");
         Self::plain(415, Reason::UnsupportedMediaType, message)
     }
 

@@ -179,7 +179,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// `\uXXXX`, or a pair of them; half a pair becomes U+FFFD, as in Go.
+    /// `\u` and four digits, or a pair of them; half a pair becomes U+FFFD, as in Go.
     fn unicode(&mut self) -> Result<char, ParseError> {
         let high = self.hex4()?;
         if !(0xd800..0xdc00).contains(&high) {

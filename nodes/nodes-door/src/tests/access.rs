@@ -171,6 +171,10 @@ fn reviews_answer_and_store_nothing() {
         POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews
           spec: {nonResourceAttributes: {verb: get, path: /version}}
         ? status
+        POST /apis/authorization.k8s.io/v1/selfsubjectrulesreviews
+          spec: {namespace: default}
+        ? status.resourceRules.0
+        ? status.nonResourceRules.0.verbs
         POST /apis/authorization.k8s.io/v1/subjectaccessreviews
           spec: {user: admin, resourceAttributes: {verb: get, resource: pods}}
         @ admin system:masters
@@ -192,6 +196,10 @@ fn reviews_answer_and_store_nothing() {
             POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews
               201 SelfSubjectAccessReview  @
                 status = {"allowed":true}
+            POST /apis/authorization.k8s.io/v1/selfsubjectrulesreviews
+              201 SelfSubjectRulesReview  @
+                status.resourceRules.0 = {"verbs":["create"],"resources":["selfsubjectaccessreviews","selfsubjectrulesreviews"],"apiGroups":["authorization.k8s.io"]}
+                status.nonResourceRules.0.verbs = ["get"]
             POST /apis/authorization.k8s.io/v1/subjectaccessreviews
               403 Forbidden: subjectaccessreviews.authorization.k8s.io is forbidden: User "jane" cannot create resource "subjectaccessreviews" in API group "authorization.k8s.io" at the cluster scope
             POST /apis/authorization.k8s.io/v1/subjectaccessreviews

@@ -76,8 +76,9 @@ impl Encoded {
     }
 }
 
-/// The operation that changes what the store holds into this: only the bytes that differ, where they are
-/// few, as they are when a pod is bound or a status is reported. What is sealed is always written whole.
+/// The operation that changes what the store holds into this: only the bytes that differ, where
+/// they are few, as they are when a pod is bound or a status is reported. What is sealed is always
+/// written whole.
 pub(super) fn change(
     encoded: &mut Encoded,
     item: &Item,
