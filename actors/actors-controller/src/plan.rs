@@ -18,7 +18,7 @@ use crate::{Kind, Read, Target, World, WriteVerb};
 /// Changes that one run of a controller asks for. Empty means: nothing to do.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// What to do, in this order.
+    /// What to do. Independent items do not wait for each other; those of an atomic plan happen in this order.
     pub items: Vec<Item>,
     /// Whether all items happen or none. By default each stands for itself.
     pub atomic: bool,

@@ -39,6 +39,12 @@ impl Refusal {
         matches!(self.reason.as_str(), "Conflict" | "AlreadyExists" | "NotFound")
     }
 
+    /// Whether the cluster could not write just now, whatever was asked: try again, say nothing.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        self.code == 429 || self.code >= 500
+    }
+
     /// Whether no retry can help until something else happens: a creation in a namespace that is going away.
     #[must_use]
     pub fn is_pointless(&self) -> bool {

@@ -69,9 +69,6 @@ enum Standing {
 
 fn standing(owner: &OwnerRef, dependent: &Object, world: &dyn World) -> Standing {
     let kind = Kind::owned(owner.api_version.clone(), owner.kind.clone());
-    if !world.kinds().iter().any(|served| served.kind.is_same(&kind)) {
-        return Standing::Solid;
-    }
     let at_home = |found: &Object| {
         let home = found.namespace();
         home.is_empty() || home == dependent.namespace()
@@ -81,7 +78,9 @@ fn standing(owner: &OwnerRef, dependent: &Object, world: &dyn World) -> Standing
             let waits = found.is_terminating() && has_finalizer(&found, FOREGROUND);
             if waits { Standing::Waiting } else { Standing::Solid }
         }
-        _ => Standing::Absent,
+        // Of a kind that is not served nothing can be said, so its objects are believed to exist.
+        _ if world.kinds().iter().any(|served| served.kind.is_same(&kind)) => Standing::Absent,
+        _ => Standing::Solid,
     }
 }
 

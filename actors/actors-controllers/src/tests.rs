@@ -40,6 +40,33 @@ fn every_field_has_one_writer_but_for_these() {
     .assert_eq(&shared);
 }
 
+/// The door fills in defaults of both; a set whose template came back different would be made again and again.
+#[test]
+fn a_set_still_has_its_deployments_template_after_defaulting() {
+    let registry = actors_kinds::Registry::builtin().expect("the tables");
+    let fill_in = |object: &mut actors_object::Object| {
+        let kind = registry.kind_of(object).expect("a known kind");
+        actors_kinds::default_object(kind, object);
+    };
+    let mut web = actors_object::Object(deployment("web", 1, rolling(1, 0)));
+    let ports = value!([{ "containerPort": 80 }]);
+    let container = value!({ "name": "main", "image": "v1", "ports": ports });
+    web.set_path(&["spec", "template", "spec", "containers"], value!([container]));
+    web.set_path(
+        &["spec", "template", "metadata", "creationTimestamp"],
+        actors_object::Value::Null,
+    );
+    fill_in(&mut web);
+    let mut scene = Scene::new().with(web);
+    for _ in 0..3 {
+        scene.round(&crate::DeploymentController);
+        let keys: Vec<_> = scene.world.iter().map(|(key, _)| key.clone()).collect();
+        keys.iter().for_each(|key| scene.world.change(key, fill_in));
+    }
+    let sets = scene.world.iter().filter(|(key, _)| key.kind == crate::kinds::REPLICA_SET);
+    assert_eq!(sets.count(), 1);
+}
+
 #[test]
 fn all_of_them_come_to_rest_around_a_deployment_and_a_service() {
     let mut scene = Scene::new()

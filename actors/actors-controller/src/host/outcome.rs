@@ -65,10 +65,12 @@ impl ControllerHost {
         self.queue.finish(running.key, after, (written, turn.view.revision()), now);
     }
 
-    /// What is said about refusals that are neither stale nor pointless: an event for each sort, and what the
+    /// What is said about refusals that are neither stale nor transient nor pointless: an event for each sort, and what the
     /// controller adds.
     fn complaint(&self, turn: &Turn<'_, dyn World>, key: &Key, refusals: &[Refusal]) -> Plan {
-        let told = |refusal: &&Refusal| !refusal.is_stale() && !refusal.is_pointless();
+        let told = |refusal: &&Refusal| {
+            !refusal.is_stale() && !refusal.is_transient() && !refusal.is_pointless()
+        };
         let refusals: Vec<Refusal> = refusals.iter().filter(told).cloned().collect();
         let object = turn.view.get(&key.kind, &key.namespace, &key.name);
         let (Some(object), false) = (object, refusals.is_empty()) else { return Plan::default() };

@@ -236,6 +236,28 @@ fn refused_items_are_told_and_tried_again_with_growing_waits() {
 }
 
 #[test]
+fn a_cluster_that_cannot_write_is_not_complained_about() {
+    let mut bench = Bench::new(HostLimits::default());
+    bench.put("p", value!({ "replicas": 1 }));
+    bench.catch_up();
+    let (id, plan) = bench.waiting.pop_front().expect("a plan");
+    let refused = |item: &Item| {
+        Verdict::Refused(Refusal {
+            item: item.to_string(),
+            code: 503,
+            reason: "ServiceUnavailable".into(),
+            message: "no leader".into(),
+            cause: String::new(),
+        })
+    };
+    let verdicts = plan.items.iter().map(refused).collect();
+    bench.send(HostEvent::PlanDone { id, verdicts });
+    assert!(bench.waiting.is_empty(), "no event is sent");
+    bench.pass(Duration::from_secs(1));
+    assert_eq!(bench.pods(), 1);
+}
+
+#[test]
 fn nothing_is_tried_again_in_a_namespace_that_is_going_away() {
     let mut bench = Bench::new(HostLimits::default());
     bench.put("p", value!({ "replicas": 1 }));
