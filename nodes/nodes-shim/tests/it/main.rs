@@ -21,7 +21,7 @@ use nodes_shim::{
     wire::{EventKind, KillScope, Phase, Reply, Request},
 };
 
-use self::pod::{Pod, exec, process, program, run, shell, subscribe, text, wait_exit};
+use self::pod::{Pod, exec, process, program, run, run_until, shell, subscribe, text, wait_exit};
 
 const SIGTERM: i32 = 15;
 const SIGKILL: i32 = 9;
@@ -33,7 +33,7 @@ fn a_pod_of_two_containers_runs_logs_and_ends() {
     let mut events = subscribe(&pod);
     let script =
         "trap 'echo bye; exit 3' TERM; echo out; echo err >&2; while :; do sleep 0.05; done";
-    run(&mut client, pod.container("web", script));
+    run_until(&pod, pod.container("web", script), "err");
     run(&mut client, pod.container("side", "sleep 1000"));
     assert_eq!(text(&exec(&mut client, "web", "hostname").stdout), "two");
     assert!(text(&exec(&mut client, "web", "ifconfig lo").stdout).contains("127.0.0.1"));
@@ -121,17 +121,14 @@ fn the_memory_limit_is_in_force_and_its_breach_is_told() {
     assert_eq!((status.exit_code, status.oom_killed), (Some(137), true));
 
     let limits = ContainerSpec { id: "small".to_owned(), ..spec };
-    let args = ["/bin/sh", "-c", "cat /proc/self/oom_score_adj; sleep 1000"];
-    let log_path = Some(pod.log_path("small"));
-    run(&mut client, ContainerSpec { args: args.map(str::to_owned).to_vec(), log_path, ..limits });
+    let args = ["/bin/sleep", "1000"].map(str::to_owned).to_vec();
+    run(&mut client, ContainerSpec { args, log_path: None, ..limits });
     let group = format!("{}/small", pod.spec.cgroup);
     let usage = Hierarchies::discover().unwrap().usage(&group);
     assert!(usage.pids >= 1 && usage.memory_bytes < 16 << 20, "{usage:?}");
     let script = "cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup/memory.max";
     assert_eq!(text(&exec(&mut client, "small", script).stdout), (16 << 20).to_string());
-    client.kill("small", SIGKILL, KillScope::First).unwrap();
-    wait_exit(&mut events, "small");
-    assert_eq!(pod.log("small"), ["stdout F 900"]);
+    assert_eq!(text(&exec(&mut client, "small", "cat /proc/1/oom_score_adj").stdout), "900");
 }
 
 #[test]
@@ -279,8 +276,10 @@ fn a_pod_that_cannot_begin_says_why_and_leaves_nothing() {
 fn stopping_a_pod_asks_first_and_kills_later() {
     let Some(pod) = Pod::new("stop") else { return };
     let mut client = pod.launch();
-    run(&mut client, pod.container("polite", "trap 'exit 0' TERM; while :; do sleep 0.05; done"));
-    run(&mut client, pod.container("deaf", "trap '' TERM; while :; do sleep 0.05; done"));
+    let polite = "trap 'exit 0' TERM; echo ready; while :; do sleep 0.05; done";
+    run_until(&pod, pod.container("polite", polite), "ready");
+    let deaf = "trap '' TERM; echo ready; while :; do sleep 0.05; done";
+    run_until(&pod, pod.container("deaf", deaf), "ready");
     client.create(pod.container("waiting", "sleep 1000")).unwrap();
     client.stop_pod(Duration::from_millis(300)).unwrap();
     let codes: Vec<(String, Option<i32>)> = client

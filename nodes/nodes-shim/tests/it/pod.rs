@@ -11,7 +11,7 @@ use nodes_oci::{
 };
 use nodes_shim::{
     ClientError, ExecOutput, PodSpec, ShimClient, bury, find, launch,
-    wire::{ContainerStatus, EventKind},
+    wire::{ContainerStatus, EventKind, Reply, Request},
 };
 use nodes_sys::PidFd;
 
@@ -146,6 +146,23 @@ pub(crate) fn run(client: &mut ShimClient, spec: ContainerSpec) {
     let id = spec.id.clone();
     client.create(spec).unwrap();
     client.start(&id).unwrap();
+}
+
+/// Runs a container and waits until its output has this text.
+pub(crate) fn run_until(pod: &Pod, spec: ContainerSpec, expected: &str) {
+    let container = spec.id.clone();
+    let mut listener = pod.connect();
+    listener.create(spec).unwrap();
+    listener.send(Request::Attach { container: container.clone() }).unwrap();
+    assert_eq!(listener.receive().unwrap().reply, Reply::Done);
+    pod.connect().start(&container).unwrap();
+    let mut seen = String::new();
+    while !seen.contains(expected) {
+        match listener.receive().unwrap().reply {
+            Reply::Output { bytes, .. } => seen.push_str(&String::from_utf8(bytes).unwrap()),
+            other => assert_eq!(other, Reply::Done, "after {seen:?}"),
+        }
+    }
 }
 
 pub(crate) fn exec(client: &mut ShimClient, container: &str, script: &str) -> ExecOutput {
