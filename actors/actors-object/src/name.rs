@@ -258,7 +258,12 @@ impl Borrow<str> for Name {
 
 impl PartialEq for Name {
     fn eq(&self, other: &Self) -> bool {
-        self.as_str() == other.as_str()
+        match (&self.0, &other.0) {
+            // A common name is always interned, and stands in the table once.
+            (Repr::Interned(one), Repr::Interned(two)) => std::ptr::eq(*one, *two),
+            (Repr::Shared(one), Repr::Shared(two)) => one == two,
+            _ => false,
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 //! Never: a clock, a socket, or a write that does not pass here.
 //! Time and order: a decision is made on one snapshot and proposed at the revisions that it read;
 //! when they moved, it is made again from the request, unless the client had named a revision.
-//! Spec: Kubernetes documentation, "Controlling Access to the Kubernetes API"; DESIGN.md section 7.
+//! Spec: Kubernetes documentation, "Controlling Access to the Kubernetes API".
 
 mod admission;
 mod authz;

@@ -3,7 +3,7 @@
 //! Way in: [`create`], [`update`], [`patch`], [`delete`], [`delete_collection`]; subresources use
 //! [`replace`].
 //! Order: decode or patch, default, admit, default, strategy, allocate, validate, compare, seal.
-//! Spec: DESIGN.md section 7; Kubernetes API conventions, "Concurrency control and consistency".
+//! Spec: Kubernetes API conventions, "Concurrency control and consistency".
 
 mod allocate;
 mod change;

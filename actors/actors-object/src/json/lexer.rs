@@ -41,9 +41,12 @@ impl<'a> Lexer<'a> {
         if self.peek() != Some(b'"') {
             return Err(self.error("expected a field name in quotes"));
         }
-        let name = self.string()?;
+        let name = match self.plain_string() {
+            Some(text) => Name::from(text),
+            None => Name::from(self.string()?),
+        };
         self.expect(b':', "expected ':' after a field name")?;
-        Ok(Name::from(name))
+        Ok(name)
     }
 
     /// Takes `byte` if it comes next after white space.
@@ -156,6 +159,15 @@ impl<'a> Lexer<'a> {
                 None => return Err(self.error("unexpected end of JSON input")),
             }
         }
+    }
+
+    /// A string without escapes, borrowed; nothing is taken if it is not one.
+    fn plain_string(&mut self) -> Option<&'a str> {
+        let rest = self.text.get(self.at + 1..)?;
+        let end = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f))?;
+        let text = std::str::from_utf8(&rest[..end]).ok().filter(|_| rest[end] == b'"')?;
+        self.at += end + 2;
+        Some(text)
     }
 
     fn escape(&mut self) -> Result<char, ParseError> {

@@ -74,6 +74,9 @@ impl Duplicates {
 
     /// Makes a map of entries as they were read: of a name that stands twice the last value counts.
     pub(crate) fn collapse(&mut self, entries: Vec<(Name, Value)>, at: &FieldPath) -> Map {
+        if are_unique_few(&entries) {
+            return Map::from_unique(entries);
+        }
         let mut order: Vec<usize> = (0..entries.len()).collect();
         order.sort_by(|a, b| entries[*a].0.cmp(&entries[*b].0).then(a.cmp(b)));
         let repeats = |pair: &[usize]| entries[pair[0]].0 == entries[pair[1]].0;
@@ -88,6 +91,13 @@ impl Duplicates {
         let kept = entries.into_iter().zip(dropped).filter(|(_, dropped)| !dropped);
         Map::from_unique(kept.map(|(entry, _)| entry).collect())
     }
+}
+
+/// Whether there are so few names that comparing each with each is quick, and none stands twice.
+fn are_unique_few(entries: &[(Name, Value)]) -> bool {
+    const FEW: usize = 12;
+    let is_new = |at: usize| entries[..at].iter().all(|(name, _)| *name != entries[at].0);
+    entries.len() <= FEW && (1..entries.len()).all(is_new)
 }
 
 /// Reads one value at a known depth and path.
