@@ -1,0 +1,142 @@
+//! The Node object: registers it, keeps its conditions and images true.
+//!
+//! Way in: [`run`], the service.  Writes: the Node and its status, its Lease; only when something changed, for a
+//! heartbeat is not stored: `lastHeartbeatTime` is the last transition.
+
+pub(crate) mod readings;
+mod status;
+
+use std::{sync::Arc, time::Duration};
+
+use actors_object::{ApiError, Value, timefmt, value};
+use actors_runtime::{Failure, Service};
+use nodes_door::{PatchKind, Target, Verb};
+
+use crate::{
+    blocking::off_loop,
+    mirror::pause,
+    shared::{Shared, target},
+};
+use nodes_pods::PodEvent;
+
+/// From one reading to the next.
+const LOOK: Duration = Duration::from_secs(2);
+/// The pause after the API could not be reached.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// The service.
+pub(crate) async fn run(shared: Arc<Shared>, service: Service) -> Result<(), Failure> {
+    let mut told = status::Told::default();
+    let mut reading = readings::Reading::default();
+    let mut registered = false;
+    let (data, pods_max) = (shared.config.data.clone(), shared.config.pods_max);
+    let machine = off_loop(move || readings::machine(&data, pods_max)).await?;
+    loop {
+        let (kept, before) = (Arc::clone(&shared), reading);
+        let stamp = before.images_stamp;
+        reading = off_loop(move || readings::read(&kept, before)).await?;
+        if stamp != reading.images_stamp && registered {
+            images_changed(&shared);
+        }
+        let wanted = status::status(&shared, &machine, &reading, &mut told);
+        let done = match registered {
+            false => register(&shared, &wanted).await,
+            true if told.is_new(&wanted) => update(&shared, &wanted).await,
+            true => Ok(()),
+        };
+        let wait = match done {
+            Ok(()) => {
+                registered = true;
+                told.accepted(wanted);
+                LOOK
+            }
+            // Someone deleted the node: it is registered again.
+            Err(error) if error.code == 404 => {
+                registered = false;
+                RETRY
+            }
+            Err(error) => {
+                tracing::debug!(%error, "the node's status");
+                RETRY
+            }
+        };
+        if pause(&service, wait).await {
+            return Ok(());
+        }
+    }
+}
+
+/// Pods that wait for an image look again.
+fn images_changed(shared: &Shared) {
+    let Some(slab) = shared.slab.get() else { return };
+    for record in shared.pods.all().iter().filter(|record| !record.is_finalized()) {
+        // A pod that does not listen looks again by itself before long.
+        if slab.try_tell(&record.key.to_string(), PodEvent::ImagesChanged).is_err() {
+            tracing::trace!(pod = %record.key, "does not hear of images");
+        }
+    }
+}
+
+async fn register(shared: &Shared, status: &Value) -> Result<(), ApiError> {
+    let config = &shared.config;
+    let mut labels = value!({
+        "kubernetes.io/arch": readings::architecture(),
+        "kubernetes.io/hostname": config.node.as_str(),
+        "kubernetes.io/os": "linux",
+        "beta.kubernetes.io/arch": readings::architecture(),
+        "beta.kubernetes.io/os": "linux",
+    });
+    for (name, text) in &config.labels {
+        labels.make_map().insert(name.as_str(), text.as_str());
+    }
+    let mut node = value!({
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": { "name": config.node.as_str(), "labels": labels.clone() },
+        "spec": { "podCIDR": config.pod_range.to_string(), "podCIDRs": [config.pod_range.to_string()] },
+    });
+    if !config.taints.is_empty() {
+        node.set_path(&["spec", "taints"], config.taints.clone());
+    }
+    let nodes = |name| target("", "v1", "nodes", None, name);
+    match shared.calls.create(nodes(None), &node).await {
+        Ok(_) => {}
+        // An earlier life registered it; its labels may have changed since.
+        Err(error) if error.code == 409 => {
+            let patch = value!({ "metadata": { "labels": labels } });
+            shared.calls.merge(nodes(Some(&config.node)), &patch).await?;
+        }
+        Err(error) => return Err(error),
+    }
+    update(shared, status).await?;
+    lease(shared).await
+}
+
+async fn update(shared: &Shared, status: &Value) -> Result<(), ApiError> {
+    let mut place = target("", "v1", "nodes", None, Some(&shared.config.node));
+    place.subresource = Some("status".to_owned());
+    let patch = value!({ "status": status.clone() });
+    let request = shared.calls.request(Verb::Patch(PatchKind::Strategic), place, Some(&patch));
+    shared.calls.call(request).await.into_object().map(drop)
+}
+
+/// The node's Lease, once: its renewals are not stored.
+async fn lease(shared: &Shared) -> Result<(), ApiError> {
+    let node = shared.config.node.as_str();
+    let lease = value!({
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": { "name": node, "namespace": "kube-node-lease" },
+        "spec": {
+            "holderIdentity": node,
+            "leaseDurationSeconds": 40,
+            "renewTime": timefmt::micros(shared.clock.now().wall),
+        },
+    });
+    let place: Target =
+        target("coordination.k8s.io", "v1", "leases", Some("kube-node-lease"), None);
+    match shared.calls.create(place, &lease).await {
+        Err(error) if error.code != 409 => Err(error),
+        _ => Ok(()),
+    }
+}

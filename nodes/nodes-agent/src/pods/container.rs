@@ -1,0 +1,233 @@
+//! Starts a container, and sends it signals.
+//!
+//! Way in: [`start`], [`signal`].  Owns: the record of each life, from which an agent that comes later knows it.
+//! Order: the record is written before the runtime learns of the container.
+
+use std::{fs, io, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
+
+use actors_object::Object;
+use nodes_door::Target;
+use nodes_oci::Image;
+use nodes_pods::{
+    ContainerRef, DataSources, Keys, PodEvent, PodFacts, Signal, StartFailure, referenced_data,
+    resolve_env, service_links,
+};
+use nodes_shim::wire::{KillScope, Request};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Paths,
+    blocking::try_off_loop,
+    pods::{
+        container_spec::{self, Parts},
+        sandbox::container_id,
+        shim::call,
+        termination::spec_of,
+    },
+    shared::{PodRecord, Shared, lock, target},
+    volumes,
+};
+
+/// One life of a container, as the agent wrote it down before it began.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct LifeRecord {
+    pub(crate) container: ContainerRef,
+    pub(crate) image: String,
+    pub(crate) image_id: String,
+    /// The image's stop signal; empty for SIGTERM.
+    pub(crate) stop_signal: String,
+}
+
+impl LifeRecord {
+    /// The record of the container that the shim calls `id`.
+    pub(crate) fn read(paths: &Paths, uid: &str, id: &str) -> Option<Self> {
+        serde_json::from_slice(&fs::read(paths.life(uid, id)).ok()?).ok()
+    }
+
+    fn write(&self, path: &Path) -> io::Result<()> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write(path, serde_json::to_vec(self)?)
+    }
+}
+
+/// Why a container was not started, and at which step.
+struct Stop(StartFailure, String);
+
+fn stop<E: std::error::Error>(failure: StartFailure) -> impl Fn(E) -> Stop {
+    move |error| Stop(failure, nodes_oci::chain(&error))
+}
+
+/// Makes the container and lets it run.
+pub(crate) async fn start(
+    shared: &Arc<Shared>,
+    record: &PodRecord,
+    container: ContainerRef,
+    image_id: &str,
+) -> PodEvent {
+    match try_start(shared, record, &container, image_id).await {
+        Ok(id) => PodEvent::Started { container, id },
+        Err(Stop(failure, message)) => PodEvent::Failed { container, failure, message },
+    }
+}
+
+async fn try_start(
+    shared: &Arc<Shared>,
+    record: &PodRecord,
+    life: &ContainerRef,
+    image_id: &str,
+) -> Result<String, Stop> {
+    let gone = || {
+        Stop(StartFailure::Config, format!("container {} is not in the pod any more", life.name))
+    };
+    let pod = record.object().ok_or_else(gone)?;
+    let spec = spec_of(&pod, &life.name).ok_or_else(gone)?.clone();
+    let sources = data_sources(shared, &pod, &spec).await?;
+    let facts = PodFacts { ips: record.ips(), node: shared.facts.clone() };
+    let env = resolve_env(&pod, &spec, &sources, &facts).map_err(stop(StartFailure::Config))?;
+    let (kept, wanted, life_now) = (Arc::clone(shared), image_id.to_owned(), life.clone());
+    let made = try_off_loop(move || {
+        let image = kept.images.resolve(&wanted).map_err(PrepareError::Image)?;
+        let volumes = volumes::paths(&kept, &pod);
+        let parts = Parts {
+            shared: &kept,
+            pod: &pod,
+            container: &spec,
+            life: &life_now,
+            image: &image,
+            env: &env,
+            volumes: &volumes,
+        };
+        let built = container_spec::build(&parts).map_err(PrepareError::Spec)?;
+        prepare(&parts, &built.id).map_err(PrepareError::Files)?;
+        Ok::<_, PrepareError>(built)
+    });
+    let built = made.await.map_err(|message| Stop(StartFailure::Create, message))?;
+    let socket = shared.pod_paths(&record.key).socket();
+    forget_earlier(&socket, record, life).await;
+    let id = built.id.clone();
+    let created = call(&socket, Request::Create(Box::new(built))).await;
+    created.map_err(|error| Stop(StartFailure::Create, error.text()))?;
+    let started = call(&socket, Request::Start { container: id.clone() }).await;
+    started.map_err(|error| Stop(StartFailure::Start, error.text()))?;
+    Ok(id)
+}
+
+/// Why a container could not be prepared.
+#[derive(Debug, thiserror::Error)]
+enum PrepareError {
+    #[error(transparent)]
+    Image(nodes_oci::ResolveError),
+    #[error(transparent)]
+    Spec(container_spec::SpecError),
+    #[error("cannot write the container's files")]
+    Files(#[source] io::Error),
+}
+
+/// The record, and the file for the termination message.
+fn prepare(parts: &Parts<'_>, id: &str) -> io::Result<()> {
+    let Parts { shared, pod, life, image, container, .. } = parts;
+    let message = shared.paths.termination(pod.uid(), &life.name, life.attempt);
+    if let Some(folder) = message.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(&message, "")?;
+    // Whoever the container runs as may write it.
+    fs::set_permissions(&message, fs::Permissions::from_mode(0o666))?;
+    let Image { id: image_id, config, .. } = image;
+    let record = LifeRecord {
+        container: (*life).clone(),
+        image: container.at("image").as_str().unwrap_or_default().to_owned(),
+        image_id: image_id.to_string(),
+        stop_signal: config.stop_signal.clone(),
+    };
+    record.write(&shared.paths.life(pod.uid(), id))
+}
+
+/// The writable layer of the life before this one is not needed any more; its log stays.
+async fn forget_earlier(socket: &Path, record: &PodRecord, life: &ContainerRef) {
+    let before =
+        life.attempt.checked_sub(1).map(|attempt| ContainerRef { attempt, ..life.clone() });
+    // Also what a start of this very life left that failed.
+    for one in before.iter().chain([life]) {
+        let container = container_id(&record.key, one);
+        if let Err(error) = call(socket, Request::Delete { container }).await {
+            tracing::trace!(error = error.text(), "an earlier life");
+        }
+    }
+}
+
+async fn data_sources(
+    shared: &Shared,
+    pod: &Object,
+    container: &actors_object::Value,
+) -> Result<DataSources, Stop> {
+    let (maps, secrets) = referenced_data(container);
+    let mut sources = DataSources { links: links(shared, pod), ..DataSources::default() };
+    for (resource, names, found) in
+        [("configmaps", maps, &mut sources.config_maps), ("secrets", secrets, &mut sources.secrets)]
+    {
+        for name in names {
+            let place = target("", "v1", resource, Some(pod.namespace()), Some(&name));
+            if let Some(keys) = get_keys(shared, place).await? {
+                found.insert(name, keys);
+            }
+        }
+    }
+    Ok(sources)
+}
+
+async fn get_keys(shared: &Shared, place: Target) -> Result<Option<Keys>, Stop> {
+    match shared.calls.get(place).await {
+        Ok(object) => Ok(Some(volumes::keys_of(&object))),
+        Err(error) if error.code == 404 => Ok(None),
+        Err(error) => Err(stop(StartFailure::Config)(error)),
+    }
+}
+
+/// Variables for the Services of the pod's namespace, and for the API itself.
+fn links(shared: &Shared, pod: &Object) -> Vec<(String, String)> {
+    let services = lock(&shared.services);
+    let own = pod.namespace();
+    let is_meant = |service: &&Arc<Object>| {
+        service.namespace() == own
+            || (service.namespace() == "default" && service.name() == "kubernetes")
+    };
+    let all: Vec<&Object> = services.values().filter(is_meant).map(|service| &**service).collect();
+    service_links(&all)
+}
+
+/// Asks a container to stop, or kills it.
+pub(crate) async fn signal(
+    shared: &Shared,
+    record: &PodRecord,
+    container: &ContainerRef,
+    signal: Signal,
+) {
+    let id = container_id(&record.key, container);
+    let (number, scope) = match signal {
+        Signal::Kill => (nix::libc::SIGKILL, KillScope::All),
+        Signal::Stop => {
+            let life = LifeRecord::read(&shared.paths, &record.key.uid, &id);
+            (
+                life.map_or(nix::libc::SIGTERM, |life| signal_number(&life.stop_signal)),
+                KillScope::First,
+            )
+        }
+    };
+    let socket = shared.pod_paths(&record.key).socket();
+    let request = Request::Kill { container: id, signal: number, scope };
+    if let Err(error) = call(&socket, request).await {
+        tracing::debug!(pod = %record.key, error = error.text(), "a signal");
+    }
+}
+
+/// `SIGQUIT`, `QUIT` or `3`; SIGTERM for what is none.
+fn signal_number(text: &str) -> i32 {
+    if let Ok(number) = text.parse() {
+        return number;
+    }
+    let name = if text.starts_with("SIG") { text.to_owned() } else { format!("SIG{text}") };
+    name.parse::<nix::sys::signal::Signal>().map_or(nix::libc::SIGTERM, |signal| signal as i32)
+}

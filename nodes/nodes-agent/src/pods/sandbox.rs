@@ -1,0 +1,315 @@
+//! Makes a pod's sandbox, follows it, finds it again, takes it down.
+//!
+//! Way in: [`create`], [`adopt`], [`tear_down`].  Owns: the pod's shim, its address.
+//! Invariant: whoever follows a sandbox tells of its end, unless its end was asked for; so the end is told once.
+//! Order: a sandbox is ready when its network is; it is gone when its address is free.
+
+use std::sync::Arc;
+
+use actors_object::{Object, Value};
+use nodes_oci::paths::PodPaths;
+use nodes_pods::{
+    Adopted, AdoptedContainer, AdoptedSandbox, ContainerRef, Exit, PodEvent, QosClass, qos_class,
+};
+use nodes_shim::{
+    PodSpec,
+    wire::{ContainerStatus, Event, EventKind, Phase, Reply, Request},
+};
+use tokio::sync::Notify;
+
+use crate::{
+    blocking::{off_loop, try_off_loop},
+    pods::{
+        container::LifeRecord,
+        etc_files, resources,
+        shim::{Connection, ShimError, call},
+        slab::PodInbox,
+        termination,
+    },
+    shared::{PodKey, PodRecord, Shared},
+};
+
+impl Shared {
+    /// Where the shim's files of a pod lie.
+    pub(crate) fn pod_paths(&self, key: &PodKey) -> PodPaths {
+        PodPaths::new(&self.paths.pod_run(&key.uid), &self.paths.pod_data(&key.uid))
+    }
+}
+
+/// Makes the sandbox and follows it to its end.
+pub(crate) async fn create(
+    shared: &Arc<Shared>,
+    record: &Arc<PodRecord>,
+    attempt: u32,
+    inbox: &PodInbox,
+) -> PodEvent {
+    record.set_tearing_down(false);
+    match make(shared, record).await {
+        Ok((ips, connection)) => {
+            record.set_ips(ips.clone());
+            shared.ports_changed.notify_one();
+            let follower = record.next_follower();
+            inbox.send(PodEvent::SandboxReady { attempt, ips });
+            watch(shared, record, (connection, follower), inbox).await;
+            end(shared, record, attempt).await
+        }
+        Err(message) => {
+            release(shared, record).await;
+            PodEvent::SandboxFailed { attempt, message }
+        }
+    }
+}
+
+/// What happens when the shim's events have ended.
+async fn end(shared: &Arc<Shared>, record: &PodRecord, attempt: u32) -> PodEvent {
+    if record.is_tearing_down() {
+        // Whoever asked for the end tells of it.
+        return PodEvent::Woken;
+    }
+    release(shared, record).await;
+    PodEvent::SandboxGone { attempt }
+}
+
+async fn make(
+    shared: &Arc<Shared>,
+    record: &PodRecord,
+) -> Result<(Vec<String>, Connection), String> {
+    let pod = record.object().ok_or("the pod is not known any more")?;
+    let spec = shim_spec(shared, &pod);
+    let (paths, program) = (spec.paths(), shared.config.program.clone());
+    let host_network = spec.host_network;
+    let uid = record.key.uid.clone();
+    let info = try_off_loop(move || {
+        if let Some(mut old) = nodes_shim::find(&paths)? {
+            // Of an attempt that failed after this step.
+            old.shutdown()?;
+        }
+        nodes_shim::bury(&paths)?;
+        Ok::<_, nodes_shim::LaunchError>(nodes_shim::launch(&program, &spec)?.info()?)
+    })
+    .await?;
+    let own = vec![shared.config.address.to_string()];
+    let ips = match info.network.filter(|_| !host_network) {
+        Some(netns) => {
+            let network = Arc::clone(&shared.network);
+            let attached = try_off_loop(move || network.attach(&uid, netns.as_ref())).await?;
+            vec![attached.to_string()]
+        }
+        None => own,
+    };
+    let (files, ips_now) = (shared.clone(), ips.clone());
+    try_off_loop(move || etc_files::write(&files, &pod, &ips_now)).await?;
+    let socket = shared.pod_paths(&record.key).socket();
+    let mut connection = Connection::open(&socket, Request::Subscribe { after: 0 })
+        .await
+        .map_err(|error| error.text())?;
+    connection.reader.next().await.map_err(|error| error.text())?;
+    Ok((ips, connection))
+}
+
+/// Tells of ends of containers, until the shim is gone or someone else follows it.
+async fn watch(
+    shared: &Arc<Shared>,
+    record: &PodRecord,
+    (mut connection, follower): (Connection, Arc<Notify>),
+    inbox: &PodInbox,
+) {
+    loop {
+        let next = tokio::select! {
+            () = follower.notified() => return,
+            next = connection.reader.next() => next,
+        };
+        match next {
+            Ok(Reply::Event(Event { kind: EventKind::Exited(status), .. })) => {
+                if let Some(event) = exited(shared, record, &status).await {
+                    inbox.send(event);
+                }
+            }
+            // Without its namespaces the pod cannot go on; `end` removes the rest.
+            Ok(Reply::Event(Event {
+                kind: EventKind::PauseExited | EventKind::DeadlinePassed,
+                ..
+            }))
+            | Err(_) => {
+                return;
+            }
+            Ok(_) => {}
+        }
+    }
+}
+
+async fn exited(
+    shared: &Arc<Shared>,
+    record: &PodRecord,
+    status: &ContainerStatus,
+) -> Option<PodEvent> {
+    let (shared, pod) = (Arc::clone(shared), record.object());
+    let (key, status) = (record.key.clone(), status.clone());
+    let told = off_loop(move || {
+        let life = LifeRecord::read(&shared.paths, &key.uid, &status.id)?;
+        let exit = exit_of(&shared, (&key, pod.as_deref()), &life, &status)?;
+        Some(PodEvent::Exited { container: life.container, id: status.id, exit })
+    });
+    told.await.ok().flatten()
+}
+
+fn exit_of(
+    shared: &Shared,
+    (key, pod): (&PodKey, Option<&Object>),
+    life: &LifeRecord,
+    status: &ContainerStatus,
+) -> Option<Exit> {
+    let code = status.exit_code?;
+    Some(Exit {
+        code,
+        signal: status.signal.unwrap_or(0),
+        oom: status.oom_killed,
+        started: status.started_at,
+        at: status.finished_at.unwrap_or_else(|| shared.clock.now().wall),
+        message: termination::message(&shared.paths, (key, pod), &life.container, code),
+    })
+}
+
+/// Finds what an earlier agent left of the pod, and follows it.
+pub(crate) async fn adopt(
+    shared: &Arc<Shared>,
+    record: &Arc<PodRecord>,
+    inbox: &PodInbox,
+) -> PodEvent {
+    record.set_tearing_down(false);
+    let socket = shared.pod_paths(&record.key).socket();
+    // The one that follows on behalf of an earlier life of the machine tells nobody any more.
+    let follower = record.next_follower();
+    let opened = match Connection::open(&socket, Request::Subscribe { after: 0 }).await {
+        Ok(mut connection) => connection.reader.next().await.map(|reply| (connection, reply)),
+        Err(error) => Err(error),
+    };
+    match opened {
+        Ok((connection, Reply::Status(status))) => {
+            let ips = ips_of(shared, record);
+            record.set_ips(ips.clone());
+            shared.ports_changed.notify_one();
+            let containers = lives(shared, record, status.containers).await;
+            let adopted = Adopted { sandbox: Some(AdoptedSandbox { attempt: 0, ips }), containers };
+            inbox.send(PodEvent::Adopted(adopted));
+            watch(shared, record, (connection, follower), inbox).await;
+            end(shared, record, 0).await
+        }
+        Ok(_) | Err(_) => PodEvent::Adopted(remains(shared, record).await),
+    }
+}
+
+fn ips_of(shared: &Shared, record: &PodRecord) -> Vec<String> {
+    let pod = record.object();
+    let on_host = pod.is_some_and(|pod| pod.0.at("spec").at("hostNetwork").as_bool() == Some(true));
+    let own = shared.config.address;
+    let address = if on_host { None } else { shared.network.address_of(&record.key.uid) };
+    vec![address.unwrap_or(own).to_string()]
+}
+
+/// What a dead shim, or a reboot, has left: ends of containers.
+async fn remains(shared: &Arc<Shared>, record: &PodRecord) -> Adopted {
+    let statuses = release(shared, record).await;
+    let containers = lives(shared, record, statuses).await;
+    Adopted { sandbox: None, containers }
+}
+
+async fn lives(
+    shared: &Arc<Shared>,
+    record: &PodRecord,
+    statuses: Vec<ContainerStatus>,
+) -> Vec<AdoptedContainer> {
+    let (shared, pod, key) = (Arc::clone(shared), record.object(), record.key.clone());
+    let read = move || {
+        let life = |status: &ContainerStatus| {
+            let life = LifeRecord::read(&shared.paths, &key.uid, &status.id)?;
+            let exit = match status.phase {
+                Phase::Running => None,
+                // A start that nobody waits for any more.
+                Phase::Creating | Phase::Created => return None,
+                Phase::Exited => Some(exit_of(&shared, (&key, pod.as_deref()), &life, status)?),
+            };
+            Some(AdoptedContainer {
+                container: life.container,
+                id: status.id.clone(),
+                image: life.image,
+                image_id: life.image_id,
+                started: status.started_at.unwrap_or(status.created_at),
+                exit,
+            })
+        };
+        statuses.iter().filter_map(life).collect()
+    };
+    off_loop(read).await.unwrap_or_default()
+}
+
+/// Ends the sandbox and tells of it.
+pub(crate) async fn tear_down(shared: &Arc<Shared>, record: &PodRecord, attempt: u32) -> PodEvent {
+    record.set_tearing_down(true);
+    let socket = shared.pod_paths(&record.key).socket();
+    match call(&socket, Request::Shutdown).await {
+        Ok(_) | Err(ShimError::Gone(_)) => {}
+        Err(error) => {
+            tracing::warn!(pod = %record.key, error = error.text(), "shutting a pod's shim down")
+        }
+    }
+    release(shared, record).await;
+    PodEvent::SandboxGone { attempt }
+}
+
+/// Kills what is left of a sandbox and frees its address; ends of containers as they were last known.
+async fn release(shared: &Arc<Shared>, record: &PodRecord) -> Vec<ContainerStatus> {
+    let (paths, key) = (shared.pod_paths(&record.key), record.key.clone());
+    let network = Arc::clone(&shared.network);
+    record.set_ips(Vec::new());
+    let released = off_loop(move || {
+        let left = nodes_shim::bury(&paths);
+        if let Err(error) = network.detach(&key.uid) {
+            tracing::warn!(pod = %key, error = nodes_oci::chain(&error), "a pod's network");
+        }
+        left.inspect_err(|error| {
+            tracing::warn!(pod = %key, error = nodes_oci::chain(error), "what is left of a pod's sandbox");
+        })
+        .unwrap_or_default()
+    });
+    let left = released.await.unwrap_or_default();
+    shared.ports_changed.notify_one();
+    left
+}
+
+/// The pod as its shim needs it.
+fn shim_spec(shared: &Shared, pod: &Object) -> PodSpec {
+    let spec = pod.0.at("spec");
+    let is = |field: &str| spec.at(field).as_bool() == Some(true);
+    let root = shared.config.cgroup();
+    let class = match qos_class(pod) {
+        QosClass::Guaranteed => "",
+        QosClass::Burstable => "/burstable",
+        QosClass::BestEffort => "/besteffort",
+    };
+    let paths = shared.pod_paths(&PodKey::of(pod));
+    let sysctl = |one: &Value| {
+        Some((one.at("name").as_str()?.to_owned(), one.at("value").as_str()?.to_owned()))
+    };
+    PodSpec {
+        uid: pod.uid().to_owned(),
+        name: format!("{}/{}", pod.namespace(), pod.name()),
+        runtime: shared.config.runtime,
+        run: paths.run().to_owned(),
+        data: paths.data().to_owned(),
+        cgroup: format!("{root}{class}/pod{}", pod.uid()),
+        shim_cgroup: format!("{root}/shims"),
+        hostname: if is("hostNetwork") { String::new() } else { etc_files::hostname(pod) },
+        sysctls: spec.list_at(&["securityContext", "sysctls"]).iter().filter_map(sysctl).collect(),
+        host_network: is("hostNetwork"),
+        host_pid: is("hostPID"),
+        host_ipc: is("hostIPC"),
+        share_processes: is("shareProcessNamespace"),
+        resources: resources::of_pod(pod),
+    }
+}
+
+/// One life of one container, as the shim names it.
+pub(crate) fn container_id(key: &PodKey, container: &ContainerRef) -> String {
+    format!("{}_{}_{}", key.uid, container.name, container.attempt)
+}

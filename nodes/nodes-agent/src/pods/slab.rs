@@ -1,0 +1,152 @@
+//! Hosts the machines of this node's pods and begins their effects.
+//!
+//! Way in: [`PodSlab`].  Never: a wait; every effect runs as a task of the pod's key and tells its end.
+
+use std::sync::Arc;
+
+use actors_object::value;
+use actors_runtime::{KeyInbox, Keyed};
+use nodes_pods::{ImageAnswer, PodConfig, PodEffect, PodEvent, PodMachine};
+
+use crate::{
+    blocking::off_loop,
+    events::Happening,
+    pods::{actions, container, sandbox},
+    shared::{PodKey, PodRecord, Shared},
+    volumes,
+};
+
+/// All pods of this node.
+pub(crate) struct PodSlab {
+    shared: Arc<Shared>,
+}
+
+/// The way back to one pod's machine.
+pub(crate) type PodInbox = KeyInbox<PodEvent>;
+
+impl PodSlab {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    fn record(&self, inbox: &PodInbox) -> Option<Arc<PodRecord>> {
+        self.shared.pods.get(&inbox.key().parse::<PodKey>().ok()?)
+    }
+
+    fn record_event(&self, record: &PodRecord, effect: PodEffect) {
+        let PodEffect::Event { kind, reason, message, field_path } = effect else { return };
+        let mut object = value!({
+            "kind": "Pod",
+            "apiVersion": "v1",
+            "namespace": record.key.namespace.as_str(),
+            "name": record.key.name.as_str(),
+            "uid": record.key.uid.as_str(),
+        });
+        if let Some(path) = field_path {
+            object.set_path(&["fieldPath"], path);
+        }
+        self.shared.events.send(Happening {
+            object,
+            namespace: record.key.namespace.clone(),
+            kind: kind.as_str(),
+            reason,
+            message,
+            at: self.shared.clock.now().wall,
+        });
+    }
+}
+
+impl Keyed for PodSlab {
+    type Machine = PodMachine;
+    type Guard = &'static ();
+
+    fn view(&self) -> &'static () {
+        &()
+    }
+
+    fn activate(&mut self, inbox: &PodInbox) -> Option<PodMachine> {
+        let record = self.record(inbox)?;
+        if record.is_finalized() {
+            return None;
+        }
+        let machine =
+            PodMachine::new(PodConfig { host_ips: vec![self.shared.config.address.to_string()] });
+        // After a failure nobody sends again what the pod should be.
+        if let Some(object) = record.object() {
+            inbox.send(PodEvent::Updated(object));
+        }
+        let (shared, back) = (Arc::clone(&self.shared), inbox.clone());
+        inbox.spawn(async move { sandbox::adopt(&shared, &record, &back).await });
+        Some(machine)
+    }
+
+    fn submit(&mut self, effect: PodEffect, inbox: &PodInbox) {
+        let Some(record) = self.record(inbox) else { return };
+        let shared = Arc::clone(&self.shared);
+        let back = inbox.clone();
+        match effect {
+            PodEffect::SetUpVolumes => {
+                inbox.spawn(async move { volumes::set_up(&shared, &record).await });
+            }
+            PodEffect::TearDownVolumes => {
+                inbox.spawn(async move { volumes::tear_down(&shared, &record).await });
+            }
+            PodEffect::CreateSandbox { attempt } => {
+                inbox.spawn(async move { sandbox::create(&shared, &record, attempt, &back).await });
+            }
+            PodEffect::TearDownSandbox { attempt } => {
+                inbox.spawn(async move { sandbox::tear_down(&shared, &record, attempt).await });
+            }
+            PodEffect::CheckImage { container, image, .. } => {
+                inbox.spawn(async move { check_image(shared, container, image).await });
+            }
+            PodEffect::StartContainer { container, image_id } => {
+                inbox.spawn(async move {
+                    container::start(&shared, &record, container, &image_id).await
+                });
+            }
+            PodEffect::Signal { container, signal } => {
+                inbox.spawn(async move {
+                    container::signal(&shared, &record, &container, signal).await;
+                    // Its effect is the container's end, which the shim tells; a wake-up changes nothing.
+                    PodEvent::Woken
+                });
+            }
+            PodEffect::RunProbe { container, probe, action, timeout } => {
+                inbox.spawn(async move {
+                    let outcome =
+                        actions::probe(&shared, &record, (&container, &action), timeout).await;
+                    PodEvent::Probed { container, probe, outcome }
+                });
+            }
+            PodEffect::RunHook { container, hook, action, timeout } => {
+                inbox.spawn(async move {
+                    let failure =
+                        actions::hook(&shared, &record, (&container, &action), timeout).await.err();
+                    PodEvent::HookDone { container, hook, failure }
+                });
+            }
+            PodEffect::WakeAt(at) => inbox.send_at(at, PodEvent::Woken),
+            PodEffect::ReportStatus(status) => self.shared.writes.status(&record.key, status),
+            PodEffect::Event { .. } => self.record_event(&record, effect),
+            PodEffect::FinalizeDelete => self.shared.writes.finalize(&record.key),
+        }
+    }
+
+    fn is_at_rest(&self, machine: &PodMachine) -> bool {
+        machine.is_finalized()
+    }
+}
+
+async fn check_image(shared: Arc<Shared>, container: String, image: String) -> PodEvent {
+    let resolved = off_loop(move || shared.images.resolve(&image)).await;
+    let answer = match resolved {
+        Ok(Ok(image)) => ImageAnswer::Present { id: image.id.to_string() },
+        Ok(Err(nodes_oci::ResolveError::NotPresent { present, .. })) => {
+            ImageAnswer::Missing { present }
+        }
+        Ok(Err(error)) => ImageAnswer::Unreadable { message: nodes_oci::chain(&error) },
+        Err(lost) => ImageAnswer::Unreadable { message: lost.to_string() },
+    };
+    PodEvent::Image { container, answer }
+}

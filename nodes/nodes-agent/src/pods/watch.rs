@@ -1,0 +1,109 @@
+//! Hears of this node's pods, and tells their machines.
+//!
+//! Way in: [`run`].  Order: what an earlier agent left is known before it is said what should be; pods that only the
+//! disk knows are told to vanish after the first list of the API, never before.
+
+use std::{collections::BTreeSet, fs, sync::Arc};
+
+use actors_object::Object;
+use actors_runtime::{Failure, Service, SlabRef};
+use nodes_door::Options;
+use nodes_pods::PodEvent;
+
+use crate::{
+    mirror::{News, follow},
+    shared::{PodKey, Shared, target},
+};
+
+/// The service.
+pub(crate) async fn run(shared: Arc<Shared>, service: Service) -> Result<(), Failure> {
+    let slab = loop {
+        if let Some(slab) = shared.slab.get() {
+            break slab.clone();
+        }
+        if crate::mirror::pause(&service, std::time::Duration::from_millis(5)).await {
+            return Ok(());
+        }
+    };
+    if slab.ready().await.is_err() {
+        return Ok(());
+    }
+    let options = Options {
+        field_selector: Some(format!("spec.nodeName={}", shared.config.node)),
+        ..Options::default()
+    };
+    let mut left: Option<BTreeSet<PodKey>> = Some(on_disk(&shared));
+    let mut teller = Teller { shared: Arc::clone(&shared), slab };
+    let hear = |news: News| match news {
+        News::All(pods) => {
+            let mut there = BTreeSet::new();
+            for pod in pods {
+                there.insert(PodKey::of(&pod));
+                teller.changed(pod);
+            }
+            let known = teller.shared.pods.all().into_iter().map(|record| record.key.clone());
+            let gone: BTreeSet<PodKey> = known.chain(left.take().unwrap_or_default()).collect();
+            gone.difference(&there).for_each(|key| teller.gone(key));
+        }
+        News::Changed(pod) => teller.changed(pod),
+        News::Gone(pod) => teller.gone(&PodKey::of(&pod)),
+        News::Pause => {}
+    };
+    follow(&service, &shared.calls, (target("", "v1", "pods", None, None), options), hear).await;
+    Ok(())
+}
+
+struct Teller {
+    shared: Arc<Shared>,
+    slab: SlabRef<PodEvent>,
+}
+
+impl Teller {
+    fn changed(&mut self, pod: Arc<Object>) {
+        let record = self.shared.pods.record(&PodKey::of(&pod));
+        if record.is_finalized() {
+            return;
+        }
+        record.set_object(Arc::clone(&pod));
+        self.tell(&record.key, PodEvent::Updated(pod));
+    }
+
+    fn gone(&mut self, key: &PodKey) {
+        let record = self.shared.pods.record(key);
+        if record.is_finalized() {
+            self.shared.pods.remove(key);
+            return;
+        }
+        self.tell(key, PodEvent::Vanished);
+    }
+
+    fn tell(&self, key: &PodKey, event: PodEvent) {
+        // A key that is full or parked hears the same again with the next list.
+        if let Err(error) = self.slab.try_tell(&key.to_string(), event) {
+            tracing::warn!(pod = %key, refusal = ?error.refusal, "a pod's machine does not listen");
+        }
+    }
+}
+
+/// Pods of which an earlier agent left a sandbox or files.
+fn on_disk(shared: &Shared) -> BTreeSet<PodKey> {
+    let mut keys = BTreeSet::new();
+    let specs = read_names(&shared.paths.pods_run()).into_iter().filter_map(|uid| {
+        let text = fs::read(shared.paths.pod_run(&uid).join("pod.json")).ok()?;
+        let spec: nodes_shim::PodSpec = serde_json::from_slice(&text).ok()?;
+        let (namespace, name) = spec.name.split_once('/')?;
+        Some(PodKey { namespace: namespace.to_owned(), name: name.to_owned(), uid })
+    });
+    keys.extend(specs);
+    let logs = shared.paths.data().join("logs");
+    keys.extend(read_names(&logs).into_iter().filter_map(|name| {
+        let mut parts = name.splitn(3, '_').map(str::to_owned);
+        Some(PodKey { namespace: parts.next()?, name: parts.next()?, uid: parts.next()? })
+    }));
+    keys
+}
+
+fn read_names(folder: &std::path::Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+}

@@ -1,0 +1,233 @@
+//! What the parts of one agent share: configuration, the way to the API, and the pods that it knows.
+//!
+//! Way in: [`Shared`].  Owns: the index of pods.  Never: a lock held over a wait.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    str::FromStr,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use actors_object::Object;
+use actors_runtime::{Clock, SlabRef};
+use nodes_client::Calls;
+use nodes_door::Target;
+use nodes_network::PodNetwork;
+use nodes_oci::ImageStore;
+use nodes_pods::{NodeFacts, PodEvent};
+use tokio::sync::Notify;
+
+use crate::{AgentConfig, Paths, events::EventSender, volumes::Token, writes::Writes};
+
+/// What every part of the agent may use.
+pub(crate) struct Shared {
+    pub(crate) config: AgentConfig,
+    pub(crate) paths: Paths,
+    pub(crate) calls: Calls,
+    pub(crate) images: ImageStore,
+    pub(crate) network: Arc<dyn PodNetwork>,
+    pub(crate) facts: NodeFacts,
+    pub(crate) pods: Pods,
+    /// Services by `namespace/name`, as the proxy last saw them; for environments.
+    pub(crate) services: Mutex<BTreeMap<String, Arc<Object>>>,
+    /// Set when the slab of pods starts for the first time; survives its restarts.
+    pub(crate) slab: OnceLock<SlabRef<PodEvent>>,
+    pub(crate) writes: Writes,
+    pub(crate) events: EventSender,
+    /// Pods changed in a way that concerns the proxy: addresses, ports of the node.
+    pub(crate) ports_changed: Notify,
+    pub(crate) clock: Clock,
+}
+
+/// Names one pod for ever: its name may be taken by another one later, its uid not.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct PodKey {
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+    pub(crate) uid: String,
+}
+
+/// A pod that the agent knows.
+pub(crate) struct PodRecord {
+    pub(crate) key: PodKey,
+    object: Mutex<Option<Arc<Object>>>,
+    ips: Mutex<Vec<String>>,
+    /// Ends what follows the sandbox on behalf of an earlier life of the pod's machine.
+    follower: Mutex<Arc<Notify>>,
+    /// The sandbox's end is wanted: whoever sees it need not tell.
+    tearing_down: AtomicBool,
+    /// Everything of the pod is removed: its end in the API is no news.
+    finalized: AtomicBool,
+    /// Volumes stand and are to be kept up to date.
+    volumes_live: AtomicBool,
+    /// Tokens in use, by audience and path.
+    tokens: Mutex<BTreeMap<String, Token>>,
+}
+
+/// The pods of this node, by key.
+#[derive(Default)]
+pub(crate) struct Pods(Mutex<BTreeMap<PodKey, Arc<PodRecord>>>);
+
+impl Pods {
+    /// The record of `key`, made if there is none.
+    pub(crate) fn record(&self, key: &PodKey) -> Arc<PodRecord> {
+        let mut all = lock(&self.0);
+        Arc::clone(all.entry(key.clone()).or_insert_with(|| Arc::new(PodRecord::new(key.clone()))))
+    }
+
+    pub(crate) fn get(&self, key: &PodKey) -> Option<Arc<PodRecord>> {
+        lock(&self.0).get(key).cloned()
+    }
+
+    pub(crate) fn remove(&self, key: &PodKey) {
+        lock(&self.0).remove(key);
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<PodRecord>> {
+        lock(&self.0).values().cloned().collect()
+    }
+
+    /// The pod of that name; with a uid, only that one.
+    pub(crate) fn find(&self, namespace: &str, name: &str, uid: &str) -> Option<Arc<PodRecord>> {
+        let is_one = |key: &&PodKey| {
+            key.namespace == namespace && key.name == name && (uid.is_empty() || key.uid == uid)
+        };
+        let all = lock(&self.0);
+        let found = all.keys().filter(is_one);
+        // Of several lives of a name, the one that is not over.
+        let newest =
+            found.max_by_key(|key| all.get(*key).is_some_and(|one| !one.is_finalized()))?;
+        all.get(newest).cloned()
+    }
+}
+
+impl PodRecord {
+    fn new(key: PodKey) -> Self {
+        Self {
+            key,
+            object: Mutex::default(),
+            ips: Mutex::default(),
+            follower: Mutex::default(),
+            tearing_down: AtomicBool::new(false),
+            finalized: AtomicBool::new(false),
+            volumes_live: AtomicBool::new(false),
+            tokens: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn token(&self, name: &str) -> Option<Token> {
+        lock(&self.tokens).get(name).cloned()
+    }
+
+    pub(crate) fn set_token(&self, name: String, token: Token) {
+        lock(&self.tokens).insert(name, token);
+    }
+
+    pub(crate) fn object(&self) -> Option<Arc<Object>> {
+        lock(&self.object).clone()
+    }
+
+    pub(crate) fn set_object(&self, object: Arc<Object>) {
+        *lock(&self.object) = Some(object);
+    }
+
+    pub(crate) fn ips(&self) -> Vec<String> {
+        lock(&self.ips).clone()
+    }
+
+    pub(crate) fn set_ips(&self, ips: Vec<String>) {
+        *lock(&self.ips) = ips;
+    }
+
+    /// Ends the follower that there was, and returns the signal for the next one.
+    pub(crate) fn next_follower(&self) -> Arc<Notify> {
+        let next = Arc::new(Notify::new());
+        let before = std::mem::replace(&mut *lock(&self.follower), Arc::clone(&next));
+        before.notify_one();
+        next
+    }
+
+    pub(crate) fn is_tearing_down(&self) -> bool {
+        self.tearing_down.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_tearing_down(&self, wanted: bool) {
+        self.tearing_down.store(wanted, Ordering::Release);
+    }
+
+    pub(crate) fn is_finalized(&self) -> bool {
+        self.finalized.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_finalized(&self) {
+        self.finalized.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn has_live_volumes(&self) -> bool {
+        self.volumes_live.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_live_volumes(&self, live: bool) {
+        self.volumes_live.store(live, Ordering::Release);
+    }
+}
+
+impl PodKey {
+    pub(crate) fn of(pod: &Object) -> Self {
+        Self {
+            namespace: pod.namespace().to_owned(),
+            name: pod.name().to_owned(),
+            uid: pod.uid().to_owned(),
+        }
+    }
+
+    /// The pod in the API.
+    pub(crate) fn target(&self) -> Target {
+        target("", "v1", "pods", Some(&self.namespace), Some(&self.name))
+    }
+}
+
+impl fmt::Display for PodKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.namespace, self.name, self.uid)
+    }
+}
+
+impl FromStr for PodKey {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let mut parts = text.split('/').map(str::to_owned);
+        match (parts.next(), parts.next(), parts.next(), parts.next()) {
+            (Some(namespace), Some(name), Some(uid), None) => Ok(Self { namespace, name, uid }),
+            _ => Err(()),
+        }
+    }
+}
+
+/// What a request is about.
+pub(crate) fn target(
+    group: &str,
+    version: &str,
+    resource: &str,
+    namespace: Option<&str>,
+    name: Option<&str>,
+) -> Target {
+    Target {
+        group: group.to_owned(),
+        version: version.to_owned(),
+        resource: resource.to_owned(),
+        subresource: None,
+        namespace: namespace.map(str::to_owned),
+        name: name.map(str::to_owned),
+    }
+}
+
+/// Takes a lock; what a panic left is still whole, for every change under these locks is one assignment.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
