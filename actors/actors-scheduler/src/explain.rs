@@ -37,7 +37,7 @@ impl fmt::Display for Explanation {
             return write!(f, "{node} of {} candidates, score {score}", self.candidates);
         }
         if nodes == 0 {
-            return f.write_str("no nodes available to schedule pods");
+            return f.write_str("there are no nodes");
         }
         let mut reasons: Vec<String> =
             self.refusals.iter().map(|(reason, count)| format!("{count} {reason}")).collect();

@@ -40,20 +40,20 @@ impl<'a> Prepared<'a> {
     pub(crate) fn refusals(&self, facts: &NodeFacts, state: &NodeState) -> Vec<String> {
         let one = |text: &str| vec![text.to_owned()];
         if is_cordoned(self.pod, facts) {
-            return one("node(s) were unschedulable");
+            return one("node(s) are cordoned");
         }
         if self.pod.node.as_ref().is_some_and(|name| *name != facts.name) {
-            return one("node(s) didn't match the requested node name");
+            return one("node(s) are not the one that the pod names");
         }
         if let Some(taint) = unborne(self.pod, facts) {
             let Taint { key, value, .. } = taint;
             return vec![format!("node(s) had untolerated taint {{{key}: {value}}}")];
         }
         if !self.pod.node_rules.allow(&facts.name, &facts.labels) {
-            return one("node(s) didn't match Pod's node affinity/selector");
+            return one("node(s) do not meet the pod's node selector or affinity");
         }
         if has_port_conflict(self.pod, state) {
-            return one("node(s) didn't have free ports for the requested pod ports");
+            return one("node(s) have a wanted host port in use");
         }
         let lacking = lacking(self.pod, facts, state);
         if !lacking.is_empty() {
@@ -87,7 +87,7 @@ fn has_port_conflict(pod: &PodFacts, node: &NodeState) -> bool {
 fn lacking(pod: &PodFacts, node: &NodeFacts, state: &NodeState) -> Vec<String> {
     let mut reasons = Vec::new();
     if state.pods >= node.pods_max {
-        reasons.push("Too many pods".to_owned());
+        reasons.push("Insufficient pods".to_owned());
     }
     let names = pod.requests.asked.lacking(&state.taken, &node.allocatable);
     reasons.extend(names.into_iter().map(|name| format!("Insufficient {name}")));

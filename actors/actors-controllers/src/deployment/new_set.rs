@@ -103,7 +103,7 @@ impl Rollout<'_> {
         let replicas = self.first_size();
         let object = self.set_object(&name, &hash, replicas);
         if replicas > 0 {
-            self.events.push(format!("Scaled up replica set {name} from 0 to {replicas}"));
+            self.events.push(format!("Replica set {name} goes from 0 to {replicas} pods"));
         }
         self.note_made_set(&name);
         self.new = Some(Set::new(Arc::new(object), Fate::IsMade));

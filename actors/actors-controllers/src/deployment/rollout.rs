@@ -169,9 +169,8 @@ impl<'a> Rollout<'a> {
         set.annotate(DESIRED_REPLICAS, &desired);
         set.annotate(MAX_REPLICAS, &most);
         if set.replicas != replicas {
-            let way = if replicas > set.replicas { "up" } else { "down" };
             let (name, before) = (set.object.name(), set.replicas);
-            let message = format!("Scaled {way} replica set {name} from {before} to {replicas}");
+            let message = format!("Replica set {name} goes from {before} to {replicas} pods");
             self.events.push(message);
             set.replicas = replicas;
             set.patch.set_path(&["spec", "replicas"], replicas);

@@ -115,11 +115,11 @@ impl<'a> Neighbours<'a> {
         let near =
             if self.is_first { self.near.iter().all(has_key) } else { self.near.iter().all(among) };
         if !near {
-            Some("node(s) didn't match pod affinity rules")
+            Some("node(s) are not near pods that this one must be near")
         } else if self.far.iter().any(among) {
-            Some("node(s) didn't match pod anti-affinity rules")
+            Some("node(s) are near pods that this one avoids")
         } else if self.unwelcome.iter().any(among) {
-            Some("node(s) didn't satisfy existing pods anti-affinity rules")
+            Some("node(s) are near pods that avoid this one")
         } else {
             None
         }

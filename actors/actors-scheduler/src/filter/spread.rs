@@ -62,13 +62,11 @@ impl<'a> Spreading<'a> {
     pub(crate) fn refusal(&self, labels: &Labels) -> Option<&'static str> {
         for hard in &self.hard {
             let Some(place) = hard.rule.place(labels) else {
-                return Some(
-                    "node(s) didn't match pod topology spread constraints (missing required label)",
-                );
+                return Some("node(s) lack the label of a topology spread constraint");
             };
             let there = hard.places.get(place).copied().unwrap_or(0);
             if there + hard.own - hard.least > hard.rule.max_skew {
-                return Some("node(s) didn't match pod topology spread constraints");
+                return Some("node(s) would break a topology spread constraint");
             }
         }
         None

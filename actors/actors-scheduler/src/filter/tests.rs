@@ -17,7 +17,7 @@ fn tainted(name: &str, effect: &str) -> Object {
 #[test]
 fn a_cordoned_node_is_refused_unless_borne() {
     let nodes = [with(node("n1", "z1"), &["unschedulable"], true.into())];
-    check(&nodes, &[], &pod("p", "web", "1"), &["n1: node(s) were unschedulable"]);
+    check(&nodes, &[], &pod("p", "web", "1"), &["n1: node(s) are cordoned"]);
     let bears = value!([{ "key": "node.kubernetes.io/unschedulable", "operator": "Exists" }]);
     check(&nodes, &[], &with(pod("p", "web", "1"), &["tolerations"], bears), &["n1: "]);
 }
@@ -26,7 +26,7 @@ fn a_cordoned_node_is_refused_unless_borne() {
 fn a_named_node_excludes_all_others() {
     let nodes = [node("n1", "z1"), node("n2", "z1")];
     let pod = with(pod("p", "web", "1"), &["nodeName"], "n2".into());
-    check(&nodes, &[], &pod, &["n1: node(s) didn't match the requested node name", "n2: "]);
+    check(&nodes, &[], &pod, &["n1: node(s) are not the one that the pod names", "n2: "]);
 }
 
 #[test]
@@ -60,7 +60,12 @@ fn node_rules_are_obeyed() {
     let pod =
         with(pod("p", "web", "1"), &["nodeSelector"], value!({ "kubernetes.io/hostname": "n2" }));
     let nodes = [node("n1", "z1"), node("n2", "z1")];
-    check(&nodes, &[], &pod, &["n1: node(s) didn't match Pod's node affinity/selector", "n2: "]);
+    check(
+        &nodes,
+        &[],
+        &pod,
+        &["n1: node(s) do not meet the pod's node selector or affinity", "n2: "],
+    );
 }
 
 #[test]
@@ -74,7 +79,7 @@ fn a_host_port_is_taken_once() {
         &nodes,
         &[(with_port("a"), "n1")],
         &with_port("b"),
-        &["n1: node(s) didn't have free ports for the requested pod ports", "n2: "],
+        &["n1: node(s) have a wanted host port in use", "n2: "],
     );
 }
 
@@ -95,7 +100,7 @@ fn resources_that_lack_are_all_named() {
         &pod,
         &[
             "n1: Insufficient memory; Insufficient demo.dev/gpu",
-            "n2: Too many pods; Insufficient cpu; Insufficient demo.dev/gpu",
+            "n2: Insufficient pods; Insufficient cpu; Insufficient demo.dev/gpu",
             "n3: Insufficient demo.dev/gpu",
         ],
     );
@@ -119,7 +124,7 @@ fn spread(pod: Object, key: &str, extra: &[(&str, Value)]) -> Object {
 }
 
 const ZONE: &str = "topology.kubernetes.io/zone";
-const SKEW: &str = "node(s) didn't match pod topology spread constraints";
+const SKEW: &str = "node(s) would break a topology spread constraint";
 
 #[test]
 fn a_place_may_not_be_ahead_by_more_than_the_skew() {
@@ -131,7 +136,7 @@ fn a_place_may_not_be_ahead_by_more_than_the_skew() {
         format!("n1: {SKEW}"),
         format!("n2: {SKEW}"),
         "n3: ".to_owned(),
-        format!("n4: {SKEW} (missing required label)"),
+        "n4: node(s) lack the label of a topology spread constraint".to_owned(),
     ];
     let skew: Vec<&str> = skew.iter().map(String::as_str).collect();
     check(&nodes, &placed, &spread(pod("p", "web", "1"), ZONE, &[]), &skew);
@@ -160,7 +165,7 @@ fn nodes_that_the_pod_cannot_take_are_not_counted_as_places() {
         &nodes,
         &placed,
         &rule,
-        &["n1: ", "n2: node(s) didn't match Pod's node affinity/selector"],
+        &["n1: ", "n2: node(s) do not meet the pod's node selector or affinity"],
     );
 }
 
@@ -177,7 +182,7 @@ fn with_affinity(pod: Object, sort: &str, term: Value) -> Object {
 fn affinity_needs_a_pod_in_the_same_place() {
     let nodes = [node("n1", "z1"), node("n2", "z1"), node("n3", "z2")];
     let near_db = with_affinity(pod("p", "web", "1"), "podAffinity", term("db", ZONE));
-    let refused = "node(s) didn't match pod affinity rules";
+    let refused = "node(s) are not near pods that this one must be near";
     check(
         &nodes,
         &[(pod("db", "db", "1"), "n1")],
@@ -194,7 +199,12 @@ fn the_first_of_those_that_want_to_be_together_may_go_anywhere() {
     let together = with_affinity(pod("p", "web", "1"), "podAffinity", term("web", ZONE));
     check(&nodes, &[], &together, &["n1: ", "n2: "]);
     let placed = [(pod("a", "web", "1"), "n1")];
-    check(&nodes, &placed, &together, &["n1: ", "n2: node(s) didn't match pod affinity rules"]);
+    check(
+        &nodes,
+        &placed,
+        &together,
+        &["n1: ", "n2: node(s) are not near pods that this one must be near"],
+    );
 }
 
 #[test]
@@ -205,13 +215,13 @@ fn anti_affinity_works_both_ways() {
         &nodes,
         &[(pod("a", "web", "1"), "n1")],
         &alone,
-        &["n1: node(s) didn't match pod anti-affinity rules", "n2: "],
+        &["n1: node(s) are near pods that this one avoids", "n2: "],
     );
     check(
         &nodes,
         &[(alone, "n1")],
         &pod("b", "web", "1"),
-        &["n1: node(s) didn't satisfy existing pods anti-affinity rules", "n2: "],
+        &["n1: node(s) are near pods that avoid this one", "n2: "],
     );
 }
 
@@ -228,7 +238,7 @@ fn a_term_looks_in_the_namespaces_that_it_names() {
         }
         with_affinity(pod("p", "web", "1"), "podAntiAffinity", term)
     };
-    let refused = "n1: node(s) didn't match pod anti-affinity rules";
+    let refused = "n1: node(s) are near pods that this one avoids";
     check(&nodes, &placed, &anti(&[]), &["n1: "]);
     check(&nodes, &placed, &anti(&[("namespaces", value!(["elsewhere"]))]), &[refused]);
     check(&nodes, &placed, &anti(&[("namespaceSelector", value!({}))]), &[refused]);

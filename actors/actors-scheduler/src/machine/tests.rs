@@ -183,10 +183,7 @@ fn without_nodes_the_message_says_so() {
     let mut bench = Bench::new(1);
     bench.put(pod("p", "web", "1"));
     bench.settle();
-    assert_eq!(
-        bench.event("FailedScheduling").as_deref(),
-        Some("no nodes available to schedule pods")
-    );
+    assert_eq!(bench.event("FailedScheduling").as_deref(), Some("there are no nodes"));
 }
 
 #[test]
