@@ -18,7 +18,9 @@ pub(super) struct Page {
 /// The token that continues a list of one revision behind a key.
 pub(super) fn token(revision: Revision, key: &Key) -> String {
     let number = i64::try_from(revision.0).unwrap_or(i64::MAX);
-    let token = value!({ "v": VERSION, "rv": number, "start": key.to_string() });
+    // Names are UTF-8; a key shown for people would have some of its letters escaped.
+    let start = String::from_utf8_lossy(key.as_bytes());
+    let token = value!({ "v": VERSION, "rv": number, "start": &*start });
     URL_SAFE_NO_PAD.encode(json::to_vec(&token))
 }
 

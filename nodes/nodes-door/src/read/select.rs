@@ -49,7 +49,7 @@ impl Selection {
         if self.fields.is_everything() {
             return true;
         }
-        let key = item.key().to_string();
+        let key = String::from_utf8_lossy(item.key().as_bytes());
         let (path, name) = key.rsplit_once('/').unwrap_or_default();
         let namespace = path.rsplit_once('/').map(|(_, last)| last).unwrap_or_default();
         match &self.converted {

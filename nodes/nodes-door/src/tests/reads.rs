@@ -145,3 +145,24 @@ fn pages_fit_together_or_say_that_they_cannot() {
           200 ConfigMapList [d c]"#]]
     .assert_eq(&trace.join("\n"));
 }
+
+#[test]
+fn odd_names_do_not_break_pages() {
+    let mut scene = Scene::new();
+    for name in ["\\\"it's:a", "\\\"it's:ä", "\\\"it's:b"] {
+        let body = format!("{{\"metadata\":{{\"name\":\"{name}\"}}}}");
+        let line = "POST /apis/rbac.authorization.k8s.io/v1/namespaces/default/roles";
+        assert_eq!(scene.request(line, body.as_bytes()).code, 201);
+    }
+    let mut token = String::new();
+    let mut names = Vec::new();
+    for _ in 0..3 {
+        let line = "GET /apis/rbac.authorization.k8s.io/v1/roles?limit=1";
+        let list = scene.request(&format!("{line}&continue={token}"), b"").into_list();
+        let list = list.expect("a page");
+        names.extend(list.entries.iter().map(|entry| entry.object().name().to_owned()));
+        token = list.continue_token.unwrap_or_default();
+    }
+    assert_eq!(names, ["\"it's:a", "\"it's:b", "\"it's:ä"]);
+    assert_eq!(token, "");
+}
