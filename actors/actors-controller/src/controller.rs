@@ -1,6 +1,8 @@
-//! What a controller is: a pure function from an object and a world to a plan, and data about itself.
+//! What a controller is: a pure function from an object and a world to a plan, and data about
+//! itself.
 //!
-//! Way in: [`Controller`].  Never: memory between runs, a client, a clock, or an answer to "what changed?".
+//! Way in: [`Controller`].  Never: memory between runs, a client, a clock, or an answer to "what
+//! changed?".
 
 use std::sync::Arc;
 
@@ -31,15 +33,15 @@ pub trait Controller: Send + Sync {
     /// What should change, given `object` and the world around it.
     fn reconcile(&self, object: &Object, world: &dyn World, now: Now) -> Plan;
 
-    /// What should change now that there is no object of this name. By default nothing: what an object owned is
-    /// collected by its owner references.
+    /// What should change now that there is no object of this name. By default nothing: what an
+    /// object owned is collected by its owner references.
     fn reconcile_gone(&self, key: &Key, world: &dyn World, now: Now) -> Plan {
         let (_, _, _) = (key, world, now);
         Plan::default()
     }
 
-    /// What should be said about writes that were refused: a condition, usually. By default nothing; the host
-    /// records an event in any case.
+    /// What should be said about writes that were refused: a condition, usually. By default
+    /// nothing; the host records an event in any case.
     fn refused(&self, object: &Object, refusals: &[Refusal], world: &dyn World, now: Now) -> Plan {
         let (_, _, _, _) = (object, refusals, world, now);
         Plan::default()
@@ -51,7 +53,8 @@ pub trait Controller: Send + Sync {
 pub enum Primary {
     /// Those of one kind.
     Of(Kind),
-    /// Those of every kind that is served: the garbage collector's. Its relations say which changes concern it.
+    /// Those of every kind that is served: the garbage collector's. Its relations say which changes
+    /// concern it.
     Any,
 }
 
@@ -91,7 +94,8 @@ impl Relations {
         self
     }
 
-    /// A change of an object of `kind` wakes the keys that `map` names, before and after the change.
+    /// A change of an object of `kind` wakes the keys that `map` names, before and after the
+    /// change.
     #[must_use]
     pub fn watches(mut self, kind: &Kind, map: MapKeys) -> Self {
         self.watches.push(Watch { kind: Some(kind.clone()), map });
@@ -129,7 +133,8 @@ impl Relations {
     }
 }
 
-/// What a controller may read and write: data, enforced by the host and compared between controllers by a test.
+/// What a controller may read and write: data, enforced by the host and compared between
+/// controllers by a test.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Access {
     /// Kinds that its world shows.

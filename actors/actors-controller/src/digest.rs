@@ -1,4 +1,5 @@
-//! A short fingerprint of texts: for names of events and for noticing equal plans. Not for security.
+//! A short fingerprint of texts: for names of events and for noticing equal plans. Not for
+//! security.
 //!
 //! Way in: [`Digest`].  Spec: FNV-1a with 64 bits.
 

@@ -1,9 +1,13 @@
-//! Runs one controller over many keys: when a key is looked at, what of its plan is sent, and what follows.
+//! Runs one controller over many keys: when a key is looked at, what of its plan is sent, and what
+//! follows.
 //!
-//! Way in: [`ControllerHost`].  Owns: the queue, running plans, back-offs, the trace.  Never: a write of its own.
-//! Invariants: 1. a key has at most one plan on its way. 2. a key is looked at again only when the world shows all
-//! that its last plan wrote (else it would make duplicates). 3. queue, running plans and trace are bounded.
-//! Time and order: a change that comes while a plan is on its way is looked at after it, never lost.
+//! Way in: [`ControllerHost`].  Owns: the queue, running plans, back-offs, the trace.  Never: a
+//! write of its own.
+//! Invariants: 1. a key has at most one plan on its way. 2. a key is looked at again only when the
+//! world shows all that its last plan wrote (else it would make duplicates). 3. queue, running
+//! plans and trace are bounded.
+//! Time and order: a change that comes while a plan is on its way is looked at after it, never
+//! lost.
 
 mod entry;
 mod heat;
@@ -77,7 +81,8 @@ pub enum HostEvent {
     Timer,
     /// The view has moved on; of use while [`ControllerHost::waits_for`] says so.
     Advanced,
-    /// Look at every object of the primary kind: at the start, and after changes may have been missed.
+    /// Look at every object of the primary kind: at the start, and after changes may have been
+    /// missed.
     Resync,
     /// Look at one key now, also if it is parked.
     Poke(Key),
@@ -86,7 +91,8 @@ pub enum HostEvent {
 /// What a host wants done.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum HostEffect {
-    /// Send the plan's items through the door as the controller's identity; answer with [`HostEvent::PlanDone`].
+    /// Send the plan's items through the door as the controller's identity; answer with
+    /// [`HostEvent::PlanDone`].
     Apply {
         /// The controller's name.
         controller: String,
@@ -116,7 +122,8 @@ pub enum HostNotice {
         /// What it kept doing.
         plan: String,
     },
-    /// A plan held a write that its controller has not declared; the item was left out. A bug of the controller.
+    /// A plan held a write that its controller has not declared; the item was left out. A bug of
+    /// the controller.
     Undeclared {
         /// For which key.
         key: Key,
@@ -250,7 +257,8 @@ impl ControllerHost {
         self.set_timer(turn.now.mono, out);
     }
 
-    /// Asks for the earliest time at which something is due, if it is not the one already asked for.
+    /// Asks for the earliest time at which something is due, if it is not the one already asked
+    /// for.
     fn set_timer(&mut self, now: Mono, out: &mut Effects<HostEffect>) {
         /// The backstop for a driver that does not send [`HostEvent::Advanced`].
         const LOOK_AGAIN: Duration = Duration::from_millis(100);

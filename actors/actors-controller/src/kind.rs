@@ -7,7 +7,8 @@ use std::{borrow::Cow, fmt};
 use actors_object::Object;
 use serde::{Deserialize, Serialize};
 
-/// A kind as objects write it: `apiVersion` and `kind`. Constant for built-in kinds, owned for others.
+/// A kind as objects write it: `apiVersion` and `kind`. Constant for built-in kinds, owned for
+/// others.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Kind {
     api_version: Cow<'static, str>,
@@ -113,7 +114,8 @@ impl fmt::Display for Key {
     }
 }
 
-/// One object as a controller saw it: a write meets it or is refused, never its successor of the same name.
+/// One object as a controller saw it: a write meets it or is refused, never its successor of the
+/// same name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     /// By name.

@@ -1,5 +1,6 @@
-//! The SDK of controllers: what a controller is ([`Controller`]), what it sees ([`World`]), what it wants
-//! ([`Plan`]), the machine that runs it ([`ControllerHost`]), and the kit that tests it ([`testing::Scene`]).
+//! The SDK of controllers: what a controller is ([`Controller`]), what it sees ([`World`]), what it
+//! wants ([`Plan`]), the machine that runs it ([`ControllerHost`]), and the kit that tests it
+//! ([`testing::Scene`]).
 //!
 //! Way in: [`Controller`].  Never: a client, a clock, a store, or memory in a controller.
 

@@ -1,8 +1,9 @@
 //! What a controller wants done: plain data, checked and applied by its host.
 //!
 //! Way in: [`Plan`].  Never: a whole-object replacement, or a write without a precondition.
-//! Invariants: 1. items are independent, each with its own verdict, unless the plan is atomic. 2. every write but a
-//! creation carries the uid of the object it was planned for; a creation needs the name to be free.
+//! Invariants: 1. items are independent, each with its own verdict, unless the plan is atomic. 2.
+//! every write but a creation carries the uid of the object it was planned for; a creation needs
+//! the name to be free.
 
 mod diff;
 mod text;
@@ -18,7 +19,8 @@ use crate::{Kind, Read, Target, World, WriteVerb};
 /// Changes that one run of a controller asks for. Empty means: nothing to do.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// What to do. Independent items do not wait for each other; those of an atomic plan happen in this order.
+    /// What to do. Independent items do not wait for each other; those of an atomic plan happen in
+    /// this order.
     pub items: Vec<Item>,
     /// Whether all items happen or none. By default each stands for itself.
     pub atomic: bool,
@@ -146,8 +148,8 @@ impl Plan {
     /// Most items of one plan. A controller that wants more does the rest in its next run.
     pub const ITEMS_MAX: usize = 2_000;
 
-    /// A plan that only says why the object cannot be worked on. It becomes an event, and nothing is retried until
-    /// the object changes.
+    /// A plan that only says why the object cannot be worked on. It becomes an event, and nothing
+    /// is retried until the object changes.
     #[must_use]
     pub fn reject(path: impl Into<String>, why: impl Into<String>) -> Self {
         let rejection = Some(Rejection { path: path.into(), why: why.into() });
@@ -170,7 +172,8 @@ impl Plan {
         self.items.push(Item::Patch { target: Target::of(object), patch });
     }
 
-    /// Merges `patch` into `object` if it is still exactly as it was seen: for patches that replace lists.
+    /// Merges `patch` into `object` if it is still exactly as it was seen: for patches that replace
+    /// lists.
     pub fn patch_exactly(&mut self, object: &Object, patch: Value) {
         self.items.push(Item::Patch { target: Target::exactly(object), patch });
     }
@@ -183,7 +186,8 @@ impl Plan {
         }
     }
 
-    /// As [`Plan::set_status`], if the object is still exactly as it was seen: where others write the status too.
+    /// As [`Plan::set_status`], if the object is still exactly as it was seen: where others write
+    /// the status too.
     pub fn set_status_exactly(&mut self, object: &Object, status: &Value) {
         if let Some(patch) = merge_diff(object.status(), status) {
             let patch = [("status", patch)].into_iter().collect();

@@ -1,6 +1,7 @@
 //! Turns what should be told into Event objects: one per subject, reason and message, with a count.
 //!
-//! Way in: [`event_item`].  Writes: `Event` objects.  Spec: Kubernetes documentation, reference "Event v1 core".
+//! Way in: [`event_item`].  Writes: `Event` objects.  Spec: Kubernetes documentation, reference
+//! "Event v1 core".
 
 use actors_core::Wall;
 use actors_object::{Object, timefmt, value};
@@ -10,7 +11,8 @@ use crate::{Happening, Item, Kind, Target, World, digest::Digest};
 /// The kind of the objects that record events.
 pub const EVENT: Kind = Kind::new("v1", "Event");
 
-/// The write that records `happening`: a new Event, or one more count on the one that says the same.
+/// The write that records `happening`: a new Event, or one more count on the one that says the
+/// same.
 ///
 /// `reporter` is the name of the component: `deployment-controller`.
 #[must_use]

@@ -1,4 +1,5 @@
-//! The kit that tests controllers: a world in memory, and scenes that say what a controller plans in it.
+//! The kit that tests controllers: a world in memory, and scenes that say what a controller plans
+//! in it.
 //!
 //! Way in: [`Scene`].  Never: a store, a door, or time that passes by itself.
 

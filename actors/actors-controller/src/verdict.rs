@@ -4,8 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What became of one item. Always final: a driver whose write ended unknown proposes it again under the same
-/// token until it knows.
+/// What became of one item. Always final: a driver whose write ended unknown proposes it again
+/// under the same token until it knows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
     /// It happened at this revision, or had nothing to change and reads so from this revision on.
@@ -45,7 +45,8 @@ impl Refusal {
         self.code == 429 || self.code >= 500
     }
 
-    /// Whether no retry can help until something else happens: a creation in a namespace that is going away.
+    /// Whether no retry can help until something else happens: a creation in a namespace that is
+    /// going away.
     #[must_use]
     pub fn is_pointless(&self) -> bool {
         self.cause == "NamespaceTerminating"

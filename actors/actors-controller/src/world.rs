@@ -1,7 +1,8 @@
 //! What a controller may see: every object at one revision, and nothing else.
 //!
 //! Way in: [`World`].  Never: a write, a wait, or two revisions in one view.
-//! [`Recorded`] stands between a controller and the world: it hides undeclared kinds and notes what was read.
+//! [`Recorded`] stands between a controller and the world: it hides undeclared kinds and notes what
+//! was read.
 
 use std::{cell::RefCell, fmt, sync::Arc};
 

@@ -1,7 +1,8 @@
-//! Which objects a controller owns: those it made, those that match its selector and have no owner (adopted), less
-//! those that no longer match (released).
+//! Which objects a controller owns: those it made, those that match its selector and have no owner
+//! (adopted), less those that no longer match (released).
 //!
-//! Way in: [`claim`].  Writes: `metadata.ownerReferences` of the objects claimed.  Never: an object of another owner.
+//! Way in: [`claim`].  Writes: `metadata.ownerReferences` of the objects claimed.  Never: an object
+//! of another owner.
 //! Spec: Kubernetes documentation, "ReplicaSet", acquiring pods and isolating them.
 
 use std::sync::Arc;

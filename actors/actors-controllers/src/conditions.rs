@@ -1,6 +1,7 @@
 //! Conditions in an object's status: finding, setting and removing them.
 //!
-//! Way in: [`find`], [`Conditions`].  Invariant: a condition's `lastTransitionTime` changes only with its `status`.
+//! Way in: [`find`], [`Conditions`].  Invariant: a condition's `lastTransitionTime` changes only
+//! with its `status`.
 //! Spec: Kubernetes API conventions, "Typical status properties".
 
 use actors_core::Wall;
@@ -61,7 +62,8 @@ impl Conditions {
         }
     }
 
-    /// As [`Conditions::set`] with a `lastUpdateTime`, which is now each time that anything changes.
+    /// As [`Conditions::set`] with a `lastUpdateTime`, which is now each time that anything
+    /// changes.
     pub(crate) fn set_updated(&mut self, kind: &str, says: Says<'_>) {
         let before = self.list.clone();
         self.set(kind, says);

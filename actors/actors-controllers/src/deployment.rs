@@ -1,9 +1,11 @@
-//! Moves every Deployment's pods from one template to the next, through one ReplicaSet for each template.
+//! Moves every Deployment's pods from one template to the next, through one ReplicaSet for each
+//! template.
 //!
-//! Way in: [`DeploymentController`].  Writes: ReplicaSets (create, delete, `spec.replicas`, `spec.minReadySeconds`,
-//! annotations, owner references), the Deployment's revision annotation and status.  Never: a pod.
-//! Invariant: a rolling update never plans fewer than `replicas - maxUnavailable` available pods, nor more than
-//! `replicas + maxSurge` pods in all (see `availability_tests`).
+//! Way in: [`DeploymentController`].  Writes: ReplicaSets (create, delete, `spec.replicas`,
+//! `spec.minReadySeconds`, annotations, owner references), the Deployment's revision annotation and
+//! status.  Never: a pod.
+//! Invariant: a rolling update never plans fewer than `replicas - maxUnavailable` available pods,
+//! nor more than `replicas + maxSurge` pods in all (see `availability_tests`).
 //! Spec: Kubernetes documentation, "Deployments".
 
 mod history;

@@ -1,6 +1,8 @@
-//! Keeps the EndpointSlices of every Service with a selector: which pods answer, at which address and port.
+//! Keeps the EndpointSlices of every Service with a selector: which pods answer, at which address
+//! and port.
 //!
-//! Way in: [`EndpointSliceController`].  Writes: EndpointSlices that it manages.  Never: a slice of another manager.
+//! Way in: [`EndpointSliceController`].  Writes: EndpointSlices that it manages.  Never: a slice of
+//! another manager.
 //! Invariant: at most 100 endpoints in a slice; an endpoint stays in its slice while it lives.
 //! Spec: Kubernetes documentation, "EndpointSlices"; KEP-1672 (terminating endpoints).
 
@@ -88,8 +90,8 @@ fn labels(service: &Object) -> Map {
     labels
 }
 
-/// The endpoints of one address family, grouped by the ports that they resolve to. There is always one group, so
-/// that a Service without pods has one empty slice.
+/// The endpoints of one address family, grouped by the ports that they resolve to. There is always
+/// one group, so that a Service without pods has one empty slice.
 fn family_groups(service: &Object, family: Family, world: &dyn World) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for pod in selected_pods(service, world) {

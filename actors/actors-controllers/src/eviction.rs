@@ -1,7 +1,9 @@
 //! Evicts pods from nodes with NoExecute taints, after the time for which they bear them.
 //!
-//! Way in: [`TaintEvictionController`].  Writes: deletions of pods, their `DisruptionTarget` condition.
-//! Time: a toleration's seconds count from the taint's `timeAdded`, which `node_lifecycle` makes sure of.
+//! Way in: [`TaintEvictionController`].  Writes: deletions of pods, their `DisruptionTarget`
+//! condition.
+//! Time: a toleration's seconds count from the taint's `timeAdded`, which `node_lifecycle` makes
+//! sure of.
 //! Spec: Kubernetes documentation, "Taints and Tolerations", taint based evictions.
 
 use std::time::Duration;

@@ -1,7 +1,9 @@
-//! What every namespace has from its birth: the `default` service account, and the cluster's CA certificate.
+//! What every namespace has from its birth: the `default` service account, and the cluster's CA
+//! certificate.
 //!
-//! Way in: [`ServiceAccountController`], [`RootCaController`].  Writes: ServiceAccounts named `default` (create),
-//! ConfigMaps named `kube-root-ca.crt` (create, `data`).  Never: either in a namespace that is being deleted.
+//! Way in: [`ServiceAccountController`], [`RootCaController`].  Writes: ServiceAccounts named
+//! `default` (create), ConfigMaps named `kube-root-ca.crt` (create, `data`).  Never: either in a
+//! namespace that is being deleted.
 //! Spec: Kubernetes documentation, "Managing Service Accounts", "Certificates".
 
 use actors_controller::{

@@ -1,8 +1,10 @@
 //! Collects what has no owner any longer, and carries out foreground and orphaning deletions.
 //!
-//! Way in: [`GarbageController`].  Writes: deletions, owner references and the two deletion finalizers, of any kind.
+//! Way in: [`GarbageController`].  Writes: deletions, owner references and the two deletion
+//! finalizers, of any kind.
 //! Never: a deletion by name alone, or because an owner's kind is not known.
-//! A view is complete at its revision, so an owner that it does not show is gone: its uid can never come back.
+//! A view is complete at its revision, so an owner that it does not show is gone: its uid can never
+//! come back.
 //! Spec: Kubernetes documentation, "Garbage Collection", "Owners and Dependents".
 
 use std::sync::Arc;
@@ -138,7 +140,8 @@ fn plan_orphaning(owner: &Object, world: &dyn World, plan: &mut Plan) {
     }
 }
 
-/// Takes the finalizer off an owner whose blocking dependents are gone; those that are left delete themselves.
+/// Takes the finalizer off an owner whose blocking dependents are gone; those that are left delete
+/// themselves.
 fn plan_foreground(owner: &Object, world: &dyn World, plan: &mut Plan) {
     let blocks = |dependent: &Arc<Object>| {
         let mut owners = dependent.owners().into_iter();
@@ -159,7 +162,8 @@ fn remove_finalizer(object: &Object, finalizer: &str, plan: &mut Plan) {
     plan.patch_exactly(object, value!({ "metadata": { "finalizers": list } }));
 }
 
-/// Whom a change of `object` concerns: itself, its dependents if it goes, its owners if they wait for it.
+/// Whom a change of `object` concerns: itself, its dependents if it goes, its owners if they wait
+/// for it.
 fn concerned_by(object: &Object, world: &dyn World) -> Vec<Key> {
     let mut keys = Vec::new();
     let owners = object.owners();

@@ -37,7 +37,8 @@ pub use node_lifecycle::NodeLifecycleController;
 pub use pod_gc::PodGcController;
 pub use replica_set::ReplicaSetController;
 
-/// Every built-in controller. `ca_pem` is the certificate of the cluster's API, which each namespace gets a copy of.
+/// Every built-in controller. `ca_pem` is the certificate of the cluster's API, which each
+/// namespace gets a copy of.
 #[must_use]
 pub fn builtin(ca_pem: &str) -> Vec<Arc<dyn Controller>> {
     vec![

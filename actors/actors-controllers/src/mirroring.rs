@@ -2,7 +2,8 @@
 //!
 //! Way in: [`MirroringController`].  Writes: EndpointSlices that it manages.
 //! Never: Endpoints of a Service with a selector, or ones labelled `skip-mirror`.
-//! Spec: Kubernetes documentation, "EndpointSlices", mirroring (at most 1,000 addresses of a subset).
+//! Spec: Kubernetes documentation, "EndpointSlices", mirroring (at most 1,000 addresses of a
+//! subset).
 
 use actors_controller::{Access, Controller, Key, Plan, Primary, Relations, World, WriteVerb};
 use actors_core::Now;

@@ -1,8 +1,10 @@
 //! Empties namespaces that are being deleted, then lets go of them.
 //!
-//! Way in: [`NamespaceController`].  Writes: deletions of whatever is in such a namespace, `Namespace.status`, the end
-//! of `spec.finalizers`.  Never: a write in a namespace that is not being deleted.
-//! Order: pods go before everything else (KEP-5080); the namespace is let go only when a listing finds nothing.
+//! Way in: [`NamespaceController`].  Writes: deletions of whatever is in such a namespace,
+//! `Namespace.status`, the end of `spec.finalizers`.  Never: a write in a namespace that is not
+//! being deleted.
+//! Order: pods go before everything else (KEP-5080); the namespace is let go only when a listing
+//! finds nothing.
 //! Spec: Kubernetes documentation, "Namespaces".
 
 use std::{sync::Arc, time::Duration};

@@ -1,8 +1,10 @@
-//! Turns what is known of a node into taints, and withdraws the pods of a node that nobody hears of.
+//! Turns what is known of a node into taints, and withdraws the pods of a node that nobody hears
+//! of.
 //!
-//! Way in: [`NodeLifecycleController`].  Writes: `Node.spec.taints` (the keys below, and `timeAdded` of NoExecute
-//! ones), the `Ready` condition of pods on a node whose state is unknown.  Never: a node's conditions; whether a
-//! machine lives is known by membership, not by heartbeats (see `mesh-member`).
+//! Way in: [`NodeLifecycleController`].  Writes: `Node.spec.taints` (the keys below, and
+//! `timeAdded` of NoExecute ones), the `Ready` condition of pods on a node whose state is unknown.
+//! Never: a node's conditions; whether a machine lives is known by membership, not by heartbeats
+//! (see `mesh-member`).
 //! Spec: Kubernetes documentation, "Nodes", "Taint Nodes by Condition".
 
 use actors_controller::{Access, Controller, Plan, Primary, World, WriteVerb};
@@ -116,8 +118,8 @@ fn due_taints(node: &Object) -> Vec<(&'static str, &'static str)> {
     due
 }
 
-/// Says of the node's pods that they are not ready, so that no Service sends anything there. The agent, when it is
-/// back, says what is true.
+/// Says of the node's pods that they are not ready, so that no Service sends anything there. The
+/// agent, when it is back, says what is true.
 fn withdraw_pods(node: &Object, world: &dyn World, now: Now, plan: &mut Plan) {
     let ready = world.with_field(&POD, NODE_FIELD, node.name()).into_iter();
     for pod in ready.filter(|pod| pods::is_ready(pod)) {

@@ -1,7 +1,10 @@
-//! Takes away pods that no agent will ever end: those bound to a node that is gone or out of service.
+//! Takes away pods that no agent will ever end: those bound to a node that is gone or out of
+//! service.
 //!
-//! Way in: [`PodGcController`].  Writes: deletions of pods with grace 0, their phase and `DisruptionTarget` condition.
-//! Spec: Kubernetes documentation, "Pod Lifecycle", garbage collection of pods; "Nodes", non-graceful shutdown.
+//! Way in: [`PodGcController`].  Writes: deletions of pods with grace 0, their phase and
+//! `DisruptionTarget` condition.
+//! Spec: Kubernetes documentation, "Pod Lifecycle", garbage collection of pods; "Nodes",
+//! non-graceful shutdown.
 
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
 //! What a pod's status says, in the words that controllers use: active, ready, available.
 //!
-//! Way in: [`is_active`], [`is_ready`], [`availability`].  Spec: Kubernetes documentation, "Pod Lifecycle".
+//! Way in: [`is_active`], [`is_ready`], [`availability`].  Spec: Kubernetes documentation, "Pod
+//! Lifecycle".
 
 use std::time::Duration;
 
@@ -77,7 +78,8 @@ pub(crate) fn availability(pod: &Object, min_ready_seconds: i64, now: Wall) -> A
     }
 }
 
-/// The pod that `template` describes, to be owned by `owner`; its name is the owner's and a random suffix.
+/// The pod that `template` describes, to be owned by `owner`; its name is the owner's and a random
+/// suffix.
 #[must_use]
 pub(crate) fn from_template(owner: &Object, template: &Value) -> Object {
     let mut metadata = value!({

@@ -1,6 +1,7 @@
 //! Keeps `spec.replicas` pods alive for every ReplicaSet.
 //!
-//! Way in: [`ReplicaSetController`].  Writes: pods (create, delete, owner references), `ReplicaSet.status`.
+//! Way in: [`ReplicaSetController`].  Writes: pods (create, delete, owner references),
+//! `ReplicaSet.status`.
 //! Never: a change of the set's spec, or a deletion of a pod that it does not control.
 //! Spec: Kubernetes documentation, "ReplicaSet".
 
@@ -91,8 +92,9 @@ pub(crate) fn replicas(set: &Object) -> i64 {
 
 /// Makes or deletes pods until there are as many active ones as wanted.
 ///
-/// Creation starts slowly: a batch is one larger than what exists (1, 2, 4, 8…), so that a set whose pods are all
-/// refused asks for one of them, not for hundreds. It needs no memory: what exists is the measure.
+/// Creation starts slowly: a batch is one larger than what exists (1, 2, 4, 8…), so that a set
+/// whose pods are all refused asks for one of them, not for hundreds. It needs no memory: what
+/// exists is the measure.
 fn plan_replicas(
     set: &Object,
     active: &[Arc<Object>],

@@ -52,8 +52,8 @@ pub(crate) fn replica_set(name: &str, replicas: i64) -> Value {
     })
 }
 
-/// A pod labelled `app=APP` without an owner, on node `n1`, in one of the states `pending`, `running`, `ready`,
-/// `failed`, `ending`.
+/// A pod labelled `app=APP` without an owner, on node `n1`, in one of the states `pending`,
+/// `running`, `ready`, `failed`, `ending`.
 pub(crate) fn pod(name: &str, app: &str, state: &str) -> Object {
     let mut pod = Object(value!({
         "apiVersion": "v1", "kind": "Pod",

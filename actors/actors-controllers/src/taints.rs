@@ -9,7 +9,8 @@ pub(crate) const NO_EXECUTE: &str = "NoExecute";
 /// The effect that keeps new pods away.
 pub(crate) const NO_SCHEDULE: &str = "NoSchedule";
 
-/// Whether `toleration` bears `taint`. Without a key and with `Exists` it bears all; without an effect, each.
+/// Whether `toleration` bears `taint`. Without a key and with `Exists` it bears all; without an
+/// effect, each.
 pub(crate) fn tolerates(toleration: &Value, taint: &Value) -> bool {
     let text = |value: &Value, field: &str| value.at(field).as_str().unwrap_or_default().to_owned();
     let effect = text(toleration, "effect");

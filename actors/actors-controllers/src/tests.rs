@@ -40,7 +40,8 @@ fn every_field_has_one_writer_but_for_these() {
     .assert_eq(&shared);
 }
 
-/// The door fills in defaults of both; a set whose template came back different would be made again and again.
+/// The door fills in defaults of both; a set whose template came back different would be made again
+/// and again.
 #[test]
 fn a_set_still_has_its_deployments_template_after_defaulting() {
     let registry = actors_kinds::Registry::builtin().expect("the tables");

@@ -1,9 +1,9 @@
 //! All nodes and placed pods, with the counts that rules about other pods need.
 //!
 //! Way in: [`Cluster`].  Owns: node states, placed and assumed pods, counts of equal pods by node.
-//! Invariants: 1. every placed pod is counted once, on its node and in its groups. 2. a group without pods is forgotten.
-//! Equal pods (same namespace and labels) are one group, so that a rule about pods costs as much as there are
-//! groups that match it, not as there are pods.
+//! Invariants: 1. every placed pod is counted once, on its node and in its groups. 2. a group
+//! without pods is forgotten. Equal pods (same namespace and labels) are one group, so that a rule
+//! about pods costs as much as there are groups that match it, not as there are pods.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,6 +1,7 @@
 //! Why a pod is where it is, or is nowhere.
 //!
-//! Way in: [`Explanation`].  Spec: the summary is the one that `kubectl describe pod` shows for a pending pod.
+//! Way in: [`Explanation`].  Spec: the summary is the one that `kubectl describe pod` shows for a
+//! pending pod.
 
 use std::{
     collections::{BTreeMap, VecDeque},

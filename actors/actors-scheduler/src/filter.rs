@@ -1,8 +1,8 @@
 //! Which nodes a pod can be placed on, and why not on the others.
 //!
 //! Way in: [`Prepared::new`], [`Prepared::refusals`].
-//! Order: the first filter that refuses a node gives its reasons, as in the default profile: unschedulable, name,
-//! taints, node affinity, ports, resources, spreading, inter-pod affinity.
+//! Order: the first filter that refuses a node gives its reasons, as in the default profile:
+//! unschedulable, name, taints, node affinity, ports, resources, spreading, inter-pod affinity.
 //! Spec: Kubernetes documentation, "Scheduler Configuration", scheduling plugins.
 
 mod affinity;

@@ -1,7 +1,7 @@
 //! Which node a pod runs on: filters, scores, batches of bindings, explanations.
 //!
-//! Way in: [`SchedulerMachine`].  Never: preemption (a pod that fits nowhere waits, and says so), volumes (a pod's
-//! claims do not restrict its nodes yet), or a word to a node.
+//! Way in: [`SchedulerMachine`].  Never: preemption (a pod that fits nowhere waits, and says so),
+//! volumes (a pod's claims do not restrict its nodes yet), or a word to a node.
 
 mod cluster;
 mod explain;

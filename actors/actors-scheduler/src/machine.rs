@@ -1,11 +1,13 @@
 //! Gives every pod that waits a node, batch by batch.
 //!
-//! Way in: [`SchedulerMachine`].  Writes: bindings of pods, their `PodScheduled` condition while they wait, events.
+//! Way in: [`SchedulerMachine`].  Writes: bindings of pods, their `PodScheduled` condition while
+//! they wait, events.
 //! Never: a word to a node; bindings reach nodes by watch.
-//! Invariants: 1. what is placed and assumed never exceeds what a node offers, by this machine's doing. 2. a pod is
-//! assumed on its node from the decision until the binding is seen or refused. 3. few batches are on their way at
-//! once, so that pods that come meanwhile are placed together.
-//! Time and order: changes come in the order of their revisions; there is one such machine in a cluster.
+//! Invariants: 1. what is placed and assumed never exceeds what a node offers, by this machine's
+//! doing. 2. a pod is assumed on its node from the decision until the binding is seen or refused.
+//! 3. few batches are on their way at once, so that pods that come meanwhile are placed together.
+//! Time and order: changes come in the order of their revisions; there is one such machine in a
+//! cluster.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -177,7 +179,8 @@ impl SchedulerMachine {
                 }
             }
             Duty::Schedule => {
-                // While a binding is on its way, older states of the pod may still come; a new life counts.
+                // While a binding is on its way, older states of the pod may still come; a new life
+                // counts.
                 let assumed = self.cluster.uid_of(&key);
                 if assumed.is_some_and(|uid| uid != pod.uid()) {
                     self.cluster.forget(&key);
@@ -416,7 +419,8 @@ impl Machine for SchedulerMachine {
     }
 }
 
-/// How many nodes that fit are enough to choose from: all of a small cluster, a falling share of a large one.
+/// How many nodes that fit are enough to choose from: all of a small cluster, a falling share of a
+/// large one.
 fn enough(nodes: usize) -> usize {
     const LEAST: usize = 100;
     if nodes < LEAST {

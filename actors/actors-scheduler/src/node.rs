@@ -1,6 +1,7 @@
 //! One node: what it offers, and what is taken of it.
 //!
-//! Way in: [`NodeState`].  Invariant: what is taken is the sum over the pods that were added and not removed.
+//! Way in: [`NodeState`].  Invariant: what is taken is the sum over the pods that were added and
+//! not removed.
 
 use std::collections::BTreeMap;
 
@@ -57,7 +58,8 @@ impl NodeFacts {
     }
 }
 
-/// A node and what is taken of it. Pods may be bound to a node that is not known (yet): it offers nothing then.
+/// A node and what is taken of it. Pods may be bound to a node that is not known (yet): it offers
+/// nothing then.
 #[derive(Debug, Clone, Default)]
 pub struct NodeState {
     /// What it offers; `None` while there is no such node.

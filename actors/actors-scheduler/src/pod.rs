@@ -1,6 +1,7 @@
 //! What the scheduler needs to know of one pod, read once from its object.
 //!
-//! Way in: [`PodFacts::of`].  Never: anything that changes where the pod may run and is not compared here.
+//! Way in: [`PodFacts::of`].  Never: anything that changes where the pod may run and is not
+//! compared here.
 
 use std::fmt;
 

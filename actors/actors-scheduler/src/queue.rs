@@ -1,8 +1,10 @@
 //! Pods that wait for a node: which is next, which rest, which wait for the cluster to change.
 //!
 //! Way in: [`Queue`].  Order: higher priority first, then who came first.
-//! Invariant: a pod is in exactly one place: active, resting, stuck, or flying (its binding is on its way).
-//! Spec: Kubernetes documentation, "Scheduling Framework", scheduling cycle; waits of 1 s doubling to 10 s.
+//! Invariant: a pod is in exactly one place: active, resting, stuck, or flying (its binding is on
+//! its way).
+//! Spec: Kubernetes documentation, "Scheduling Framework", scheduling cycle; waits of 1 s doubling
+//! to 10 s.
 
 use std::{
     cmp::Reverse,
@@ -75,7 +77,8 @@ impl Queue {
         !self.active.is_empty()
     }
 
-    /// Takes a pod in. One that waits already keeps its turn; it is tried at once if its rules have changed.
+    /// Takes a pod in. One that waits already keeps its turn; it is tried at once if its rules have
+    /// changed.
     pub(crate) fn add(&mut self, facts: Arc<PodFacts>) {
         let key = facts.key.clone();
         match self.pods.get_mut(&key) {
@@ -121,7 +124,8 @@ impl Queue {
         Some(Arc::clone(&waiting.facts))
     }
 
-    /// No node fits: the pod waits for the cluster to change. True if this should be told to people.
+    /// No node fits: the pod waits for the cluster to change. True if this should be told to
+    /// people.
     pub(crate) fn set_stuck(&mut self, key: &PodKey, message: &str, now: Mono) -> bool {
         self.take_out(key);
         self.put(key, Place::Stuck(now));

@@ -1,7 +1,7 @@
 //! Rules that a pod has about other pods: affinity, anti-affinity, spreading over topologies.
 //!
-//! Way in: [`PodTerm`], [`Spread`].  Spec: Kubernetes documentation, "Assigning Pods to Nodes" (inter-pod affinity),
-//! "Pod Topology Spread Constraints".
+//! Way in: [`PodTerm`], [`Spread`].  Spec: Kubernetes documentation, "Assigning Pods to Nodes"
+//! (inter-pod affinity), "Pod Topology Spread Constraints".
 
 use actors_object::{FieldPath, LabelSelector, Object, Value, value};
 
@@ -72,8 +72,8 @@ fn parsed(selector: &Value) -> LabelSelector {
         .unwrap_or_else(|_| LabelSelector::nothing())
 }
 
-/// The `labelSelector` of a term or constraint, with the pod's own values of its `matchLabelKeys` and
-/// `mismatchLabelKeys` in it.
+/// The `labelSelector` of a term or constraint, with the pod's own values of its `matchLabelKeys`
+/// and `mismatchLabelKeys` in it.
 fn with_label_keys(term: &Value, pod: &Object) -> Value {
     let mut selector = term.at("labelSelector").clone();
     for (field, operator) in [("matchLabelKeys", "In"), ("mismatchLabelKeys", "NotIn")] {
@@ -148,8 +148,9 @@ pub enum Strictness {
 }
 
 impl Spread {
-    /// The constraints of a pod; for one with a controller and without constraints the defaults of the system: over
-    /// hosts with skew 3 and over zones with skew 5, as a preference, among pods with the same labels.
+    /// The constraints of a pod; for one with a controller and without constraints the defaults of
+    /// the system: over hosts with skew 3 and over zones with skew 5, as a preference, among pods
+    /// with the same labels.
     #[must_use]
     pub fn all_of(pod: &Object, labels: &Labels) -> Vec<Self> {
         let given = pod.list_at(&["spec", "topologySpreadConstraints"]);

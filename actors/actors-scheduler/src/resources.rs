@@ -1,8 +1,9 @@
 //! Amounts of resources: what a pod asks for, what a node has.
 //!
-//! Way in: [`Resources`], [`requests_of`].  Units: thousandths of a core, bytes, whole pieces of extended resources.
-//! Spec: Kubernetes documentation, "Resource Management for Pods and Containers"; KEP-753 (sidecar containers),
-//! KEP-2837 (resources of the pod as a whole).
+//! Way in: [`Resources`], [`requests_of`].  Units: thousandths of a core, bytes, whole pieces of
+//! extended resources.
+//! Spec: Kubernetes documentation, "Resource Management for Pods and Containers"; KEP-753 (sidecar
+//! containers), KEP-2837 (resources of the pod as a whole).
 
 use actors_object::{Object, Quantity, Value};
 
@@ -20,7 +21,8 @@ pub struct Resources {
 }
 
 impl Resources {
-    /// The amounts of a resource list: `{ "cpu": "500m", "memory": "1Gi" }`. What is no quantity counts as zero.
+    /// The amounts of a resource list: `{ "cpu": "500m", "memory": "1Gi" }`. What is no quantity
+    /// counts as zero.
     #[must_use]
     pub fn of(list: &Value) -> Self {
         let mut found = Self::default();
@@ -73,8 +75,8 @@ impl Resources {
         }
     }
 
-    /// Names of the resources of which `used` and `self` together are more than `limit`. Resources that are not asked
-    /// for never lack, even where a node has been overcommitted by others.
+    /// Names of the resources of which `used` and `self` together are more than `limit`. Resources
+    /// that are not asked for never lack, even where a node has been overcommitted by others.
     #[must_use]
     pub fn lacking(&self, used: &Self, limit: &Self) -> Vec<String> {
         let short =
@@ -103,7 +105,8 @@ impl Resources {
 pub struct Requests {
     /// What must be free on a node.
     pub asked: Resources,
-    /// The same with a guess for containers that ask for no CPU or memory; only for comparing nodes.
+    /// The same with a guess for containers that ask for no CPU or memory; only for comparing
+    /// nodes.
     pub weighed: Resources,
 }
 
@@ -112,8 +115,9 @@ const GUESS_CPU_MILLI: i64 = 100;
 /// The guess for a container that asks for no memory.
 const GUESS_MEMORY: i64 = 200 * 1024 * 1024;
 
-/// The requests of a pod: its containers and sidecars together, or the largest step of its start if that is more,
-/// and the overhead of its runtime class. What the pod as a whole asks for replaces the sum.
+/// The requests of a pod: its containers and sidecars together, or the largest step of its start if
+/// that is more, and the overhead of its runtime class. What the pod as a whole asks for replaces
+/// the sum.
 #[must_use]
 pub(crate) fn requests_of(pod: &Object) -> Requests {
     let spec = pod.spec();

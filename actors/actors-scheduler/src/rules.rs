@@ -207,7 +207,8 @@ impl Toleration {
         Self { key: text("key"), value: text("value"), effect: text("effect"), exists }
     }
 
-    /// Whether it bears `taint`. An empty key with `Exists` bears every key, an empty effect every effect.
+    /// Whether it bears `taint`. An empty key with `Exists` bears every key, an empty effect every
+    /// effect.
     #[must_use]
     pub fn bears(&self, taint: &Taint) -> bool {
         let effect = self.effect.is_empty() || self.effect == taint.effect;

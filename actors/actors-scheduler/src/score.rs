@@ -1,8 +1,9 @@
 //! Which of the nodes that a pod can be placed on is best.
 //!
-//! Way in: [`best`].  Each score is 0 to 100, times its weight in the default profile; whole numbers only, so that every
-//! machine comes to the same result.
-//! Spec: Kubernetes documentation, "Scheduler Configuration", scheduling plugins; weights of the default profile.
+//! Way in: [`best`].  Each score is 0 to 100, times its weight in the default profile; whole
+//! numbers only, so that every machine comes to the same result.
+//! Spec: Kubernetes documentation, "Scheduler Configuration", scheduling plugins; weights of the
+//! default profile.
 
 use actors_core::Rng;
 
@@ -127,7 +128,8 @@ fn disliked_taints(pod: &PodFacts, node: &NodeFacts) -> i64 {
     i64::try_from(advises.filter(|taint| !pod.bears(taint)).count()).unwrap_or(i64::MAX)
 }
 
-/// Images that need not be pulled, by size, less the fewer nodes have them, so that not all pods go to one node.
+/// Images that need not be pulled, by size, less the fewer nodes have them, so that not all pods go
+/// to one node.
 fn image_locality(pod: &PodFacts, node: &NodeFacts, cluster: &Cluster) -> i64 {
     const MEBIBYTE: i64 = 1024 * 1024;
     const LEAST: i64 = 23 * MEBIBYTE;

@@ -1,6 +1,7 @@
 //! Notices keys that make the same changes again and again.
 //!
-//! Way in: [`Heat::is_hot`].  Never: an interest in plans that change nothing, or in different plans in a row.
+//! Way in: [`Heat::is_hot`].  Never: an interest in plans that change nothing, or in different
+//! plans in a row.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -31,7 +32,8 @@ impl Heat {
         Self { repeats_max, window_start: Mono(0), counts: BTreeMap::new() }
     }
 
-    /// Notes a plan that changes something; true if `key` has made such a plan too often within this minute.
+    /// Notes a plan that changes something; true if `key` has made such a plan too often within
+    /// this minute.
     pub(super) fn is_hot<'a>(
         &mut self,
         key: &Key,

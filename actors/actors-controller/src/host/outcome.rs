@@ -65,8 +65,8 @@ impl ControllerHost {
         self.queue.finish(running.key, after, (written, turn.view.revision()), now);
     }
 
-    /// What is said about refusals that are neither stale nor transient nor pointless: an event for each sort, and what the
-    /// controller adds.
+    /// What is said about refusals that are neither stale nor transient nor pointless: an event for
+    /// each sort, and what the controller adds.
     fn complaint(&self, turn: &Turn<'_, dyn World>, key: &Key, refusals: &[Refusal]) -> Plan {
         let told = |refusal: &&Refusal| {
             !refusal.is_stale() && !refusal.is_transient() && !refusal.is_pointless()
@@ -107,7 +107,8 @@ fn revision_of(verdict: &Verdict) -> Option<u64> {
     }
 }
 
-/// The refusals that matter. What is already gone counts as deleted; a verdict that is missing as a refusal.
+/// The refusals that matter. What is already gone counts as deleted; a verdict that is missing as a
+/// refusal.
 fn refusals(running: &Running, verdicts: &[Verdict]) -> Vec<Refusal> {
     let mut found = Vec::new();
     for (index, (line, matters)) in running.items.iter().enumerate() {

@@ -1,7 +1,8 @@
 //! Which key is looked at next, which waits for the world, and which rests.
 //!
-//! Way in: [`Queue`].  Invariants: 1. a key is in exactly one phase. 2. every resting key is in `due`, every key that
-//! catches up is in `catching`, every queued one in `ready`. 3. never more than `keys_max` keys.
+//! Way in: [`Queue`].  Invariants: 1. a key is in exactly one phase. 2. every resting key is in
+//! `due`, every key that catches up is in `catching`, every queued one in `ready`. 3. never more
+//! than `keys_max` keys.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -96,7 +97,8 @@ impl Queue {
         }
     }
 
-    /// Takes the next key to look at, with the reasons; it is busy until [`Queue::finish`] or [`Queue::park`].
+    /// Takes the next key to look at, with the reasons; it is busy until [`Queue::finish`] or
+    /// [`Queue::park`].
     pub(super) fn take_ready(&mut self) -> Option<Key> {
         let key = self.ready.pop_front()?;
         if let Some(entry) = self.entries.get_mut(&key) {
@@ -110,7 +112,8 @@ impl Queue {
         self.entries.get_mut(key).map(|entry| std::mem::take(&mut entry.causes)).unwrap_or_default()
     }
 
-    /// Counts a look that was refused in part, or forgets them; returns how many there were in a row.
+    /// Counts a look that was refused in part, or forgets them; returns how many there were in a
+    /// row.
     pub(super) fn count_failure(&mut self, key: &Key, failed: bool) -> u32 {
         let Some(entry) = self.entries.get_mut(key) else { return 0 };
         entry.failures = if failed { entry.failures.saturating_add(1) } else { 0 };

@@ -1,6 +1,7 @@
 //! One look at one key: ask the controller, check its plan, send what is left of it.
 //!
-//! Way in: [`ControllerHost::run`].  Never: an item that was not declared, or that would change nothing.
+//! Way in: [`ControllerHost::run`].  Never: an item that was not declared, or that would change
+//! nothing.
 
 use std::time::Duration;
 

@@ -14,7 +14,8 @@ use crate::{
 const POOL: Kind = Kind::new("demo.dev/v1", "Pool");
 const POD: Kind = Kind::new("v1", "Pod");
 
-/// Keeps `spec.replicas` pods; with `flip` it undoes its own status each time; with `bad` it rejects.
+/// Keeps `spec.replicas` pods; with `flip` it undoes its own status each time; with `bad` it
+/// rejects.
 struct PoolController;
 
 impl Controller for PoolController {

@@ -4,8 +4,8 @@
 
 use actors_object::{Map, Value};
 
-/// The smallest merge patch that makes `old` equal `new`; `None` if they are equal. Members that are `null` in
-/// `new` count as absent, and so does an absent `new` member: it is removed.
+/// The smallest merge patch that makes `old` equal `new`; `None` if they are equal. Members that
+/// are `null` in `new` count as absent, and so does an absent `new` member: it is removed.
 #[must_use]
 pub fn merge_diff(old: &Value, new: &Value) -> Option<Value> {
     let (Value::Map(old), Value::Map(new)) = (old, new) else {

@@ -1,6 +1,7 @@
 //! Plans as lines of text: for tests, traces and `starling why`.
 //!
-//! Way in: `Display` of [`Plan`] and [`Item`].  One line an item: `status Deployment/web replicas=1`.
+//! Way in: `Display` of [`Plan`] and [`Item`].  One line an item: `status Deployment/web
+//! replicas=1`.
 
 use std::fmt;
 

@@ -1,6 +1,7 @@
 //! A world in memory that applies plans as the API would, in the small.
 //!
-//! Way in: [`MemoryWorld::apply`].  Keeps: uids, revisions, generations, finalizers, graceful deletion of pods.
+//! Way in: [`MemoryWorld::apply`].  Keeps: uids, revisions, generations, finalizers, graceful
+//! deletion of pods.
 //! Never: defaulting, validation, or admission; objects are written as they would be stored.
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -47,7 +48,8 @@ impl MemoryWorld {
         key
     }
 
-    /// Changes an object by hand, as a user or an agent would; the generation rises if the spec changes.
+    /// Changes an object by hand, as a user or an agent would; the generation rises if the spec
+    /// changes.
     pub fn change(&mut self, key: &Key, edit: impl FnOnce(&mut Object)) {
         if let Some(current) = self.objects.get(key).cloned() {
             let mut object = (*current).clone();

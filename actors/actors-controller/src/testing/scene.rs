@@ -80,7 +80,8 @@ impl Scene {
         timefmt::seconds(Wall(self.now.wall.0.saturating_sub(span)))
     }
 
-    /// One object by name; `place` is `namespace/name`, or the name alone for a cluster-scoped kind.
+    /// One object by name; `place` is `namespace/name`, or the name alone for a cluster-scoped
+    /// kind.
     #[must_use]
     pub fn get(&self, kind: &Kind, place: &str) -> Option<Arc<Object>> {
         let (namespace, name) = place.split_once('/').unwrap_or(("", place));
@@ -93,7 +94,8 @@ impl Scene {
         self.world.change(&Key::new(kind, namespace, name), edit);
     }
 
-    /// What `controller` plans for `key`: declared reads only, and without what would change nothing.
+    /// What `controller` plans for `key`: declared reads only, and without what would change
+    /// nothing.
     #[must_use]
     pub fn plan(&self, controller: &dyn Controller, key: &Key) -> Plan {
         let access = controller.access();
@@ -165,7 +167,8 @@ impl Scene {
         self.settle_with(controllers, |_| false)
     }
 
-    /// As [`Scene::settle`]; after each round `between` may change the scene, and says whether it did.
+    /// As [`Scene::settle`]; after each round `between` may change the scene, and says whether it
+    /// did.
     ///
     /// # Errors
     /// After 1,000 rounds they have not come to rest.

@@ -1,4 +1,5 @@
-//! The promise of a rolling update, over random pods: never fewer available ones than allowed, never more in all.
+//! The promise of a rolling update, over random pods: never fewer available ones than allowed,
+//! never more in all.
 
 use actors_controller::{Controller, testing::Scene};
 use actors_core::Rng;

@@ -1,6 +1,7 @@
 //! Old sets that nobody needs any longer.
 //!
-//! Way in: [`Rollout::clean_up_history`].  Never: a set with pods, or one whose status has not caught up.
+//! Way in: [`Rollout::clean_up_history`].  Never: a set with pods, or one whose status has not
+//! caught up.
 
 use super::rollout::{Fate, Rollout, Set};
 

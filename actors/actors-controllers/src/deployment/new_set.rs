@@ -1,8 +1,9 @@
 //! The set of the current template: finding it, making it, numbering it.
 //!
 //! Way in: [`Rollout::sync_new_set`], [`Rollout::make_new_set`].
-//! A rollback is nothing special: the user gives back an earlier template, and its set is found by equality (never by
-//! hashing again, so that a set of another version of this program is found too).
+//! A rollback is nothing special: the user gives back an earlier template, and its set is found by
+//! equality (never by hashing again, so that a set of another version of this program is found
+//! too).
 
 use std::sync::Arc;
 
@@ -59,7 +60,8 @@ fn is_hollow(value: &Value) -> bool {
 }
 
 impl Rollout<'_> {
-    /// Numbers the set of the current template behind all others, and copies what it takes from the Deployment.
+    /// Numbers the set of the current template behind all others, and copies what it takes from the
+    /// Deployment.
     pub(super) fn sync_new_set(&mut self) {
         let revision = self.next_revision();
         let annotations = copied_annotations(self.deployment);
@@ -87,8 +89,8 @@ impl Rollout<'_> {
         self.note_found_set();
     }
 
-    /// Makes the set of the current template, if there is none. If its name is taken by a set of another template,
-    /// only the collision is counted, and the next run tries another name.
+    /// Makes the set of the current template, if there is none. If its name is taken by a set of
+    /// another template, only the collision is counted, and the next run tries another name.
     pub(super) fn make_new_set(&mut self) {
         if self.new.is_some() {
             return;

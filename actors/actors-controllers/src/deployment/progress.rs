@@ -1,7 +1,8 @@
 //! Whether an update moves on, is done, or is stuck.
 //!
-//! Way in: [`Rollout::sync_progress`].  Spec: Kubernetes documentation, "Deployments", deployment status and
-//! `progressDeadlineSeconds`: the clock starts at the last progress, a new set, or a resume.
+//! Way in: [`Rollout::sync_progress`].  Spec: Kubernetes documentation, "Deployments", deployment
+//! status and `progressDeadlineSeconds`: the clock starts at the last progress, a new set, or a
+//! resume.
 
 use std::time::Duration;
 

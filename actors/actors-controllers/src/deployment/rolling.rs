@@ -1,7 +1,8 @@
 //! The next step of an update: which set grows, which shrinks, by how much.
 //!
 //! Way in: [`Rollout::roll`], [`Rollout::recreate`].
-//! Order: the new set grows first; only in a run in which it does not, old ones shrink: unhealthy pods first.
+//! Order: the new set grows first; only in a run in which it does not, old ones shrink: unhealthy
+//! pods first.
 
 use super::rollout::{Fate, Rollout, Which};
 use crate::{kinds::POD, pods};
@@ -71,7 +72,8 @@ impl Rollout<'_> {
             return false;
         }
         let before = self.total();
-        // Pods that are not available help nobody: they go first, and do not count against availability.
+        // Pods that are not available help nobody: they go first, and do not count against
+        // availability.
         for index in 0..self.old.len() {
             let set = &self.old[index];
             let unhealthy = (set.replicas - set.available()).clamp(0, allowed.max(0));

@@ -1,7 +1,8 @@
 //! One Deployment with its sets, as this run sees and changes them.
 //!
 //! Way in: [`Rollout::new`]; [`Rollout::finish`] turns what was decided into a plan.
-//! Invariant: `replicas` of a [`Set`] is what the set will have after this plan; its status is what the world says.
+//! Invariant: `replicas` of a [`Set`] is what the set will have after this plan; its status is what
+//! the world says.
 
 use std::{sync::Arc, time::Duration};
 

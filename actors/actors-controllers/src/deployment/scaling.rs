@@ -1,6 +1,8 @@
-//! Changes of `spec.replicas` while an update is under way: every set grows or shrinks in proportion.
+//! Changes of `spec.replicas` while an update is under way: every set grows or shrinks in
+//! proportion.
 //!
-//! Way in: [`Rollout::scale`].  Spec: Kubernetes documentation, "Deployments", proportional scaling.
+//! Way in: [`Rollout::scale`].  Spec: Kubernetes documentation, "Deployments", proportional
+//! scaling.
 
 use super::{
     DESIRED_REPLICAS, MAX_REPLICAS,
@@ -61,7 +63,8 @@ impl Rollout<'_> {
     fn scale_in_proportion(&mut self) {
         let allowed = if self.replicas > 0 { self.most() } else { 0 };
         let change = allowed - self.total();
-        // What rounding leaves over goes to the largest set: the newest of them when growing, the oldest when shrinking.
+        // What rounding leaves over goes to the largest set: the newest of them when growing, the
+        // oldest when shrinking.
         let mut order = self.active_sets();
         order.reverse();
         if change < 0 {
@@ -94,7 +97,8 @@ impl Rollout<'_> {
         self.set(which).map_or(0, |set| set.replicas)
     }
 
-    /// How much of `rest` a set gets: its share of the Deployment when it was last sized, of the Deployment now.
+    /// How much of `rest` a set gets: its share of the Deployment when it was last sized, of the
+    /// Deployment now.
     fn share(&self, which: Which, rest: i64) -> i64 {
         let Some(set) = self.set(which) else { return 0 };
         if self.replicas == 0 {

@@ -189,7 +189,8 @@ fn a_rollover_leaves_the_set_that_was_on_its_way() {
 
 #[test]
 fn sets_are_scaled_in_proportion() {
-    // The example of the documentation: 10 replicas, 3 may surge, 2 may be missing, the new image does not start.
+    // The example of the documentation: 10 replicas, 3 may surge, 2 may be missing, the new image
+    // does not start.
     let mut scene = rolled_out(10, rolling(3, 2));
     set_image(&mut scene, "bad");
     let mut agent = Agent::new(1);

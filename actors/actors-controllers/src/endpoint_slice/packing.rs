@@ -1,7 +1,8 @@
 //! Spreads endpoints over slices with as few changes as can be.
 //!
-//! Way in: [`SliceSet::plan`].  Invariants: 1. at most [`ENDPOINTS_MAX`] endpoints in a slice. 2. an endpoint stays in
-//! the slice in which it is; new ones fill what has room. 3. a slice's name is a hash, so that it is never made twice.
+//! Way in: [`SliceSet::plan`].  Invariants: 1. at most [`ENDPOINTS_MAX`] endpoints in a slice. 2.
+//! an endpoint stays in the slice in which it is; new ones fill what has room. 3. a slice's name is
+//! a hash, so that it is never made twice.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -139,7 +140,8 @@ impl SliceSet<'_> {
     }
 }
 
-/// What each of `slices` shall hold, then what new ones shall hold. Without endpoints there is one content.
+/// What each of `slices` shall hold, then what new ones shall hold. Without endpoints there is one
+/// content.
 fn pack<'a>(group: &'a Group, slices: &[&Arc<Object>]) -> Vec<Content<'a>> {
     let mut rest: BTreeMap<&str, &Value> =
         group.endpoints.iter().map(|(name, endpoint)| (name.as_str(), endpoint)).collect();

@@ -1,6 +1,7 @@
 //! What a Service means for its pods: which it selects, at which addresses, on which ports.
 //!
-//! Way in: [`selected_pods`], [`addresses_of`], [`ports_for`].  Spec: Kubernetes documentation, "Service".
+//! Way in: [`selected_pods`], [`addresses_of`], [`ports_for`].  Spec: Kubernetes documentation,
+//! "Service".
 
 use std::sync::Arc;
 
@@ -77,7 +78,8 @@ pub(crate) fn addresses_of(pod: &Object, family: Family) -> Vec<&str> {
     all
 }
 
-/// The Service's ports as `pod` has them, as the `ports` of a slice; named ports that the pod lacks are left out.
+/// The Service's ports as `pod` has them, as the `ports` of a slice; named ports that the pod lacks
+/// are left out.
 pub(crate) fn ports_for(service: &Object, pod: &Object) -> Value {
     let mut ports = Vec::new();
     for port in service.list_at(&["spec", "ports"]) {
@@ -101,7 +103,8 @@ pub(crate) fn ports_for(service: &Object, pod: &Object) -> Value {
     Value::List(ports)
 }
 
-/// The number of the port that a container of the pod calls `name`; a text of digits is a number itself.
+/// The number of the port that a container of the pod calls `name`; a text of digits is a number
+/// itself.
 fn container_port(pod: &Object, name: &str, protocol: &str) -> Option<i64> {
     if let Ok(number) = name.parse() {
         return Some(number);

@@ -1,7 +1,7 @@
 //! What a Service's Endpoints hold.
 
 use actors_controller::testing::Scene;
-use actors_object::{Object, Value, json, value};
+use actors_object::{Object, Value, value};
 use expect_test::{Expect, expect};
 
 use super::EndpointsController;
@@ -25,10 +25,25 @@ fn at(name: &str, state: &str, ip: &str) -> Object {
     pod
 }
 
+/// Each address as `ready 10.0.0.1 POD NODE`, each port as `port NUMBER/PROTOCOL`.
 fn check(scene: &mut Scene, expected: &Expect) {
     scene.settle(&[&EndpointsController]).expect("rest");
     let endpoints = scene.get(&ENDPOINTS, "d/web").expect("endpoints");
-    expected.assert_eq(&json::to_string(endpoints.at("subsets")));
+    let mut lines = String::new();
+    for subset in endpoints.list_at(&["subsets"]) {
+        for (field, word) in [("addresses", "ready"), ("notReadyAddresses", "unready")] {
+            for address in subset.list_at(&[field]) {
+                let text = |path: &[&str]| address.str_at(path).unwrap_or("-").to_owned();
+                let (pod, node) = (text(&["targetRef", "name"]), text(&["nodeName"]));
+                lines += &format!("{word} {} {pod} {node}\n", text(&["ip"]));
+            }
+        }
+        for port in subset.list_at(&["ports"]) {
+            let number = port.i64_at(&["port"]).unwrap_or(0);
+            lines += &format!("port {number}/{}\n", port.str_at(&["protocol"]).unwrap_or("-"));
+        }
+    }
+    expected.assert_eq(&lines);
 }
 
 #[test]
@@ -41,16 +56,18 @@ fn ready_and_unready_addresses_stand_apart_and_ending_pods_are_out() {
         .with(at("c", "ending", "10.0.0.3"));
     check(
         &mut scene,
-        &expect![[
-            r#"[{"addresses":[{"ip":"10.0.0.2","targetRef":{"kind":"Pod","name":"a","namespace":"d","uid":"pod-a"},"nodeName":"n1"}],"notReadyAddresses":[{"ip":"10.0.0.1","targetRef":{"kind":"Pod","name":"b","namespace":"d","uid":"pod-b"},"nodeName":"n1"}],"ports":[{"port":80,"protocol":"TCP"}]}]"#
-        ]],
+        &expect![[r#"
+            ready 10.0.0.2 a n1
+            unready 10.0.0.1 b n1
+            port 80/TCP
+        "#]],
     );
 }
 
 #[test]
 fn without_pods_there_are_no_subsets() {
     let service = service(value!({ "selector": { "app": "web" }, "ports": [{ "port": 80 }] }));
-    check(&mut Scene::new().with(service), &expect!["null"]);
+    check(&mut Scene::new().with(service), &expect![[""]]);
 }
 
 #[test]

@@ -56,7 +56,9 @@ fn a_toleration_without_seconds_is_for_ever() {
 
 #[test]
 fn another_effect_or_value_is_not_tolerated() {
-    let other = value!([{ "key": "node.kubernetes.io/unreachable", "operator": "Exists", "effect": "NoSchedule" }]);
+    let other = value!([{
+        "key": "node.kubernetes.io/unreachable", "operator": "Exists", "effect": "NoSchedule",
+    }]);
     assert!(scene(other).text(&TaintEvictionController, "d/p").contains("delete"));
     let other = value!([{ "key": "node.kubernetes.io/unreachable", "value": "x" }]);
     assert!(scene(other).text(&TaintEvictionController, "d/p").contains("delete"));

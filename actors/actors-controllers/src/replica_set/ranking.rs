@@ -1,8 +1,9 @@
 //! Which of too many pods go first.
 //!
-//! Way in: [`first_to_delete_first`].  Spec: Kubernetes documentation, "ReplicaSet", scaling down: unassigned before
-//! assigned, pending before running, not ready before ready, lower `pod-deletion-cost`, more siblings on the same
-//! node, shorter ready, more restarts, younger. Ages are compared by their magnitude (powers of two), then by uid.
+//! Way in: [`first_to_delete_first`].  Spec: Kubernetes documentation, "ReplicaSet", scaling down:
+//! unassigned before assigned, pending before running, not ready before ready, lower
+//! `pod-deletion-cost`, more siblings on the same node, shorter ready, more restarts, younger. Ages
+//! are compared by their magnitude (powers of two), then by uid.
 
 use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 

@@ -1,6 +1,7 @@
 //! What a ReplicaSet's status says about its pods.
 //!
-//! Way in: [`plan_status`].  Writes: `status` but for the failure that [`super`] sets when pods are refused.
+//! Way in: [`plan_status`].  Writes: `status` but for the failure that [`super`] sets when pods are
+//! refused.
 
 use std::sync::Arc;
 
@@ -14,7 +15,8 @@ use crate::{
     pods::{self, Availability},
 };
 
-/// Counts the pods that the set owns; asks for another look when one of them will become available by time alone.
+/// Counts the pods that the set owns; asks for another look when one of them will become available
+/// by time alone.
 pub(super) fn plan_status(set: &Object, owned: &[Arc<Object>], now: Now, plan: &mut Plan) {
     let min_ready = set.spec().at("minReadySeconds").as_i64().unwrap_or(0);
     let labels = LabelSelector::from_map(set.map_at(&["spec", "template", "metadata", "labels"]));

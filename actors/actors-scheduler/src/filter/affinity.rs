@@ -1,6 +1,8 @@
-//! Affinity between pods: which places hold pods that a new one must, must not, or would like to be near.
+//! Affinity between pods: which places hold pods that a new one must, must not, or would like to be
+//! near.
 //!
-//! Way in: [`Neighbours`].  Spec: Kubernetes documentation, "Assigning Pods to Nodes", inter-pod affinity.
+//! Way in: [`Neighbours`].  Spec: Kubernetes documentation, "Assigning Pods to Nodes", inter-pod
+//! affinity.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,8 +1,9 @@
-//! Spreading over places: how many pods each place has, and by how much a node would make its place stand out.
+//! Spreading over places: how many pods each place has, and by how much a node would make its place
+//! stand out.
 //!
 //! Way in: [`Spreading`].  Spec: Kubernetes documentation, "Pod Topology Spread Constraints".
-//! Hard constraints need every place of the cluster, empty ones too; soft ones only compare candidates, and are
-//! counted from where the pods are.
+//! Hard constraints need every place of the cluster, empty ones too; soft ones only compare
+//! candidates, and are counted from where the pods are.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -125,7 +126,8 @@ impl<'a> Soft<'a> {
         Self { rule, groups, places }
     }
 
-    /// How many pods a node's place has; `None` if it has no place. A host is taken to be a place of its own.
+    /// How many pods a node's place has; `None` if it has no place. A host is taken to be a place
+    /// of its own.
     pub(crate) fn count(&self, index: NodeIndex, node: &NodeFacts) -> Option<i64> {
         let place = self.rule.place(&node.labels)?;
         if self.rule.topology_key == HOSTNAME {

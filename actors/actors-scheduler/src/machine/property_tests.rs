@@ -1,4 +1,5 @@
-//! Over random clusters: no node is ever overcommitted, and every pod that fits somewhere is bound in the end.
+//! Over random clusters: no node is ever overcommitted, and every pod that fits somewhere is bound
+//! in the end.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -37,7 +38,8 @@ fn assert_no_overcommitment(bench: &Bench, seed: u64) {
 fn random_node(number: u64, rng: &mut Rng) -> Object {
     let mut node = node(&format!("n{number}"), &format!("z{}", rng.below(3)));
     let cpu = format!("{}m", rng.between(500, 4_000));
-    let list = value!({ "cpu": cpu, "memory": "4Gi", "pods": i64::try_from(rng.between(2, 12)).unwrap_or(2) });
+    let pods = i64::try_from(rng.between(2, 12)).unwrap_or(2);
+    let list = value!({ "cpu": cpu, "memory": "4Gi", "pods": pods });
     node.set_path(&["status", "allocatable"], list);
     node
 }
@@ -51,7 +53,8 @@ fn random_pod(number: u64, rng: &mut Rng) -> Object {
             &["topologySpreadConstraints"],
             value!([{
                 "maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone",
-                "whenUnsatisfiable": "DoNotSchedule", "labelSelector": { "matchLabels": { "app": app } },
+                "whenUnsatisfiable": "DoNotSchedule",
+                "labelSelector": { "matchLabels": { "app": app } },
             }]),
         );
     } else if rng.chance(200_000) {
@@ -61,7 +64,8 @@ fn random_pod(number: u64, rng: &mut Rng) -> Object {
             pod,
             &path,
             value!([{
-                "topologyKey": "kubernetes.io/hostname", "labelSelector": { "matchLabels": { "app": app } },
+                "topologyKey": "kubernetes.io/hostname",
+                "labelSelector": { "matchLabels": { "app": app } },
             }]),
         );
     }
