@@ -1,1 +1,28 @@
-//! The whole cluster on actors-sim.
+//! The whole cluster in one thread, from one seed: three voters of the store with the door in front of each,
+//! controllers and scheduler on the leader, machines with hollow pods, and clients whose every answer is judged.
+//!
+//! Way in: [`run`].  Owns: the drivers that the simulator needs; every decision is made by the machines that the
+//! product runs (`store-raft`, `store-mvcc`, `nodes-door`, `actors-controller`, `actors-scheduler`, `nodes-pods`).
+//! Never: a clock, a thread, a socket; the same seed always gives the same [`Report::hash`].
+
+mod agent;
+mod ask;
+mod census;
+mod client;
+mod cluster;
+mod config;
+mod convergence;
+mod event;
+mod faults;
+mod record;
+mod run;
+mod server;
+mod watcher;
+mod wire;
+mod workload;
+
+pub use cluster::Cluster;
+pub use config::{ClusterConfig, Planted};
+pub use event::{Bytes, Effect, Event, Image, Local, Message, Shown};
+pub use record::Counts;
+pub use run::{Report, RunConfig, run};

@@ -1,1 +1,9 @@
-//! The whole cluster in one thread, from seeds.
+//! Seeds of whole simulated clusters: which are run, what they covered, and how a failing one is run again.
+//!
+//! Way in: [`Seeds::chosen`], [`Sweep::run`], [`table`].
+
+mod seeds;
+mod sweep;
+
+pub use seeds::Seeds;
+pub use sweep::{Sweep, one, replay, table};

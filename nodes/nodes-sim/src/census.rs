@@ -1,0 +1,133 @@
+//! Counts pods: never more of a set than it ever asked for, never one bound twice, never a uid given twice.
+//!
+//! Way in: [`Census::take`], with each change once, in the order of revisions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use actors_object::{Object, Value};
+use store_catalog::Item;
+use store_mvcc::Change;
+
+use crate::record::Counts;
+
+/// What is known of pods and of the sets that own them.
+#[derive(Debug, Default)]
+pub(crate) struct Census {
+    sets: BTreeMap<String, Set>,
+    pods: BTreeMap<String, Pod>,
+    uids: BTreeSet<String>,
+}
+
+/// A ReplicaSet.
+#[derive(Debug, Default)]
+struct Set {
+    name: String,
+    /// How many pods it asked for, since which revision.
+    wanted: Vec<(u64, i64)>,
+    /// Its pods that are neither ended nor ending.
+    active: BTreeSet<String>,
+}
+
+/// A pod, by its key.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+struct Pod {
+    uid: String,
+    set: Option<String>,
+    node: Option<String>,
+    active: bool,
+    running: bool,
+}
+
+impl Census {
+    /// Takes in a change; says what is impossible about it.
+    pub(crate) fn take(
+        &mut self,
+        change: &Change,
+        planned_at: Option<u64>,
+        counts: &mut Counts,
+    ) -> Result<(), String> {
+        let bytes = change.key.as_bytes();
+        if bytes.starts_with(b"/registry/apps/replicasets/") {
+            self.take_set(change);
+        }
+        if bytes.starts_with(b"/registry/pods/") {
+            return self.take_pod(change, planned_at, counts);
+        }
+        Ok(())
+    }
+
+    fn take_set(&mut self, change: &Change) {
+        let Some(stored) = &change.value else { return };
+        let object = Item::new(stored.clone(), None).object();
+        let set = self.sets.entry(object.uid().to_owned()).or_default();
+        set.name = object.name().to_owned();
+        let wanted = object.i64_at(&["spec", "replicas"]).unwrap_or(1);
+        if set.wanted.last().is_none_or(|(_, last)| *last != wanted) {
+            set.wanted.push((change.revision.0, wanted));
+        }
+    }
+
+    fn take_pod(
+        &mut self,
+        change: &Change,
+        planned_at: Option<u64>,
+        counts: &mut Counts,
+    ) -> Result<(), String> {
+        let key = change.key.to_string();
+        let before = self.pods.remove(&key);
+        if let Some(Pod { uid, set: Some(set), .. }) = &before
+            && let Some(set) = self.sets.get_mut(set)
+        {
+            set.active.remove(uid);
+        }
+        let Some(stored) = &change.value else { return Ok(()) };
+        let pod = read_pod(&Item::new(stored.clone(), None).object());
+        self.pods.insert(key.clone(), pod.clone());
+        let created = before.as_ref().is_none_or(|before| before.uid != pod.uid);
+        if created && !self.uids.insert(pod.uid.clone()) {
+            return Err(format!("{key}: uid {} was given twice", pod.uid));
+        }
+        let was = before.filter(|before| before.uid == pod.uid).unwrap_or_default();
+        counts.bound += u64::from(was.node.is_none() && pod.node.is_some());
+        counts.ran += u64::from(!was.running && pod.running);
+        if was.node.is_some() && was.node != pod.node {
+            return Err(format!("{key}: moved from {:?} to {:?}", was.node, pod.node));
+        }
+        if pod.running && pod.node.is_none() {
+            return Err(format!("{key}: runs on no node"));
+        }
+        self.count(&pod, created.then_some(planned_at).flatten())
+    }
+
+    /// Counts an active pod; one that a plan made must be wanted by what the plan can have seen.
+    fn count(&mut self, pod: &Pod, planned_at: Option<u64>) -> Result<(), String> {
+        let Some(set) = pod.set.as_ref().and_then(|set| self.sets.get_mut(set)) else {
+            return Ok(());
+        };
+        if pod.active {
+            set.active.insert(pod.uid.clone());
+        }
+        let Some(planned_at) = planned_at else { return Ok(()) };
+        let seen = set.wanted.iter().rposition(|(since, _)| *since <= planned_at).unwrap_or(0);
+        let most = set.wanted[seen..].iter().map(|(_, wanted)| *wanted).max().unwrap_or(0);
+        let count = i64::try_from(set.active.len()).unwrap_or(i64::MAX);
+        if count > most {
+            return Err(format!("replica set {} has {count} pods, it wanted {most}", set.name));
+        }
+        Ok(())
+    }
+}
+
+fn read_pod(pod: &Object) -> Pod {
+    let ended = matches!(pod.str_at(&["status", "phase"]), Some("Succeeded" | "Failed"));
+    let text = |path: &[&str]| pod.str_at(path).filter(|text| !text.is_empty()).map(str::to_owned);
+    let statuses = pod.list_at(&["status", "containerStatuses"]);
+    let runs = |status: &Value| status.at("state").get("running").is_some();
+    Pod {
+        uid: pod.uid().to_owned(),
+        set: pod.controller_of().filter(|owner| owner.kind == "ReplicaSet").map(|owner| owner.uid),
+        node: text(&["spec", "nodeName"]),
+        active: !ended && !pod.is_terminating(),
+        running: statuses.iter().any(runs),
+    }
+}

@@ -1,0 +1,305 @@
+//! The whole cluster as one simulated world: which node is what, and the drivers of all machines.
+//!
+//! Way in: [`Cluster`], a [`World`].  Owns: nodes, and the record of what they did.
+//! Never: a decision of a machine; drivers write, send and wait.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use actors_core::{
+    Effects, Mono, Now, Turn,
+    ports::{DiskError, LogStore},
+};
+use actors_kinds::facts::TableError;
+use actors_sim::{Host, NodeClock, NodeId, World};
+
+use crate::{
+    agent::Agent,
+    client::Client,
+    config::{ClusterConfig, Planted, Shared},
+    event::{Effect, Event, Local, Message},
+    record::Record,
+    server::{Ctx, OpenError, Server},
+};
+
+/// A simulated cluster.
+#[derive(Debug)]
+pub struct Cluster {
+    pub(crate) shared: Shared,
+    pub(crate) record: Record,
+    clocks: BTreeMap<NodeId, NodeClock>,
+    nodes: BTreeMap<NodeId, Node>,
+}
+
+#[derive(Debug)]
+struct Node {
+    /// Rises with each start of the node's process; events of earlier lives are dropped.
+    life: u64,
+    role: Role,
+}
+
+#[derive(Debug)]
+enum Role {
+    /// The process is not there.
+    Down,
+    Server(Box<Server>),
+    Agent(Box<Agent>),
+    Client(Box<Client>),
+}
+
+impl Cluster {
+    /// A cluster whose nodes have these clocks.
+    ///
+    /// # Errors
+    /// If the tables of kinds cannot be read.
+    pub fn new(
+        config: ClusterConfig,
+        clocks: BTreeMap<NodeId, NodeClock>,
+    ) -> Result<Self, TableError> {
+        let nodes = (0..config.nodes()).map(|id| (NodeId(id), Node { life: 0, role: Role::Down }));
+        let nodes = nodes.collect();
+        Ok(Self { shared: Shared::new(config)?, record: Record::default(), clocks, nodes })
+    }
+
+    /// The true time at which a node's clock shows `now`.
+    fn time(&self, node: NodeId, now: Now) -> Mono {
+        Mono(self.clocks.get(&node).copied().unwrap_or_default().when(now.mono).0)
+    }
+
+    pub(crate) fn servers(&self) -> impl Iterator<Item = (NodeId, &Server)> {
+        self.nodes.iter().filter_map(|(id, node)| match &node.role {
+            Role::Server(server) => Some((*id, server.as_ref())),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn clients(&self) -> impl Iterator<Item = &Client> {
+        self.nodes.values().filter_map(|node| match &node.role {
+            Role::Client(client) => Some(client.as_ref()),
+            _ => None,
+        })
+    }
+
+    /// Clients begin nothing new.
+    pub(crate) fn rest(&mut self) {
+        for node in self.nodes.values_mut() {
+            if let Role::Client(client) = &mut node.role {
+                client.rest();
+            }
+        }
+    }
+
+    /// The server that leads the newest term, if it is up.
+    pub(crate) fn leader(&self) -> Option<NodeId> {
+        let leading = self.servers().filter(|(_, server)| server.replica().is_leader());
+        leading.max_by_key(|(_, server)| server.replica().role().term).map(|(id, _)| id)
+    }
+
+    /// Starts the process of a node.
+    fn boot(&mut self, id: NodeId, host: &mut Host<'_, Event>) {
+        let config = &self.shared.config;
+        let now = host.now();
+        let soon = |ms: u64| now.mono.after(Duration::from_millis(ms));
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        node.life += 1;
+        let life = node.life;
+        let mut timers = Vec::new();
+        node.role = if config.server_ids().any(|server| server == id) {
+            match Server::open(id, &host.disk(), &self.shared) {
+                Ok(server) => {
+                    timers = Server::begin(now, host.rng());
+                    Role::Server(Box::new(server))
+                }
+                Err(error) => {
+                    if let OpenError::Damaged(why) = &error {
+                        self.record.violation(format!("server {} cannot start: {why}", id.0));
+                    }
+                    timers.push((soon(400), Local::Boot));
+                    Role::Down
+                }
+            }
+        } else if config.agent_ids().any(|agent| agent == id) {
+            timers.push((soon(host.rng().below(100)), Local::Beat));
+            let mut agent = Agent::new(id, config.servers);
+            agent.begin(host.boot());
+            Role::Agent(Box::new(agent))
+        } else {
+            timers.push((soon(host.rng().below(100)), Local::Beat));
+            timers.push((soon(host.rng().between(1_000, 2_000)), Local::NextOperation));
+            Role::Client(Box::new(Client::new(id)))
+        };
+        for (at, local) in timers {
+            host.at(at, Event::Local { life, local });
+        }
+    }
+
+    /// The driver of a server's log: writes at once, one sync at a time.
+    fn write_log(&mut self, id: NodeId, effect: Effect, host: &mut Host<'_, Event>) {
+        let (life, time) =
+            (self.nodes.get(&id).map_or(0, |node| node.life), self.time(id, host.now()));
+        let planted = self.shared.config.has(Planted::AckBeforeSync);
+        let Some(Node { role: Role::Server(server), .. }) = self.nodes.get_mut(&id) else { return };
+        let replica = server.replica_mut();
+        match effect {
+            Effect::Persist { number, records, head } => {
+                let appended = replica.log.append(&records);
+                let written = appended.and_then(|()| match &head {
+                    Some(head) => replica.log.set_head(&head.0),
+                    None => Ok(()),
+                });
+                if let Err(error) = written {
+                    if matches!(error, DiskError::Full(_)) {
+                        self.record.disk.entry(id).or_default().full.push(time);
+                    }
+                    let local = Local::LogFailed { number, error };
+                    return host.after(Duration::ZERO, Event::Local { life, local });
+                }
+                replica.written = number;
+                if planted {
+                    host.after(
+                        Duration::ZERO,
+                        Event::Local { life, local: Local::Synced { number } },
+                    );
+                }
+                if replica.syncing.is_none() {
+                    begin_sync(replica, (number, time), life, host);
+                }
+            }
+            Effect::Truncate { below } => {
+                // What stays longer than needed does no harm.
+                let _kept = replica.log.truncate_below(below);
+            }
+            _ => {}
+        }
+    }
+
+    /// The end of a sync: the next one begins if something was written meanwhile.
+    fn end_sync(&mut self, id: NodeId, number: u64, now: Now, out: &mut Effects<Effect>) -> bool {
+        let time = self.time(id, now);
+        let Some(Node { role: Role::Server(server), .. }) = self.nodes.get_mut(&id) else {
+            return false;
+        };
+        let replica = server.replica_mut();
+        let Some((under_way, began)) = replica.syncing.take() else { return true };
+        if time.since(began) > Duration::from_millis(5) {
+            self.record.disk.entry(id).or_default().slow.push(time);
+        }
+        if replica.written > under_way.max(number) {
+            out.push(Effect::SyncLog { number: replica.written });
+        }
+        true
+    }
+}
+
+fn begin_sync(
+    replica: &mut crate::server::Replica,
+    (number, time): (u64, Mono),
+    life: u64,
+    host: &mut Host<'_, Event>,
+) {
+    replica.syncing = Some((number, time));
+    let error = DiskError::Other("the sync failed".to_owned());
+    let done = Event::Local { life, local: Local::Synced { number } };
+    let failed = Event::Local { life, local: Local::LogFailed { number, error } };
+    host.sync(done, failed);
+}
+
+impl World for Cluster {
+    type Event = Event;
+    type Effect = Effect;
+
+    fn start(&mut self, node: NodeId, host: &mut Host<'_, Event>) {
+        self.boot(node, host);
+    }
+
+    fn crash(&mut self, node: NodeId) {
+        if let Some(down) = self.nodes.get_mut(&node) {
+            down.role = Role::Down;
+            down.life += 1;
+        }
+    }
+
+    fn deliver(&mut self, id: NodeId, event: Event, turn: Turn<'_>, out: &mut Effects<Effect>) {
+        let (now, time) = (turn.now, self.time(id, turn.now));
+        match &event {
+            Event::Local { life, .. }
+                if self.nodes.get(&id).is_none_or(|node| node.life != *life) =>
+            {
+                return;
+            }
+            Event::Local { local: Local::Boot, .. } => return out.push(Effect::Boot),
+            Event::Local { local: Local::Synced { number }, .. } => {
+                self.end_sync(id, *number, now, out);
+            }
+            Event::Local { local: Local::LogFailed { .. }, .. } => {
+                self.record.disk.entry(id).or_default().failed.push(time);
+            }
+            Event::Frame { from, number, message } => {
+                let first = self.record.wire.receive(*from, id, *number, time);
+                // Raft bears repeated frames; everything else travels over connections that drop them.
+                if !first && !matches!(message, Message::Raft(_)) {
+                    return;
+                }
+            }
+            Event::Local { .. } => {}
+        }
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        let mut ctx =
+            Ctx { now, time, rng: turn.rng, shared: &self.shared, record: &mut self.record, out };
+        match (&mut node.role, event) {
+            (Role::Server(server), Event::Frame { from, message, .. }) => {
+                server.handle_message(&mut ctx, from, message);
+            }
+            (Role::Server(server), Event::Local { local, .. }) => {
+                server.handle_local(&mut ctx, local)
+            }
+            (Role::Agent(agent), Event::Frame { from, message, .. }) => {
+                agent.handle_message(&mut ctx, from, message);
+            }
+            (Role::Agent(agent), Event::Local { local, .. }) => agent.handle_local(&mut ctx, local),
+            (Role::Client(client), Event::Frame { from, message, .. }) => {
+                client.handle_message(&mut ctx, from, message);
+            }
+            (Role::Client(client), Event::Local { local, .. }) => {
+                client.handle_local(&mut ctx, local)
+            }
+            (Role::Down, _) => {}
+        }
+    }
+
+    fn carry_out(&mut self, id: NodeId, effect: Effect, host: &mut Host<'_, Event>) {
+        let time = self.time(id, host.now());
+        let life = self.nodes.get(&id).map_or(0, |node| node.life);
+        match effect {
+            Effect::Send { to, message } => {
+                let number = self.record.wire.send(id, to, time);
+                host.send(to, Event::Frame { from: id, number, message });
+            }
+            Effect::At { at, local } => host.at(at, Event::Local { life, local }),
+            Effect::After { span, local } => {
+                let slow = host.buggify().at("driver.end.late");
+                let span = if slow { span + Duration::from_millis(40) } else { span };
+                host.after(span, Event::Local { life, local });
+            }
+            Effect::Persist { .. } | Effect::Truncate { .. } => self.write_log(id, effect, host),
+            Effect::SyncLog { number } => {
+                if let Some(Node { role: Role::Server(server), .. }) = self.nodes.get_mut(&id) {
+                    begin_sync(server.replica_mut(), (number, time), life, host);
+                }
+            }
+            Effect::SyncState { index } => {
+                let done = Event::Local { life, local: Local::Flushed { index } };
+                let failed = Event::Local { life, local: Local::Nothing };
+                host.sync(done, failed);
+            }
+            Effect::Restart => {
+                if let Some(node) = self.nodes.get_mut(&id) {
+                    node.role = Role::Down;
+                    node.life += 1;
+                    let event = Event::Local { life: node.life, local: Local::Boot };
+                    host.after(Duration::from_millis(300), event);
+                }
+            }
+            Effect::Boot => self.boot(id, host),
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! What can happen on a node of the simulated cluster, and what its machines want done: plain data, both.
+//!
+//! Way in: [`Event`], [`Effect`].  Invariant: both are hashed as a whole, so two runs that differ anywhere have
+//! different trace hashes.
+
+use std::{
+    fmt::{Debug, Write},
+    sync::Arc,
+    time::Duration,
+};
+
+use actors_core::{
+    Mono,
+    ports::{DiskError, LogRecord, Pair},
+};
+use actors_sim::NodeId;
+use nodes_door::{Request, Response, WatchEvent};
+use nodes_pods::PodEvent;
+use serde::{Serialize, Serializer};
+use store_mvcc::{Revision, Token};
+
+/// One event of a node.
+#[derive(Debug, Clone, Serialize)]
+pub enum Event {
+    /// A message arrived.
+    Frame {
+        /// Who sent it.
+        from: NodeId,
+        /// Its number on this link.
+        number: u32,
+        /// What it says.
+        message: Message,
+    },
+    /// A timer, or the end of an effect, of one life of the node's process.
+    Local {
+        /// Which life; what belongs to an earlier one is dropped.
+        life: u64,
+        /// What happened.
+        local: Local,
+    },
+}
+
+/// What nodes say to each other.
+#[derive(Debug, Clone, Serialize)]
+pub enum Message {
+    /// A frame of the Raft group.
+    Raft(Bytes),
+    /// A copy of the state, and the frame that announces it.
+    Image {
+        /// The rows.
+        image: Image,
+        /// The frame.
+        frame: Bytes,
+    },
+    /// The copy arrived.
+    ImageTaken,
+    /// A server asks the leader to propose an entry for it.
+    Propose {
+        /// Names the proposal.
+        token: Token,
+        /// The encoded entry.
+        data: Bytes,
+    },
+    /// The leader did not propose it, or lost it: ask again.
+    NotProposed {
+        /// Which.
+        token: Token,
+    },
+    /// A request for the door.
+    Ask {
+        /// Names it among those of its sender.
+        id: u64,
+        /// What is asked.
+        request: Shown<Request>,
+    },
+    /// The door's answer.
+    Answer {
+        /// To which request.
+        id: u64,
+        /// What is answered.
+        response: Shown<Response>,
+    },
+    /// The next events of a watch.
+    Watched {
+        /// Which watch: the number of the request that opened it.
+        id: u64,
+        /// Rises by one with each batch, so that a lost one is noticed.
+        batch: u64,
+        /// The events.
+        events: Shown<Arc<Vec<WatchEvent>>>,
+    },
+    /// Nobody listens to this watch any more.
+    Unwatch {
+        /// Which.
+        id: u64,
+    },
+}
+
+/// What happens on a node by itself.
+#[derive(Debug, Clone, Serialize)]
+pub enum Local {
+    /// A process that ended is to be started.
+    Boot,
+    /// The tick of the Raft group.
+    RaftTick,
+    /// A sync of the log ended.
+    Synced {
+        /// The last write that it covers.
+        number: u64,
+    },
+    /// A write to the log, or its sync, failed.
+    LogFailed {
+        /// The write.
+        number: u64,
+        /// Why.
+        error: DiskError,
+    },
+    /// The oldest committed entries that wait are to be applied.
+    Apply,
+    /// An image that came is to become the state.
+    Install {
+        /// Of `RaftEffect::InstallSnapshot`.
+        number: u64,
+        /// The least index that it must have.
+        index: u64,
+    },
+    /// It is time to make the state durable.
+    Flush,
+    /// The state is durable up to this index.
+    Flushed {
+        /// The index.
+        index: u64,
+    },
+    /// Nobody confirmed an image in time.
+    ImageLost {
+        /// To whom it was sent.
+        to: NodeId,
+    },
+    /// The end of something whose end means nothing.
+    Nothing,
+    /// Time to look for requests that are late, and for watchers to be told that their stream lives.
+    Sweep,
+    /// The timer of a control loop.
+    LoopTimer {
+        /// The epoch under which the loop runs.
+        epoch: u64,
+        /// Which loop.
+        host: usize,
+    },
+    /// Time for an agent or a client to look around.
+    Beat,
+    /// Something happened to a pod of an agent.
+    Pod {
+        /// The pod's uid.
+        uid: String,
+        /// What.
+        event: Shown<PodEvent>,
+    },
+    /// The wake-up that a pod asked for.
+    PodWake {
+        /// The pod's uid.
+        uid: String,
+        /// When it was to come; a later request replaces an earlier one.
+        at: Mono,
+    },
+    /// A client's next operation.
+    NextOperation,
+}
+
+/// One thing that a node's machines want done.
+#[derive(Debug, Clone, Serialize)]
+pub enum Effect {
+    /// Send a message.
+    Send {
+        /// To whom.
+        to: NodeId,
+        /// What.
+        message: Message,
+    },
+    /// Deliver an event when the node's clock shows this.
+    At {
+        /// When.
+        at: Mono,
+        /// What.
+        local: Local,
+    },
+    /// Deliver an event after a span of true time: the end of work that takes so long.
+    After {
+        /// How long it takes.
+        span: Duration,
+        /// What.
+        local: Local,
+    },
+    /// Write to the log and sync it.
+    Persist {
+        /// The number of the write.
+        number: u64,
+        /// What is appended.
+        records: Vec<LogRecord>,
+        /// The new head.
+        head: Option<Bytes>,
+    },
+    /// Sync the log, which was written up to this number.
+    SyncLog {
+        /// The newest write.
+        number: u64,
+    },
+    /// Forget records of the log.
+    Truncate {
+        /// The first that stays.
+        below: u64,
+    },
+    /// Make the state durable, which has applied this index.
+    SyncState {
+        /// The index.
+        index: u64,
+    },
+    /// End the process; it is started again from its disk a moment later.
+    Restart,
+    /// Start the process from its disk.
+    Boot,
+}
+
+/// Bytes that serialise as such.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct Bytes(#[serde(with = "serde_bytes")] pub Vec<u8>);
+
+impl Debug for Bytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
+}
+
+/// The rows of a state, shared by who sends and who takes them.
+#[derive(Clone, Serialize)]
+pub struct Image {
+    /// The position of the copy.
+    pub revision: Revision,
+    /// The rows, page by page.
+    #[serde(skip)]
+    pub pages: Arc<Vec<Vec<Pair>>>,
+}
+
+impl Debug for Image {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "image of {} pages at {}", self.pages.len(), self.revision)
+    }
+}
+
+/// Something that is hashed by what its `Debug` shows.
+#[derive(Debug, Clone)]
+pub struct Shown<T>(pub T);
+
+impl<T: Debug> Serialize for Shown<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut digest = Digest::default();
+        // A digest takes whatever it is given.
+        let _never = write!(digest, "{:?}", self.0);
+        serializer.serialize_u64(digest.0)
+    }
+}
+
+/// FNV-1a, 64 bits (draft-eastlake-fnv, section 2).
+pub(crate) struct Digest(pub(crate) u64);
+
+impl Default for Digest {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Digest {
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+}
+
+impl Write for Digest {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        self.add(text.as_bytes());
+        Ok(())
+    }
+}

@@ -1,0 +1,77 @@
+//! The leader holds all shards under a new epoch before its control loops may act.
+//!
+//! Way in: [`Server::take_role`], [`Server::take_grant`].
+//! Invariant: control loops run only while this server leads, under the epoch that was granted in this term.
+
+use actors_core::Mono;
+use store_mvcc::{Epoch, GroupId, Op, Outcome, Proposal, ShardId, Token, Writer};
+use store_raft::RoleView;
+
+use super::{Ctx, Server, control::Control};
+
+/// A grant on its way.
+#[derive(Debug, Default)]
+pub(super) struct Grant {
+    asked: Option<Asked>,
+}
+
+#[derive(Debug)]
+struct Asked {
+    token: Token,
+    term: u64,
+    epoch: Epoch,
+    at: Mono,
+}
+
+impl Server {
+    /// A grant that has not been applied after this time is asked for again, under another token.
+    const GRANT_PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
+
+    pub(super) fn take_role(&mut self, ctx: &mut Ctx<'_>, role: RoleView) {
+        let same = self.control.as_ref().is_some_and(|control| control.term == role.term);
+        if !self.replica.is_leader() || !same {
+            self.control = None;
+            self.grant.asked = None;
+        }
+        self.seek_grant(ctx);
+        self.gate.leader_changed(ctx.now.mono);
+    }
+
+    /// Asks for all shards, if this server leads without them.
+    pub(super) fn seek_grant(&mut self, ctx: &mut Ctx<'_>) {
+        let late = |asked: &Asked| ctx.now.mono.since(asked.at) > Self::GRANT_PATIENCE;
+        let waits = self.grant.asked.as_ref().is_some_and(|asked| !late(asked));
+        if !self.replica.is_leader() || self.control.is_some() || waits {
+            return;
+        }
+        let epoch = Epoch(self.replica.mvcc.epoch(ShardId::ALL).0 + 1);
+        let token = Token(ctx.rng.uuid());
+        let holder = format!("server-{}", self.me.0);
+        let proposal = Proposal {
+            group: GroupId::MAIN,
+            writer: Writer::unplaced("store"),
+            token,
+            feature_level: 1,
+            at: ctx.now.wall,
+            atomic: false,
+            ops: vec![Op::GrantShard { shard: ShardId::ALL, epoch, holder }],
+        };
+        let term = self.replica.role().term;
+        self.grant.asked = Some(Asked { token, term, epoch, at: ctx.now.mono });
+        match proposal.encode() {
+            Ok(data) => self.propose_here(token, None, data),
+            Err(error) => ctx.record.violation(format!("a grant cannot be encoded: {error}")),
+        }
+    }
+
+    /// A proposal was applied; if it is the grant that is waited for, the control loops begin.
+    pub(super) fn take_grant(&mut self, ctx: &mut Ctx<'_>, token: Token, outcome: &Outcome) {
+        let Some(asked) = self.grant.asked.take_if(|asked| asked.token == token) else { return };
+        let role = self.replica.role();
+        if outcome.is_ok() && self.replica.is_leader() && role.term == asked.term {
+            self.control =
+                Some(Control::new(ctx.shared, asked.term, asked.epoch, self.replica.snapshot()));
+            self.start_control();
+        }
+    }
+}

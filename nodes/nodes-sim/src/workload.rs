@@ -1,0 +1,140 @@
+//! What clients ask: drawn from the seed, a little of everything.
+//!
+//! Way in: [`draw`].
+
+use actors_object::{Value, value};
+use chaos_judges::{Call, Expected, Freshness};
+use nodes_door::{PatchKind, Request};
+
+use crate::{
+    ask::{CONFIG_MAPS, DEPLOYMENTS},
+    client::Client,
+    record::REGISTERS,
+    server::Ctx,
+};
+
+/// One request, and the call that it is for the judges.
+pub(crate) struct Ask {
+    pub(crate) request: Request,
+    /// `None` if only the door's side of it is judged.
+    pub(crate) call: Option<Call>,
+    /// The register that it is about.
+    pub(crate) register: Option<String>,
+}
+
+const NAMESPACE: Option<&str> = Some("default");
+/// How many registers there are.
+const REGISTERS_LEN: u64 = 8;
+/// How many Deployments there may be.
+pub(crate) const DEPLOYMENTS_LEN: u64 = 4;
+
+/// The next thing that a client asks.
+pub(crate) fn draw(client: &mut Client, ctx: &mut Ctx<'_>) -> Ask {
+    if ctx.rng.chance(60_000) {
+        return deployment(client, ctx);
+    }
+    let name = format!("r{}", ctx.rng.below(REGISTERS_LEN));
+    let key = format!("{}{}", REGISTERS, &name[1..]);
+    let freshness = if ctx.rng.chance(300_000) { Freshness::Stale } else { Freshness::Consistent };
+    match ctx.rng.below(100) {
+        0..30 => {
+            let mut request = client.asker.get(CONFIG_MAPS, NAMESPACE, &name);
+            age(&mut request, freshness);
+            let call = Some(Call::Get { key, freshness });
+            Ask { request, call, register: (freshness == Freshness::Consistent).then_some(name) }
+        }
+        30..38 => {
+            let mut request = client.asker.list(CONFIG_MAPS, NAMESPACE);
+            age(&mut request, freshness);
+            let call = Some(Call::List { prefix: REGISTERS.to_owned(), freshness });
+            Ask { request, call, register: None }
+        }
+        38..44 => {
+            let request = client.asker.delete(CONFIG_MAPS, NAMESPACE, &name);
+            client.known.remove(&name);
+            Ask { request, call: None, register: None }
+        }
+        _ => write(client, ctx, name, key),
+    }
+}
+
+/// A stale read says that any state will do.
+fn age(request: &mut Request, freshness: Freshness) {
+    if freshness == Freshness::Stale {
+        request.options.resource_version = Some("0".to_owned());
+    }
+}
+
+/// Creates, replaces or patches a register, as what the client knows of it allows.
+fn write(client: &mut Client, ctx: &mut Ctx<'_>, name: String, key: String) -> Ask {
+    client.written += 1;
+    let text = format!("{}-{}", ctx.time.0 % 1_000_000_007, client.written);
+    let mut body = value!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": { "name": name.as_str() },
+        "data": { "v": text.as_str() },
+    });
+    let at = (NAMESPACE, name.as_str());
+    let known = client.known.get(&name).copied();
+    let (request, expected) = match (known, ctx.rng.below(10)) {
+        (Some(None), _) | (None, 0..3) => {
+            (client.asker.create(CONFIG_MAPS, NAMESPACE, &body), Expected::Absent)
+        }
+        (Some(Some(revision)), 0..6) => {
+            body.set_path(&["metadata", "resourceVersion"], revision.to_string());
+            (client.asker.update(CONFIG_MAPS, at, &body), Expected::Revision(revision))
+        }
+        (_, 6..8) => (client.asker.update(CONFIG_MAPS, at, &body), Expected::Present),
+        _ => {
+            let patch = value!({ "data": { "v": text.as_str() } });
+            let kind = PatchKind::Merge;
+            (client.asker.patch(CONFIG_MAPS, at, kind, &patch), Expected::Present)
+        }
+    };
+    let call = Some(Call::Write { key, value: Some(text), expected });
+    Ask { request, call, register: Some(name) }
+}
+
+fn deployment(client: &mut Client, ctx: &mut Ctx<'_>) -> Ask {
+    let name = format!("d{}", ctx.rng.below(DEPLOYMENTS_LEN));
+    let at = (NAMESPACE, name.as_str());
+    let replicas = ctx.rng.between(0, 5);
+    let replicas = i64::try_from(replicas).unwrap_or(1);
+    let image = format!("web:{}", ctx.rng.below(1_000));
+    let asker = &client.asker;
+    let request = match ctx.rng.below(10) {
+        0..4 => asker.create(DEPLOYMENTS, NAMESPACE, &body(&name, replicas, &image)),
+        4..7 => {
+            let patch = value!({ "spec": { "replicas": replicas } });
+            asker.patch(DEPLOYMENTS, at, PatchKind::Merge, &patch)
+        }
+        7..9 => {
+            let containers = value!([{ "name": "web", "image": image.as_str() }]);
+            let patch =
+                value!({ "spec": { "template": { "spec": { "containers": containers } } } });
+            asker.patch(DEPLOYMENTS, at, PatchKind::Strategic, &patch)
+        }
+        _ => asker.delete(DEPLOYMENTS, NAMESPACE, &name),
+    };
+    Ask { request, call: None, register: None }
+}
+
+fn body(name: &str, replicas: i64, image: &str) -> Value {
+    value!({
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": { "name": name },
+        "spec": {
+            "replicas": replicas,
+            "selector": { "matchLabels": { "app": name } },
+            "template": {
+                "metadata": { "labels": { "app": name } },
+                "spec": {
+                    "terminationGracePeriodSeconds": 2,
+                    "containers": [{ "name": "web", "image": image }],
+                },
+            },
+        },
+    })
+}

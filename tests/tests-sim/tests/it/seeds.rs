@@ -1,0 +1,50 @@
+//! The seeds of every test run, one that is run twice, and one that somebody wants to see again.
+
+use std::env;
+
+use nodes_sim::{Report, RunConfig};
+use tests_sim::{Seeds, Sweep, one, replay, table};
+
+fn number(name: &str) -> Option<u64> {
+    env::var(name).ok()?.parse().ok()
+}
+
+#[test]
+fn seeds() {
+    let count = number("STARLING_SEEDS").and_then(|count| usize::try_from(count).ok());
+    let seeds = Seeds::chosen(count.unwrap_or(Seeds::USUAL));
+    let sweep = Sweep::run(&seeds.numbers, &RunConfig::default());
+    println!(
+        "{} seeds, half of them from commit {}:\n{}",
+        seeds.numbers.len(),
+        seeds.commit,
+        table(&sweep)
+    );
+    assert!(sweep.failures.is_empty(), "\n{}", sweep.complaint());
+    assert_eq!(sweep.counting(), seeds.numbers.len(), "\n{}", sweep.complaint());
+}
+
+#[test]
+fn same_seed_same_hash() {
+    let config = RunConfig::default();
+    let reports: Vec<Report> = (0..2).map(|_| one(7, &config).expect("a sound run")).collect();
+    assert_eq!(reports[0].hash, reports[1].hash, "{}", replay(7));
+    assert_eq!(reports[0].events, reports[1].events);
+    let other = one(8, &config).expect("a sound run");
+    assert_ne!(reports[0].hash, other.hash);
+}
+
+/// Runs one seed and shows the last of what happened; does nothing unless `STARLING_SEED` names one.
+#[test]
+fn replay_of_a_seed() {
+    let Some(seed) = number("STARLING_SEED") else { return };
+    let lines = number("STARLING_LINES").and_then(|lines| usize::try_from(lines).ok());
+    let config = RunConfig { trace_lines: lines.unwrap_or(200), ..RunConfig::default() };
+    let report = one(seed, &config);
+    let report = report.unwrap_or_else(|why| panic!("seed {seed}: {why}"));
+    println!("{}", report.trace);
+    let (elapsed, leaders) = (report.elapsed, report.leaders);
+    println!("{:?}\n{:?}\n{leaders} leaders, {elapsed:?}", report.faults, report.counts);
+    report.notes.iter().take(40).for_each(|note| println!("note: {note}"));
+    assert!(report.is_sound(), "seed {seed}: {:#?}", report.violations);
+}
