@@ -91,6 +91,7 @@ impl Agent {
             network,
             pods: Pods::default(),
             services: Mutex::default(),
+            endpoints: Mutex::default(),
             slab: OnceLock::new(),
             writes: Writes::default(),
             events: EventSender::new(),

@@ -4,7 +4,7 @@
 //! Time and order: a change is in force within milliseconds; changes that come together are applied together.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -93,6 +93,7 @@ async fn apply(
             proxy = Some(ServiceProxy::new(proxy_config(shared), Box::new(NftCommand)));
             continue;
         };
+        *lock(&shared.endpoints) = Some(named_pods(slices));
         let desired = desired(shared, slices);
         let done = off_loop(move || {
             let result = working.apply(&desired);
@@ -108,6 +109,15 @@ async fn apply(
             changed.notify_one();
         }
     }
+}
+
+/// Pods that some slice names, whatever their condition: a proxy may send to them.
+fn named_pods(slices: &Mutex<Objects>) -> BTreeSet<String> {
+    let slices = lock(slices);
+    let endpoints = slices.values().flat_map(|slice| slice.0.list_at(&["endpoints"]));
+    endpoints
+        .filter_map(|endpoint| endpoint.str_at(&["targetRef", "uid"]).map(str::to_owned))
+        .collect()
 }
 
 fn proxy_config(shared: &Shared) -> ProxyConfig {

@@ -3,7 +3,7 @@
 //! Way in: [`Shared`].  Owns: the index of pods.  Never: a lock held over a wait.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     str::FromStr,
     sync::{
@@ -34,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) pods: Pods,
     /// Services by `namespace/name`, as the proxy last saw them; for environments.
     pub(crate) services: Mutex<BTreeMap<String, Arc<Object>>>,
+    /// Uids of the pods that some EndpointSlice names; `None` until that is known.
+    pub(crate) endpoints: Mutex<Option<BTreeSet<String>>>,
     /// Set when the slab of pods starts for the first time; survives its restarts.
     pub(crate) slab: OnceLock<SlabRef<PodEvent>>,
     pub(crate) writes: Writes,

@@ -297,6 +297,8 @@ impl PodMachine {
                 let exit =
                     Exit { code: 137, signal: 0, oom: false, started: None, at: now.wall, message };
                 container.end(exit, Some("ContainerStatusUnknown"));
+                // It did not fail, so it does not wait.
+                container.replaced = !container.is_finished(policy);
             }
         }
         self.initialized = false;

@@ -12,7 +12,7 @@ use nodes_pods::PodEvent;
 
 use crate::{
     mirror::{News, follow},
-    shared::{PodKey, Shared, target},
+    shared::{PodKey, Shared, lock, target},
 };
 
 /// The service.
@@ -65,7 +65,14 @@ impl Teller {
             return;
         }
         record.set_object(Arc::clone(&pod));
+        let ends = pod.is_terminating();
         self.tell(&record.key, PodEvent::Updated(pod));
+        // No proxy sends to a pod that is no endpoint; others wait until all proxies have had their time.
+        let named =
+            lock(&self.shared.endpoints).as_ref().map(|named| named.contains(&record.key.uid));
+        if ends && named == Some(false) {
+            self.tell(&record.key, PodEvent::Withdrawn);
+        }
     }
 
     fn gone(&mut self, key: &PodKey) {
