@@ -17,7 +17,7 @@ use nodes_door::Identity;
 use nodes_network::{BridgeConfig, BridgeNetwork, HostNetwork, NetworkError, PodNetwork};
 use nodes_oci::{ImageStore, StoreError, TmpfsError, ensure_tmpfs};
 use nodes_shim::RuntimeKind;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch as watched};
 
 use crate::{
     AgentConfig, AgentHandle,
@@ -91,8 +91,10 @@ impl Agent {
             network,
             pods: Pods::default(),
             services: Mutex::default(),
+            services_known: watched::Sender::new(false),
             endpoints: Mutex::default(),
             slab: OnceLock::new(),
+            slab_started: Notify::new(),
             writes: Writes::default(),
             events: EventSender::new(),
             ports_changed: Notify::new(),
@@ -162,6 +164,7 @@ impl Agent {
             let shared = Arc::clone(&shared);
             async move {
                 shared.slab.get_or_init(|| start.system.slab(&*start.path));
+                shared.slab_started.notify_one();
                 Ok(PodSlab::new(shared))
             }
         })

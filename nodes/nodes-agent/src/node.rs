@@ -21,6 +21,8 @@ use nodes_pods::PodEvent;
 
 /// From one reading to the next.
 const LOOK: Duration = Duration::from_secs(2);
+/// Every so often it is looked whether the API still has what it was told.
+const LOOKS_PER_CHECK: u32 = 5;
 /// The pause after the API could not be reached.
 const RETRY: Duration = Duration::from_millis(500);
 
@@ -29,6 +31,7 @@ pub(crate) async fn run(shared: Arc<Shared>, service: Service) -> Result<(), Fai
     let mut told = status::Told::default();
     let mut reading = readings::Reading::default();
     let mut registered = false;
+    let mut looks = 0;
     let (data, pods_max) = (shared.config.data.clone(), shared.config.pods_max);
     let machine = off_loop(move || readings::machine(&data, pods_max)).await?;
     loop {
@@ -39,9 +42,11 @@ pub(crate) async fn run(shared: Arc<Shared>, service: Service) -> Result<(), Fai
             images_changed(&shared);
         }
         let wanted = status::status(&shared, &machine, &reading, &mut told);
+        looks = (looks + 1) % LOOKS_PER_CHECK;
         let done = match registered {
             false => register(&shared, &wanted).await,
             true if told.is_new(&wanted) => update(&shared, &wanted).await,
+            true if looks == 0 => check(&shared, &wanted).await,
             true => Ok(()),
         };
         let wait = match done {
@@ -110,6 +115,20 @@ async fn register(shared: &Shared, status: &Value) -> Result<(), ApiError> {
     }
     update(shared, status).await?;
     lease(shared).await
+}
+
+/// Says it again if someone else has marked the node; an error 404 if someone deleted it.
+async fn check(shared: &Shared, status: &Value) -> Result<(), ApiError> {
+    let node = shared.calls.get(target("", "v1", "nodes", None, Some(&shared.config.node))).await?;
+    let ready = node
+        .0
+        .list_at(&["status", "conditions"])
+        .iter()
+        .find(|one| one.at("type").as_str() == Some("Ready"));
+    match ready.and_then(|one| one.at("status").as_str()) {
+        Some("True") => Ok(()),
+        _ => update(shared, status).await,
+    }
 }
 
 async fn update(shared: &Shared, status: &Value) -> Result<(), ApiError> {

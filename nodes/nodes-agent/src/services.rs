@@ -39,7 +39,11 @@ pub(crate) async fn run(shared: Arc<Shared>, service: Service) -> Result<(), Fai
         (target(group, version, resource, None, None), Options::default())
     };
     let services = follow(&service, &shared.calls, everything("services", "", "v1"), |news| {
+        let is_list = matches!(news, News::All(_));
         take(&shared.services, news, (&lists.services, &changed));
+        if is_list {
+            shared.services_known.send_replace(true);
+        }
     });
     let endpoints = everything("endpointslices", "discovery.k8s.io", "v1");
     let endpoints = follow(&service, &shared.calls, endpoints, |news| {

@@ -19,7 +19,7 @@ use nodes_door::Target;
 use nodes_network::PodNetwork;
 use nodes_oci::ImageStore;
 use nodes_pods::{NodeFacts, PodEvent};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::{AgentConfig, Paths, events::EventSender, volumes::Token, writes::Writes};
 
@@ -34,10 +34,14 @@ pub(crate) struct Shared {
     pub(crate) pods: Pods,
     /// Services by `namespace/name`, as the proxy last saw them; for environments.
     pub(crate) services: Mutex<BTreeMap<String, Arc<Object>>>,
+    /// Whether `services` is complete; environments wait for it.
+    pub(crate) services_known: watch::Sender<bool>,
     /// Uids of the pods that some EndpointSlice names; `None` until that is known.
     pub(crate) endpoints: Mutex<Option<BTreeSet<String>>>,
     /// Set when the slab of pods starts for the first time; survives its restarts.
     pub(crate) slab: OnceLock<SlabRef<PodEvent>>,
+    /// A life of the slab begins: its pods must be told what they should be.
+    pub(crate) slab_started: Notify,
     pub(crate) writes: Writes,
     pub(crate) events: EventSender,
     /// Pods changed in a way that concerns the proxy: addresses, ports of the node.

@@ -3,7 +3,7 @@
 //! Way in: [`start`], [`signal`].  Owns: the record of each life, from which an agent that comes later knows it.
 //! Order: the record is written before the runtime learns of the container.
 
-use std::{fs, io, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
+use std::{fs, io, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Duration};
 
 use actors_object::Object;
 use nodes_door::Target;
@@ -12,7 +12,10 @@ use nodes_pods::{
     ContainerRef, DataSources, Keys, PodEvent, PodFacts, Signal, StartFailure, referenced_data,
     resolve_env, service_links,
 };
-use nodes_shim::wire::{KillScope, Request};
+use nodes_shim::{
+    RuntimeKind,
+    wire::{KillScope, Request},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -27,6 +30,9 @@ use crate::{
     shared::{PodRecord, Shared, lock, target},
     volumes,
 };
+
+/// So long a container waits for the names of Services when the agent has just started.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One life of a container, as the agent wrote it down before it began.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -164,7 +170,7 @@ async fn data_sources(
     container: &actors_object::Value,
 ) -> Result<DataSources, Stop> {
     let (maps, secrets) = referenced_data(container);
-    let mut sources = DataSources { links: links(shared, pod), ..DataSources::default() };
+    let mut sources = DataSources { links: links(shared, pod).await, ..DataSources::default() };
     for (resource, names, found) in
         [("configmaps", maps, &mut sources.config_maps), ("secrets", secrets, &mut sources.secrets)]
     {
@@ -187,7 +193,15 @@ async fn get_keys(shared: &Shared, place: Target) -> Result<Option<Keys>, Stop> 
 }
 
 /// Variables for the Services of the pod's namespace, and for the API itself.
-fn links(shared: &Shared, pod: &Object) -> Vec<(String, String)> {
+async fn links(shared: &Shared, pod: &Object) -> Vec<(String, String)> {
+    if shared.config.runtime == RuntimeKind::Oci {
+        let mut known = shared.services_known.subscribe();
+        // Without an answer in time the container starts without them, rather than not at all.
+        tokio::time::timeout(PATIENCE, known.wait_for(|known| *known))
+            .await
+            .map(drop)
+            .unwrap_or_default();
+    }
     let services = lock(&shared.services);
     let own = pod.namespace();
     let is_meant = |service: &&Arc<Object>| {

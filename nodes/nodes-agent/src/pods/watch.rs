@@ -49,8 +49,28 @@ pub(crate) async fn run(shared: Arc<Shared>, service: Service) -> Result<(), Fai
         News::Gone(pod) => teller.gone(&PodKey::of(&pod)),
         News::Pause => {}
     };
-    follow(&service, &shared.calls, (target("", "v1", "pods", None, None), options), hear).await;
+    let pods = (target("", "v1", "pods", None, None), options);
+    tokio::select! {
+        () = follow(&service, &shared.calls, pods, hear) => {}
+        () = revive(&shared) => {}
+    }
     Ok(())
+}
+
+/// Tells every pod what it should be whenever the slab begins another life; its machines have forgotten.
+async fn revive(shared: &Arc<Shared>) {
+    while let Some(slab) = shared.slab.get() {
+        shared.slab_started.notified().await;
+        if slab.ready().await.is_err() {
+            return;
+        }
+        let teller = Teller { shared: Arc::clone(shared), slab: slab.clone() };
+        for record in shared.pods.all().iter().filter(|record| !record.is_finalized()) {
+            if let Some(object) = record.object() {
+                teller.tell(&record.key, PodEvent::Updated(object));
+            }
+        }
+    }
 }
 
 struct Teller {

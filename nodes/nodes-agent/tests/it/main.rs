@@ -134,6 +134,14 @@ fn a_pod_lives_through_everything_and_leaves_nothing() {
         let pod = node.until("it is known again", is_ready).await;
         assert_eq!((status(&pod, "app").at("containerID"), restarts(&pod)), (&before, 1));
 
+        // Nor does it notice the end of any actor: its own, or that of all pods.
+        for path in ["test/agent/pods/shop/web/uid-web", "test/agent/pods", "test/agent/watch"] {
+            let (found, before) = (node.system.tree(), node.pod());
+            assert!(found.iter().any(|one| one.path == path), "{path}: {found:?}");
+            node.system.kill(path).unwrap();
+            assert_eq!(before.map(|pod| restarts(&pod)), Some(1));
+        }
+
         // Nor does it notice an outage of the API; what happens meanwhile is told afterwards.
         node.api.set_down(true);
         node.kill_first_process("while :");

@@ -23,6 +23,7 @@ pub(crate) struct Node {
     pub(crate) api: SharedApi,
     pub(crate) agent: Agent,
     config: AgentConfig,
+    pub(crate) system: System,
     root: actors_runtime::Root,
     base: PathBuf,
 }
@@ -71,14 +72,14 @@ impl Node {
         };
         import(&base);
         let api = SharedApi::default();
-        let (agent, root) = start(&config, &api).await;
-        Self { api, agent, config, root, base }
+        let (agent, system, root) = start(&config, &api).await;
+        Self { api, agent, config, system, root, base }
     }
 
     /// The agent ends, and another one begins.
     pub(crate) async fn restart(&mut self) {
         self.root.shutdown().await;
-        (self.agent, self.root) = start(&self.config, &self.api).await;
+        (self.agent, self.system, self.root) = start(&self.config, &self.api).await;
     }
 
     pub(crate) fn pod(&self) -> Option<Arc<Object>> {
@@ -189,7 +190,7 @@ impl Node {
     }
 }
 
-async fn start(config: &AgentConfig, api: &SharedApi) -> (Agent, actors_runtime::Root) {
+async fn start(config: &AgentConfig, api: &SharedApi) -> (Agent, System, actors_runtime::Root) {
     let (config, door) = (config.clone(), Arc::new(api::Door(Arc::clone(api))));
     let agent =
         tokio::task::spawn_blocking(move || Agent::open(config, door)).await.unwrap().unwrap();
@@ -198,7 +199,7 @@ async fn start(config: &AgentConfig, api: &SharedApi) -> (Agent, actors_runtime:
     let tree = Tree::new("test", intensity, OnLimit::Escalate)
         .child(actors_core::ChildSpec::permanent("agent"), Child::supervisor(agent.tree("agent")));
     let root = system.run(tree).await.unwrap();
-    (agent, root)
+    (agent, system, root)
 }
 
 fn import(base: &std::path::Path) {
