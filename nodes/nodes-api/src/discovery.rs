@@ -25,10 +25,14 @@ pub(crate) fn answer(visit: &Visit<'_>, route: &Route) -> Result<HttpResponse, A
         (Route::CoreVersions | Route::Groups, Form::DiscoveryV2Beta1) => {
             Some(discovery::aggregated(registry, half, "v2beta1"))
         }
-        (Route::CoreVersions, _) => Some(discovery::api_versions(visit.http.connection_info().host())),
+        (Route::CoreVersions, _) => {
+            Some(discovery::api_versions(visit.http.connection_info().host()))
+        }
         (Route::Groups, _) => Some(discovery::group_list(registry)),
         (Route::Group(group), _) => discovery::group(registry, group),
-        (Route::Resources { group, version }, _) => discovery::resource_list(registry, group, version),
+        (Route::Resources { group, version }, _) => {
+            discovery::resource_list(registry, group, version)
+        }
         _ => None,
     };
     let form = match route {
@@ -43,7 +47,11 @@ pub(crate) fn openapi(visit: &Visit<'_>, path: &str) -> Result<HttpResponse, Api
     let registry = visit.parts.registry.as_ref();
     let document = match path.trim_end_matches('/') {
         "/openapi/v3" => Some(openapi::index(registry)),
-        other => match other.strip_prefix("/openapi/v3/").map(|of| of.split('/').collect::<Vec<_>>()).as_deref() {
+        other => match other
+            .strip_prefix("/openapi/v3/")
+            .map(|of| of.split('/').collect::<Vec<_>>())
+            .as_deref()
+        {
             Some(["api", version]) => openapi::document(registry, "", version),
             Some(["apis", group, version]) => openapi::document(registry, group, version),
             _ => None,

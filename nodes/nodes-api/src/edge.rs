@@ -7,11 +7,12 @@ use std::sync::Arc;
 use actix_web::{
     HttpRequest, HttpResponse,
     http::Method,
-    web::{self, Bytes},
+    web::{self, Bytes, BytesMut},
 };
 use actors_kinds::Registry;
 use actors_object::ApiError;
 use actors_runtime::Clock;
+use futures_util::StreamExt as _;
 use nodes_client::{Authenticator, Client, NodeStreams};
 use nodes_door::{Body, Identity, Media, PatchKind, Request, Target, Verb};
 
@@ -27,6 +28,9 @@ use crate::{
 
 /// Largest body that is read. Spec: API servers refuse requests over 3 MiB with 413.
 pub(crate) const BODY_MAX: usize = 3 * 1024 * 1024;
+
+/// How much of a body that is too large is still read.
+const DRAIN_MAX: usize = 16 * BODY_MAX;
 
 /// What the edge translates for.
 pub struct EdgeParts {
@@ -213,10 +217,23 @@ pub(crate) fn bare_request(
     request(visit, verb, target, Bytes::new())
 }
 
-async fn read(payload: web::Payload) -> Result<Bytes, ApiError> {
-    match payload.to_bytes_limited(BODY_MAX).await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(error)) => Err(ApiError::bad_request(format!("the body cannot be read: {error}"))),
-        Err(_) => Err(ApiError::too_large(format!("limit is {BODY_MAX} bytes"))),
+/// Reads a body up to its bound. Of a larger one the rest is read and dropped, up to a second bound, because a client
+/// that is still writing does not hear the answer.
+async fn read(mut payload: web::Payload) -> Result<Bytes, ApiError> {
+    let mut body = BytesMut::new();
+    let mut length = 0;
+    while let Some(piece) = payload.next().await {
+        let piece = piece
+            .map_err(|error| ApiError::bad_request(format!("the body cannot be read: {error}")))?;
+        length += piece.len();
+        if length <= BODY_MAX {
+            body.extend_from_slice(&piece);
+        } else if length > DRAIN_MAX {
+            break;
+        }
+    }
+    match length <= BODY_MAX {
+        true => Ok(body.freeze()),
+        false => Err(ApiError::too_large(format!("limit is {BODY_MAX} bytes"))),
     }
 }

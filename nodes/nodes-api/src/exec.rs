@@ -5,7 +5,7 @@
 //! follows.
 
 use actix_web::{HttpResponse, rt, web};
-use actix_ws::{Message, MessageStream, Session};
+use actix_ws::{CloseCode, Message, MessageStream, Session};
 use actors_object::{ApiError, Map, Value, json};
 use futures_util::StreamExt as _;
 use nodes_client::{ExecExit, ExecInput, ExecOutput, ExecRequest, ExecStream};
@@ -89,7 +89,7 @@ async fn pump(mut session: Session, mut messages: MessageStream, running: ExecSt
         }
     }
     // The other side may be gone already.
-    let _gone = session.close(None).await;
+    let _gone = session.close(Some(CloseCode::Normal.into())).await;
 }
 
 /// One message of the client; false if the session ends.

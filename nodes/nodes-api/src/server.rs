@@ -5,7 +5,12 @@
 use std::{any::Any, io, net::TcpListener, sync::Arc};
 
 use actix_tls::accept::rustls_0_23::TlsStream;
-use actix_web::{App, HttpServer, dev::{Extensions, Server}, rt::net::TcpStream, web};
+use actix_web::{
+    App, HttpServer,
+    dev::{Extensions, Server},
+    rt::net::TcpStream,
+    web,
+};
 use actors_runtime::Service;
 use nodes_pki::{Leaf, subject_of};
 use rustls::{

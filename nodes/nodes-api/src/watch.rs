@@ -94,8 +94,7 @@ impl Writer {
         }
         object.set_path(&["metadata", "resourceVersion"], revision.to_string());
         if ends_initial {
-            object
-                .set_path(&["metadata", "annotations", "k8s.io/initial-events-end"], "true");
+            object.set_path(&["metadata", "annotations", "k8s.io/initial-events-end"], "true");
         }
         json::to_vec(&object).into()
     }

@@ -27,6 +27,12 @@ use crate::{
 /// How long the server may be silent while it starts.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 
+/// How often a cluster that runs but is not ready is asked again.
+const ASK_EVERY: Duration = Duration::from_millis(250);
+
+/// How many times, before it is given up.
+const ASKS_MAX: u32 = 240;
+
 pub(crate) fn run(
     arguments: &Arguments,
     options: &UpOptions,
@@ -96,14 +102,25 @@ fn start(record: &ClusterRecord, output: &Output) -> Result<(), Failure> {
     listen(&listener, record, output)
 }
 
-/// A cluster that its guardian keeps alive: ready now, or as soon as the server says so.
+/// A cluster that its guardian keeps alive: ready now, or soon.
 fn wait_for_ready(record: &ClusterRecord, output: &Output) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::of(&error);
     // Listening first, then asking: what is said in between is not missed.
-    let listener = Listener::open(&record.run_dir).map_err(|error| Failure::of(&error))?;
-    match Client::of(record).and_then(|client| client.text("/readyz")) {
-        Ok(_) => Ok(()),
-        Err(_) => listen(&listener, record, output),
+    let listener = Listener::open(&record.run_dir).map_err(failed)?;
+    let mut asked = 0;
+    while let Err(failure) = Client::of(record).and_then(|client| client.text("/readyz")) {
+        asked += 1;
+        if asked > ASKS_MAX {
+            return Err(failure);
+        }
+        match listener.next(ASK_EVERY).map_err(failed)? {
+            Word::Ready => break,
+            Word::Failed(why) => return Err(Failure::new(why)),
+            Word::Step(step) => output.progress(&format!("  {step}")),
+            Word::Silence => {}
+        }
     }
+    Ok(())
 }
 
 fn listen(listener: &Listener, record: &ClusterRecord, output: &Output) -> Result<(), Failure> {

@@ -14,10 +14,13 @@ use std::{
 use actors_controller::{Controller, HostEvent};
 use actors_core::{Address, ChildSpec, Intensity, MailboxPolicy, OnLimit, Rng};
 use actors_kinds::{Registry, facts::TableError};
+use actors_object::ApiError;
 use actors_runtime::{Child, Clock, System, Tree};
 use nodes_api::{EdgeParts, ServeConfig, serve};
 use nodes_client::{Calls, Client, NodeStreams, SharedClient};
-use nodes_door::{Cidr, Door, DoorConfig, Identity, SealError, Sealer};
+use nodes_door::{
+    Cidr, Door, DoorConfig, Identity, Options, SealError, Sealer, Target, WatchEvent,
+};
 use nodes_pki::{Pki, PkiError};
 use store_raft::NodeId;
 use store_service::{Alone, Group, OpenError, Ports, RocksDisks, StoreConfig};
@@ -122,6 +125,27 @@ impl Server {
     #[must_use]
     pub fn serving(&self) -> watch::Receiver<bool> {
         self.serving.subscribe()
+    }
+
+    /// Resolves when the node of this name is Ready.
+    ///
+    /// # Errors
+    /// If nodes cannot be watched.
+    pub async fn node_ready(&self, name: &str) -> Result<(), ApiError> {
+        let identity = Identity::new("system:starling:bootstrap", &["system:masters"]);
+        let calls = Calls::new(self.client(), identity, "starling-bootstrap");
+        let target =
+            Target { version: "v1".to_owned(), resource: "nodes".to_owned(), ..Target::default() };
+        let only =
+            Options { field_selector: Some(format!("metadata.name={name}")), ..Options::default() };
+        loop {
+            let mut events = calls.watch(target.clone(), only.clone()).await?;
+            while let Some(batch) = events.next().await {
+                if batch.iter().any(is_ready) {
+                    return Ok(());
+                }
+            }
+        }
     }
 
     /// Everything that runs, in the order of its start. `listeners` are bound already; `streams` are the node's.
@@ -253,6 +277,17 @@ impl Server {
             }
         })
     }
+}
+
+/// Whether an event shows a node that is Ready.
+fn is_ready(event: &WatchEvent) -> bool {
+    let (WatchEvent::Added(entry) | WatchEvent::Modified(entry)) = event else { return false };
+    let node = entry.object();
+    let mut conditions = node.0.list_at(&["status", "conditions"]).iter();
+    conditions.any(|condition| {
+        condition.str_at(&["type"]) == Some("Ready")
+            && condition.str_at(&["status"]) == Some("True")
+    })
 }
 
 /// Some restarts are normal while something else is being restarted.

@@ -37,6 +37,7 @@ impl Announcer {
 
     fn say(&self, word: &str) {
         // Without a listener there is nobody to tell.
-        let _alone = UnixDatagram::unbound().and_then(|socket| socket.send_to(word.as_bytes(), &self.path));
+        let _alone =
+            UnixDatagram::unbound().and_then(|socket| socket.send_to(word.as_bytes(), &self.path));
     }
 }

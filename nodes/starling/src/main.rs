@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     words.next();
     if words.next().is_some_and(|word| word == "shim") {
         // Before anything else: a shim forks, so it must have one thread.
-        return exit_code(1);
+        return exit_code(nodes_shim::main(words));
     }
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -42,7 +42,8 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         Verb::Guardian(options) => {
             let record = read_record(&options.record)?;
             let server = ["run", "--record"].into_iter().map(str::to_owned);
-            let server: Vec<String> = server.chain([options.record.display().to_string()]).collect();
+            let server: Vec<String> =
+                server.chain([options.record.display().to_string()]).collect();
             guardian::run(&record.run_dir, &server).map_err(|error| Failure::of(&error))
         }
         Verb::Run(options) => server::run(&read_record(&options.record)?)
@@ -66,7 +67,9 @@ fn command(arguments: &Arguments) -> Result<(), Failure> {
 
 /// The environment is read here and nowhere else.
 fn environment() -> Environment {
-    let path = |name: &str| std::env::var_os(name).filter(|value: &OsString| !value.is_empty()).map(Into::into);
+    let path = |name: &str| {
+        std::env::var_os(name).filter(|value: &OsString| !value.is_empty()).map(Into::into)
+    };
     Environment {
         home: path("HOME"),
         data_home: path("XDG_DATA_HOME"),
@@ -77,6 +80,8 @@ fn environment() -> Environment {
 }
 
 fn read_record(path: &Path) -> Result<ClusterRecord, Failure> {
-    let text = fs::read(path).map_err(|error| Failure::new(format!("cannot read {}: {error}", path.display())))?;
-    serde_json::from_slice(&text).map_err(|error| Failure::new(format!("{} is damaged: {error}", path.display())))
+    let text = fs::read(path)
+        .map_err(|error| Failure::new(format!("cannot read {}: {error}", path.display())))?;
+    serde_json::from_slice(&text)
+        .map_err(|error| Failure::new(format!("{} is damaged: {error}", path.display())))
 }

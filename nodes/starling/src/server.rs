@@ -6,6 +6,7 @@
 use std::{
     net::{Ipv4Addr, SocketAddrV4, TcpListener},
     os::fd::AsRawFd as _,
+    sync::Arc,
     time::Duration,
 };
 
@@ -14,13 +15,22 @@ use actors_runtime::{Child, System, Tree, entropy};
 use anyhow::{Context as _, Result, bail};
 use nix::sys::{
     signal::SigSet,
-    socket::{AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, listen, setsockopt, socket, sockopt},
+    socket::{
+        AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, listen, setsockopt, socket,
+        sockopt,
+    },
 };
+use nodes_agent::{Agent, AgentConfig};
 use nodes_cli::ClusterRecord;
+use nodes_network::Cidr;
 use nodes_server::{Server, ServerConfig};
+use nodes_shim::RuntimeKind;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::announce::Announcer;
+
+/// Pods of one node (Kubernetes documentation, "Considerations for large clusters").
+const PODS_MAX: u32 = 110;
 
 /// Threads of the runtime: the control plane of one machine needs no more.
 const THREADS: usize = 2;
@@ -39,7 +49,8 @@ pub(crate) fn run(record: &ClusterRecord) -> Result<()> {
         .with_writer(std::io::stderr)
         .init();
     let announcer = Announcer::new(&record.run_dir);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build()?;
     // Benchmarks and actors alike run on workers, not on the thread that waits for them.
     let served = runtime.block_on(serve(record, &announcer));
     if let Err(error) = &served {
@@ -52,10 +63,12 @@ pub(crate) fn run(record: &ClusterRecord) -> Result<()> {
 async fn serve(record: &ClusterRecord, announcer: &Announcer) -> Result<()> {
     let gateway = gateway_of(&record.pod_cidr)?;
     let listeners = vec![
-        TcpListener::bind((Ipv4Addr::LOCALHOST, record.api_port))
-            .with_context(|| format!("port {} on 127.0.0.1, which the API needs, is in use", record.api_port))?,
-        bind_early(gateway, record.api_port)
-            .with_context(|| format!("port {} on {gateway}, which the API needs, is in use", record.api_port))?,
+        TcpListener::bind((Ipv4Addr::LOCALHOST, record.api_port)).with_context(|| {
+            format!("port {} on 127.0.0.1, which the API needs, is in use", record.api_port)
+        })?,
+        bind_early(gateway, record.api_port).with_context(|| {
+            format!("port {} on {gateway}, which the API needs, is in use", record.api_port)
+        })?,
     ];
     for listener in &listeners {
         listener.set_nonblocking(true)?;
@@ -74,9 +87,12 @@ async fn serve(record: &ClusterRecord, announcer: &Announcer) -> Result<()> {
     announcer.step("keys and disks are good");
     let intensity = Intensity { restarts: 10, period: Duration::from_secs(60) };
     let mut tree = Tree::new("starling", intensity, OnLimit::Escalate);
-    for (spec, child) in server.children(listeners, std::sync::Arc::new(No)) {
+    let agent = Agent::open(agent_config(record)?, server.client())?;
+    for (spec, child) in server.children(listeners, Arc::new(agent.handle())) {
         tree = tree.child(spec, child);
     }
+    let agent_spec = ChildSpec::permanent("agent").shutdown(Duration::from_secs(10));
+    tree = tree.child(agent_spec, Child::supervisor(agent.tree("agent")));
     let root = system.run(tree).await?;
     let mut serving = server.serving();
     let mut asked = signal(SignalKind::terminate())?;
@@ -86,6 +102,12 @@ async fn serve(record: &ClusterRecord, announcer: &Announcer) -> Result<()> {
         _ = asked.recv() => return Ok(drop(root.shutdown().await)),
     }
     announcer.step("the API serves");
+    tokio::select! {
+        ready = server.node_ready(&record.node) => ready.map_err(|error| anyhow::anyhow!("{error}"))?,
+        reason = root.ended() => bail!("the tree ended: {reason:?}"),
+        _ = asked.recv() => return Ok(drop(root.shutdown().await)),
+    }
+    announcer.step("the node is ready");
     announcer.ready();
     tokio::select! {
         reason = root.ended() => bail!("the tree ended: {reason:?}"),
@@ -99,7 +121,8 @@ async fn serve(record: &ClusterRecord, announcer: &Announcer) -> Result<()> {
 /// The node's address on its pods' bridge: the first of the range.
 fn gateway_of(pod_cidr: &str) -> Result<Ipv4Addr> {
     let network = pod_cidr.split('/').next().unwrap_or_default();
-    let network: Ipv4Addr = network.parse().with_context(|| format!("{pod_cidr} is no range of addresses"))?;
+    let network: Ipv4Addr =
+        network.parse().with_context(|| format!("{pod_cidr} is no range of addresses"))?;
     Ok(Ipv4Addr::from(u32::from(network) + 1))
 }
 
@@ -113,13 +136,37 @@ fn bind_early(address: Ipv4Addr, port: u16) -> Result<TcpListener> {
     Ok(TcpListener::from(fd))
 }
 
-/// What a stopped cluster left in the kernel goes.
-pub(crate) fn tear_down(record: &ClusterRecord) -> Result<(), String> {
-    Ok(())
+/// The agent of this machine, by the cluster's record.
+fn agent_config(record: &ClusterRecord) -> Result<AgentConfig> {
+    let range = |text: &str| {
+        text.parse::<Cidr>().with_context(|| format!("{text} is no range of addresses"))
+    };
+    Ok(AgentConfig {
+        cluster: record.name.clone(),
+        index: record.index,
+        node: record.node.clone(),
+        address: gateway_of(&record.pod_cidr)?,
+        labels: Vec::new(),
+        taints: Vec::new(),
+        data: record.data_dir.join("node"),
+        run: record.run_dir.join("node"),
+        images: record.data_dir.join("images"),
+        program: std::env::current_exe()?,
+        runtime: match record.runtime.as_str() {
+            "process" => RuntimeKind::Process,
+            _ => RuntimeKind::Oci,
+        },
+        pod_range: range(&record.pod_cidr)?,
+        service_range: range(&record.service_cidr)?,
+        table: record.table.clone(),
+        dns: None,
+        domain: "cluster.local".to_owned(),
+        pods_max: PODS_MAX,
+    })
 }
 
-struct No;
-impl nodes_client::NodeStreams for No {
-    fn logs(&self, _: nodes_client::LogRequest) -> nodes_client::Later<'_, Result<nodes_client::LogStream, actors_object::ApiError>> { Box::pin(async { Err(actors_object::ApiError::internal("no")) }) }
-    fn exec(&self, _: nodes_client::ExecRequest) -> nodes_client::Later<'_, Result<nodes_client::ExecStream, actors_object::ApiError>> { Box::pin(async { Err(actors_object::ApiError::internal("no")) }) }
+/// What a stopped cluster left in the kernel goes.
+pub(crate) fn tear_down(record: &ClusterRecord) -> Result<(), String> {
+    let config = agent_config(record).map_err(|error| format!("{error:#}"))?;
+    nodes_agent::tear_down(&config).map_err(|error| format!("{:#}", anyhow::Error::from(error)))
 }

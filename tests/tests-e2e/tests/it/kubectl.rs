@@ -16,7 +16,7 @@ fn a_deployment_is_applied_seen_scaled_and_deleted() {
     let mut watch = cluster.spawn_kubectl(&["get", "pods", "-w"]);
     cluster.apply(&web("web", 3));
     cluster.apply(
-        "{apiVersion: v1, kind: Secret, metadata: {name: s}, stringData: {password: canary-7351}}",
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {password: canary-7351}\n",
     );
     cluster.kubectl(&["rollout", "status", "deployment/web", "--timeout=60s"]);
     let told = BufReader::new(watch.stdout.take().expect("piped")).lines();
@@ -91,7 +91,7 @@ fn secrets_are_nowhere_on_disk_in_clear() {
         return println!("{lack}");
     }
     let cluster = Cluster::up();
-    cluster.apply("{apiVersion: v1, kind: Secret, metadata: {name: s}, stringData: {password: canary-7351-secret}}");
+    cluster.apply("apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {password: canary-7351-secret}\n");
     let clear = cluster.kubectl(&["get", "secret", "s", "-o", "jsonpath={.data.password}"]);
     assert_eq!(clear, "Y2FuYXJ5LTczNTEtc2VjcmV0");
     cluster.starling(&["down"]);

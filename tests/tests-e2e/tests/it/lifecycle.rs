@@ -9,7 +9,7 @@ fn traces_of(cluster: &Cluster, bridge: &str) -> String {
     let script = format!(
         "ip -o link | grep -w '{bridge}' ; grep -F '{name}' /proc/self/mounts ; \
          nft list tables 2>/dev/null | grep -F '{name}' ; find /sys/fs/cgroup -type d -path '*{name}*' | head -5 ; \
-         ls -d /run/starling/{name} 2>/dev/null ; pgrep -fa '{name}' | grep starling",
+         ls -d /run/starling/{name} 2>/dev/null ; pgrep -fa 'starling (shim|run|guardian) .*{name}' | grep -v 'sh -c'",
         name = cluster.name
     );
     let found = Command::new("sh").arg("-c").arg(script).output().expect("a shell");
@@ -91,5 +91,5 @@ fn a_port_in_use_and_foreign_data_are_told_in_one_sentence() {
     std::fs::write(&path, record.to_string()).expect("written");
     let refused = cluster.try_starling(&["up"]);
     assert_ne!(refused.code, 0);
-    assert!(refused.err.contains("another cluster"), "{}", refused.err);
+    assert!(refused.err.contains("belongs to cluster"), "{}", refused.err);
 }
