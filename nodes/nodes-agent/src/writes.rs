@@ -139,6 +139,12 @@ fn complete(mut status: Value) -> Value {
         }
     };
     absent(&mut status, &["reason", "message", "podIP"]);
+    // Lists of addresses are merged by address otherwise, and would keep those of an earlier sandbox.
+    for list in ["podIPs", "hostIPs"] {
+        if let Some(items) = status.list_at_mut(&[list]) {
+            items.push(value!({ "$patch": "replace" }));
+        }
+    }
     for condition in status.list_at_mut(&["conditions"]).into_iter().flatten() {
         absent(condition, &["reason", "message"]);
     }

@@ -134,6 +134,9 @@ impl Api {
 fn merge(object: &mut Value, patch: &Value) {
     let Some(fields) = patch.as_map() else {
         *object = patch.clone();
+        if let Some(items) = object.as_list_mut() {
+            items.retain(|item| item.get("$patch").is_none());
+        }
         return;
     };
     for (name, value) in fields.iter() {

@@ -150,7 +150,10 @@ fn a_pod_lives_through_everything_and_leaves_nothing() {
 
         // The shim is killed: the pod is built again.
         node.kill_first_process("starling-agent-test");
-        node.until("the pod is built again", |pod| restarts(pod) == 3 && is_ready(pod)).await;
+        let pod =
+            node.until("the pod is built again", |pod| restarts(pod) == 3 && is_ready(pod)).await;
+        let ips = pod.0.list_at(&["status", "podIPs"]);
+        assert_eq!((ips.len(), ips[0].at("ip")), (1, pod.0.at("status").at("podIP")));
 
         let follow = logs(&node, LogRequest { follow: true, ..LogRequest::default() });
         let delete = async {

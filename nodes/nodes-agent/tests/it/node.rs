@@ -190,6 +190,15 @@ impl Node {
     }
 }
 
+impl Drop for Node {
+    fn drop(&mut self) {
+        // A test that failed leaves nothing running either.
+        if std::thread::panicking() && tear_down(&self.config).is_ok() {
+            fs::remove_dir_all(&self.base).ok();
+        }
+    }
+}
+
 async fn start(config: &AgentConfig, api: &SharedApi) -> (Agent, System, actors_runtime::Root) {
     let (config, door) = (config.clone(), Arc::new(api::Door(Arc::clone(api))));
     let agent =
