@@ -90,7 +90,9 @@ impl Client {
     pub(crate) fn handle_local(&mut self, ctx: &mut Ctx<'_>, local: Local) {
         match local {
             Local::NextOperation => {
-                let pause = Duration::from_millis(ctx.rng.between(5, 90));
+                let longest =
+                    u64::try_from(ctx.shared.knobs.pause_max.as_micros()).unwrap_or(50_000);
+                let pause = Duration::from_micros(ctx.rng.between(1_000, longest));
                 ctx.at(ctx.now.mono.after(pause), Local::NextOperation);
                 if self.open.is_none() && !self.is_resting {
                     self.begin(ctx);

@@ -7,16 +7,17 @@ use std::{collections::BTreeMap, time::Duration};
 
 use actors_core::{
     Effects, Mono, Now, Turn,
-    ports::{DiskError, LogStore},
+    ports::{DiskError, LogRecord, LogStore},
 };
 use actors_kinds::facts::TableError;
-use actors_sim::{Host, NodeClock, NodeId, World};
+use actors_sim::{Host, NodeClock, NodeId, SimLog, World};
 
 use crate::{
     agent::Agent,
     client::Client,
     config::{ClusterConfig, Planted, Shared},
     event::{Effect, Event, Local, Message},
+    knobs::Knobs,
     record::Record,
     server::{Ctx, OpenError, Server},
 };
@@ -51,13 +52,14 @@ impl Cluster {
     ///
     /// # Errors
     /// If the tables of kinds cannot be read.
-    pub fn new(
+    pub(crate) fn new(
         config: ClusterConfig,
         clocks: BTreeMap<NodeId, NodeClock>,
+        knobs: Knobs,
     ) -> Result<Self, TableError> {
         let nodes = (0..config.nodes()).map(|id| (NodeId(id), Node { life: 0, role: Role::Down }));
         let nodes = nodes.collect();
-        Ok(Self { shared: Shared::new(config)?, record: Record::default(), clocks, nodes })
+        Ok(Self { shared: Shared::new(config, knobs)?, record: Record::default(), clocks, nodes })
     }
 
     /// The true time at which a node's clock shows `now`.
@@ -141,14 +143,15 @@ impl Cluster {
         let replica = server.replica_mut();
         match effect {
             Effect::Persist { number, records, head } => {
-                let appended = replica.log.append(&records);
+                let split = host.buggify().at("log.append.split");
+                let appended = append(&mut replica.log, &records, split);
                 let written = appended.and_then(|()| match &head {
                     Some(head) => replica.log.set_head(&head.0),
                     None => Ok(()),
                 });
                 if let Err(error) = written {
                     if matches!(error, DiskError::Full(_)) {
-                        self.record.disk.entry(id).or_default().full.push(time);
+                        self.record.disk.entry(id).or_default().full.push((time, time));
                     }
                     let local = Local::LogFailed { number, error };
                     return host.after(Duration::ZERO, Event::Local { life, local });
@@ -180,8 +183,8 @@ impl Cluster {
         };
         let replica = server.replica_mut();
         let Some((under_way, began)) = replica.syncing.take() else { return true };
-        if time.since(began) > Duration::from_millis(5) {
-            self.record.disk.entry(id).or_default().slow.push(time);
+        if time.since(began) > Duration::from_millis(15) {
+            self.record.disk.entry(id).or_default().slow.push((began, time));
         }
         if replica.written > under_way.max(number) {
             out.push(Effect::SyncLog { number: replica.written });
@@ -201,6 +204,27 @@ fn begin_sync(
     let done = Event::Local { life, local: Local::Synced { number } };
     let failed = Event::Local { life, local: Local::LogFailed { number, error } };
     host.sync(done, failed);
+}
+
+/// How often a message is sent: once, unless the seed says that its sender is one of those who make mistakes.
+fn copies(message: &Message, host: &mut Host<'_, Event>) -> usize {
+    let mut fires = |site| host.buggify().at(site);
+    match message {
+        Message::Answer { .. } if fires("send.answer.lost") => 0,
+        Message::Watched { .. } if fires("send.watched.lost") => 0,
+        Message::NotProposed { .. } if fires("send.not-proposed.lost") => 0,
+        Message::Propose { .. } if fires("send.propose.twice") => 2,
+        Message::ImageTaken if fires("send.image-taken.lost") => 0,
+        _ => 1,
+    }
+}
+
+/// Appends at once, or record by record if the seed says so: a crash may then tear between them.
+fn append(log: &mut SimLog, records: &[LogRecord], split: bool) -> Result<(), DiskError> {
+    if !split {
+        return log.append(records);
+    }
+    records.chunks(1).try_for_each(|record| log.append(record))
 }
 
 impl World for Cluster {
@@ -231,7 +255,7 @@ impl World for Cluster {
                 self.end_sync(id, *number, now, out);
             }
             Event::Local { local: Local::LogFailed { .. }, .. } => {
-                self.record.disk.entry(id).or_default().failed.push(time);
+                self.record.disk.entry(id).or_default().failed.push((time, time));
             }
             Event::Frame { from, number, message } => {
                 let first = self.record.wire.receive(*from, id, *number, time);
@@ -271,8 +295,12 @@ impl World for Cluster {
         let life = self.nodes.get(&id).map_or(0, |node| node.life);
         match effect {
             Effect::Send { to, message } => {
-                let number = self.record.wire.send(id, to, time);
-                host.send(to, Event::Frame { from: id, number, message });
+                let copies = copies(&message, host);
+                for _ in 0..copies {
+                    let message = message.clone();
+                    let number = self.record.wire.send(id, to, time);
+                    host.send(to, Event::Frame { from: id, number, message });
+                }
             }
             Effect::At { at, local } => host.at(at, Event::Local { life, local }),
             Effect::After { span, local } => {

@@ -9,6 +9,8 @@ use actors_kinds::{Registry, facts::TableError};
 use actors_sim::NodeId;
 use nodes_door::{Door, DoorConfig, Sealer};
 
+use crate::knobs::Knobs;
+
 /// A mistake that a run makes on purpose, so that a test can show that it is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Planted {
@@ -18,6 +20,8 @@ pub enum Planted {
     LostWatchEvent,
     /// Controllers see an old state, and look again before their own writes are shown.
     StaleReadDuplicate,
+    /// Control loops write without their epoch, so that nobody stops those whose time is over.
+    NoFence,
 }
 
 /// A simulated cluster.
@@ -78,6 +82,7 @@ impl ClusterConfig {
 /// What all nodes share and nobody changes.
 pub(crate) struct Shared {
     pub(crate) config: ClusterConfig,
+    pub(crate) knobs: Knobs,
     pub(crate) door: Door,
     pub(crate) registry: Arc<Registry>,
     pub(crate) controllers: Vec<Arc<dyn Controller>>,
@@ -86,7 +91,7 @@ pub(crate) struct Shared {
 impl Shared {
     /// # Errors
     /// If the tables of kinds cannot be read.
-    pub(crate) fn new(config: ClusterConfig) -> Result<Self, TableError> {
+    pub(crate) fn new(config: ClusterConfig, knobs: Knobs) -> Result<Self, TableError> {
         // A fixed key: nothing secret lives in a simulation, and nothing here may come from outside the seed.
         let sealer = Sealer::new(&[(1, [7; 32])]).ok().map(Arc::new);
         Ok(Self {
@@ -94,6 +99,7 @@ impl Shared {
             registry: Arc::new(Registry::builtin()?),
             controllers: actors_controllers::builtin("the certificate of a simulated cluster"),
             config,
+            knobs,
         })
     }
 }

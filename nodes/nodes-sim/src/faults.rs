@@ -98,12 +98,12 @@ impl Engine {
                 FaultKind::SlowDisk(_) => sim.inject(disk(slow_disk())),
                 FaultKind::StallDisk(_) => sim.inject(disk(stalling_disk())),
                 FaultKind::FullDisk(_) => {
-                    sim.inject(disk(DiskFaults { is_full: true, ..DiskFaults::default() }));
+                    sim.inject(disk(DiskFaults { is_full: true, ..sim.world.shared.knobs.disk }));
                 }
                 FaultKind::FailDisk(_) => {
                     sim.inject(disk(DiskFaults {
-                        sync_error_ppm: 150_000,
-                        ..DiskFaults::default()
+                        sync_error_ppm: 250_000,
+                        ..sim.world.shared.knobs.disk
                     }));
                 }
                 FaultKind::Loss { .. } | FaultKind::Jumble { .. } | FaultKind::SlowNet { .. } => {}
@@ -137,7 +137,7 @@ impl Engine {
                 | FaultKind::StallDisk(_)
                 | FaultKind::FullDisk(_)
                 | FaultKind::FailDisk(_) => {
-                    sim.inject(Fault::Disk { node, faults: DiskFaults::default() });
+                    sim.inject(Fault::Disk { node, faults: sim.world.shared.knobs.disk });
                 }
                 FaultKind::Loss { .. } | FaultKind::Jumble { .. } | FaultKind::SlowNet { .. } => {}
             }
@@ -182,9 +182,10 @@ fn is_felt(fault: FaultKind, begun: &Begun, record: &Record) -> bool {
     let hit = |node: NodeId| begun.hit.contains(&node);
     let fate =
         |concerns: &dyn Fn(NodeId, NodeId) -> bool| -> Fate { record.wire.fate(span, concerns) };
-    let within =
-        |times: &Vec<Mono>| times.iter().any(|at| begun.since <= *at && *at <= begun.until);
-    let disk = |notes: fn(&crate::record::DiskNotes) -> &Vec<Mono>| {
+    let within = |spans: &Vec<(Mono, Mono)>| {
+        spans.iter().any(|(began, ended)| *began <= begun.until && begun.since <= *ended)
+    };
+    let disk = |notes: fn(&crate::record::DiskNotes) -> &Vec<(Mono, Mono)>| {
         begun.hit.iter().filter_map(|node| record.disk.get(node)).any(|own| within(notes(own)))
     };
     match fault {
@@ -196,7 +197,7 @@ fn is_felt(fault: FaultKind, begun: &Begun, record: &Record) -> bool {
         FaultKind::Loss { .. } => fate(&|_, _| true).lost > 0,
         FaultKind::Jumble { .. } => {
             let fate = fate(&|_, _| true);
-            fate.twice > 0 && fate.late > 0
+            fate.twice > 0 || fate.late > 0
         }
         FaultKind::SlowNet { .. } => fate(&|_, _| true).slow > 0,
         FaultKind::SlowDisk(_) | FaultKind::StallDisk(_) => disk(|notes| &notes.slow),
@@ -206,13 +207,13 @@ fn is_felt(fault: FaultKind, begun: &Begun, record: &Record) -> bool {
 }
 
 fn slow_disk() -> DiskFaults {
-    let (sync_min, sync_max) = (Duration::from_millis(8), Duration::from_millis(120));
+    let (sync_min, sync_max) = (Duration::from_millis(20), Duration::from_millis(150));
     DiskFaults { sync_min, sync_max, ..DiskFaults::default() }
 }
 
 fn stalling_disk() -> DiskFaults {
     let stall = Duration::from_millis(1_400);
-    DiskFaults { stall_ppm: 30_000, stall, ..DiskFaults::default() }
+    DiskFaults { stall_ppm: 200_000, stall, ..DiskFaults::default() }
 }
 
 fn servers_but(config: &ClusterConfig, node: NodeId) -> Vec<NodeId> {

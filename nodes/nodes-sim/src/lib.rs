@@ -14,6 +14,7 @@ mod config;
 mod convergence;
 mod event;
 mod faults;
+mod knobs;
 mod record;
 mod run;
 mod server;

@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use actors_core::Mono;
 use actors_sim::NodeId;
-use chaos_judges::{Answer, Call, Expected, Operation, Violation, WatchRecord};
+use chaos_judges::{Answer, Call, Expected, LogEntry, Operation, Violation, WatchRecord};
 use store_mvcc::{
-    Change, Expect, Key, Op, OpResult, Outcome, Position, Proposal, StateHash, Token,
+    Applied, Change, Expect, Key, Op, OpResult, Outcome, Position, Proposal, StateHash, Token,
 };
 
 use crate::{census::Census, event::Digest, wire::Wire};
@@ -31,6 +31,8 @@ pub(crate) struct Record {
     pub(crate) judged: usize,
     /// What is odd, and no violation.
     pub(crate) notes: Vec<String>,
+    /// Every change, as the first replica that applied it saw it: for history that is compacted at the end.
+    pub(crate) changes: BTreeMap<u64, LogEntry>,
     /// The hash of the state behind each log index, as the first replica that came there had it.
     hashes: BTreeMap<u64, StateHash>,
     /// Proposals that came through the door.
@@ -40,9 +42,10 @@ pub(crate) struct Record {
 /// What happened at one server's disk, and when.
 #[derive(Debug, Default)]
 pub(crate) struct DiskNotes {
-    pub(crate) slow: Vec<Mono>,
-    pub(crate) failed: Vec<Mono>,
-    pub(crate) full: Vec<Mono>,
+    /// From when to when.
+    pub(crate) slow: Vec<(Mono, Mono)>,
+    pub(crate) failed: Vec<(Mono, Mono)>,
+    pub(crate) full: Vec<(Mono, Mono)>,
 }
 
 /// How much of what happened.
@@ -116,9 +119,6 @@ impl Record {
     pub(crate) fn settle(&mut self, token: Token, outcome: &Outcome, at: Mono) {
         let Some(passed) = self.passed.get(&token) else { return };
         for (result, place) in outcome.results.iter().zip(&passed.history) {
-            if matches!(result, OpResult::OldEpoch { .. }) {
-                self.counts.fenced += 1;
-            }
             let Some(operation) = place.and_then(|place| self.operations.get_mut(place)) else {
                 continue;
             };
@@ -139,8 +139,9 @@ impl Record {
         node: NodeId,
         position: &Position,
         proposal: &Proposal,
-        changes: &[std::sync::Arc<Change>],
+        applied: &Applied,
     ) {
+        let changes = &applied.changes;
         let index = position.index;
         if !self.check_hash(node, position) {
             return;
@@ -155,6 +156,9 @@ impl Record {
             ));
         }
         self.fill_deltas(proposal, changes);
+        let old = |result: &&OpResult| matches!(result, OpResult::OldEpoch { .. });
+        self.counts.fenced += applied.outcome.results.iter().filter(old).count() as u64;
+        self.changes.extend(changes.iter().map(|change| (change.revision.0, log_entry(change))));
         for change in changes {
             if let Err(what) = self.census.take(change, planned_at, &mut self.counts) {
                 self.violation(what);
@@ -233,6 +237,15 @@ impl Record {
     /// How many different servers led.
     pub(crate) fn leaders(&self) -> usize {
         self.leaders.values().collect::<BTreeSet<_>>().len()
+    }
+}
+
+/// A change as the judges know changes.
+pub(crate) fn log_entry(change: &Change) -> LogEntry {
+    LogEntry {
+        revision: change.revision.0,
+        key: change.key.to_string(),
+        value: change.value.as_ref().map(|stored| text_of(&change.key, &stored.value)),
     }
 }
 

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, time::Duration};
 use actors_core::{Mono, Rng};
 use actors_kinds::facts::TableError;
 use actors_sim::{Fault, NetFaults, NodeClock, NodeId, Sim};
-use chaos_judges::{FinalLog, LogEntry, Verdict, judge_operations, judge_watch};
+use chaos_judges::{FinalLog, Verdict, judge_operations, judge_watch};
 use chaos_plan::{Budget, Schedule};
 use store_mvcc::Revision;
 
@@ -16,7 +16,8 @@ use crate::{
     config::ClusterConfig,
     convergence::{Converged, check},
     faults::Engine,
-    record::{Counts, text_of},
+    knobs::Knobs,
+    record::{Counts, log_entry},
 };
 
 /// How a run is made.
@@ -157,11 +158,13 @@ fn build(seed: u64, config: &RunConfig) -> Result<Sim<Cluster>, TableError> {
     };
     let clocks: BTreeMap<NodeId, NodeClock> =
         (0..config.cluster.nodes()).map(|id| (NodeId(id), clock(&mut rng))).collect();
-    let world = Cluster::new(config.cluster.clone(), clocks.clone())?;
+    let knobs = Knobs::draw(&mut Rng::from_number(seed).derive("knobs"));
+    let world = Cluster::new(config.cluster.clone(), clocks.clone(), knobs)?;
     let mut sim = Sim::new(seed, world, config.trace_lines);
     sim.arm_buggify();
     for clock in clocks.into_values() {
-        sim.add_node(clock);
+        let node = sim.add_node(clock);
+        sim.inject(Fault::Disk { node, faults: knobs.disk });
     }
     Ok(sim)
 }
@@ -172,7 +175,7 @@ fn settle(sim: &mut Sim<Cluster>, config: &RunConfig) {
     sim.inject(Fault::Net(NetFaults::default()));
     for id in 0..config.cluster.nodes() {
         let node = NodeId(id);
-        sim.inject(Fault::Disk { node, faults: actors_sim::DiskFaults::default() });
+        sim.inject(Fault::Disk { node, faults: sim.world.shared.knobs.disk });
         sim.inject(Fault::Start(node));
     }
     sim.world.rest();
@@ -215,22 +218,20 @@ fn judge(sim: &mut Sim<Cluster>) {
     }
 }
 
-/// Everything that was ever changed, as the server that is furthest has it.
+/// Everything that was ever changed, as the server that is furthest has it; what it compacted, as it was applied.
 fn final_log(cluster: &Cluster) -> Option<FinalLog> {
     let (_, server) =
         cluster.servers().max_by_key(|(_, server)| server.replica().mvcc().position().index)?;
     let reader = server.replica().mvcc().reader();
+    let compacted = server.replica().mvcc().position().compacted.0;
     let mut log = FinalLog::default();
+    log.entries.extend(cluster.record.changes.range(..=compacted).map(|(_, entry)| entry.clone()));
     loop {
         let changes = reader.changes_after(Revision(log.last()), 1_024).ok()?;
         if changes.is_empty() {
             return Some(log);
         }
-        log.entries.extend(changes.iter().map(|change| LogEntry {
-            revision: change.revision.0,
-            key: change.key.to_string(),
-            value: change.value.as_ref().map(|stored| text_of(&change.key, &stored.value)),
-        }));
+        log.entries.extend(changes.iter().map(|change| log_entry(change)));
     }
 }
 

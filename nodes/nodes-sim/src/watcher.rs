@@ -92,6 +92,10 @@ impl Watcher {
 
     pub(crate) fn take_answer(&mut self, response: &Response, news: &mut Vec<News>) {
         match (&response.body, self.stage) {
+            // A watch from revision 0 begins wherever the server likes: an empty store is listed again.
+            (ResponseBody::List(list), Stage::Listing { .. }) if list.revision.0 == 0 => {
+                self.stage = Stage::Idle;
+            }
             (ResponseBody::List(list), Stage::Listing { .. }) => {
                 let objects = list.entries.iter().map(Entry::object).collect();
                 self.after = Some(list.revision.0);

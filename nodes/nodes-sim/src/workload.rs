@@ -30,7 +30,7 @@ pub(crate) const DEPLOYMENTS_LEN: u64 = 4;
 
 /// The next thing that a client asks.
 pub(crate) fn draw(client: &mut Client, ctx: &mut Ctx<'_>) -> Ask {
-    if ctx.rng.chance(60_000) {
+    if ctx.rng.chance(ctx.shared.knobs.deployments_ppm) {
         return deployment(client, ctx);
     }
     let name = format!("r{}", ctx.rng.below(REGISTERS_LEN));

@@ -164,7 +164,6 @@ fn as_host_effect(effect: SchedulerEffect) -> HostEffect {
 impl Server {
     /// Lets the loops of a new epoch look at everything.
     pub(super) fn start_control(&mut self) {
-        self.forget_control_asks();
         let Some(control) = &self.control else { return };
         let epoch = control.epoch.0;
         for host in 0..control.hosts.len() {
@@ -177,9 +176,7 @@ impl Server {
     pub(super) fn sweep_control(&mut self, ctx: &mut Ctx<'_>) {
         self.seek_grant(ctx);
         self.bootstrap_next();
-        if self.control.is_none() {
-            self.forget_control_asks();
-        }
+        self.compact(ctx);
     }
 
     /// Tells the loops what was published.

@@ -20,6 +20,7 @@ use store_raft::{Proposed, RaftEvent, Refusal};
 
 use super::{Ctx, Inner, Origin, Server, replica::node_id};
 use crate::{
+    config::Planted,
     event::{Bytes, Message, Shown},
     record::is_register,
 };
@@ -207,7 +208,7 @@ impl Server {
             Origin::Plan { epoch, revision, .. } => (Some(*epoch), Some(*revision)),
             Origin::Bootstrap { epoch } => (Some(*epoch), None),
         };
-        if let Some(epoch) = epoch {
+        if let Some(epoch) = epoch.filter(|_| !ctx.shared.config.has(Planted::NoFence)) {
             let name = std::mem::take(&mut proposal.writer.name);
             let epoch = store_mvcc::Epoch(epoch);
             proposal.writer = Writer { shard: ShardId::ALL, epoch, name };
@@ -314,15 +315,5 @@ impl Server {
         }
         reads.into_iter().for_each(|number| self.read(ctx, number));
         writes.into_iter().for_each(|(token, data)| self.send_proposal(ctx, token, data));
-    }
-
-    /// Whoever acted under an epoch that is over is not waited for any more.
-    pub(super) fn forget_control_asks(&mut self) {
-        let ours = |ask: &Ask| !matches!(ask.origin, Origin::Remote { .. });
-        let over: Vec<u64> =
-            self.gate.asks.iter().filter(|(_, ask)| ours(ask)).map(|(number, _)| *number).collect();
-        for number in over {
-            self.gate.drop_ask(number);
-        }
     }
 }

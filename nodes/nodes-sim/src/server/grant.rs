@@ -4,15 +4,16 @@
 //! Invariant: control loops run only while this server leads, under the epoch that was granted in this term.
 
 use actors_core::Mono;
-use store_mvcc::{Epoch, GroupId, Op, Outcome, Proposal, ShardId, Token, Writer};
+use store_mvcc::{Epoch, GroupId, Op, Outcome, Proposal, Revision, ShardId, Token, Writer};
 use store_raft::RoleView;
 
 use super::{Ctx, Server, control::Control};
 
-/// A grant on its way.
+/// A grant on its way, and when history is given up next.
 #[derive(Debug, Default)]
 pub(super) struct Grant {
     asked: Option<Asked>,
+    compacts_at: Option<Mono>,
 }
 
 #[derive(Debug)]
@@ -47,6 +48,30 @@ impl Server {
         let epoch = Epoch(self.replica.mvcc.epoch(ShardId::ALL).0 + 1);
         let token = Token(ctx.rng.uuid());
         let holder = format!("server-{}", self.me.0);
+        let op = Op::GrantShard { shard: ShardId::ALL, epoch, holder };
+        let term = self.replica.role().term;
+        self.grant.asked = Some(Asked { token, term, epoch, at: ctx.now.mono });
+        self.propose_own(ctx, token, op);
+    }
+
+    /// Gives up history now and then, as long as this server's control loops run.
+    pub(super) fn compact(&mut self, ctx: &mut Ctx<'_>) {
+        let Some(every) = ctx.shared.knobs.compact_every.filter(|_| self.control.is_some()) else {
+            return;
+        };
+        let now = ctx.now.mono;
+        let due = *self.grant.compacts_at.get_or_insert(now.after(every));
+        let newest = self.replica.mvcc.position().revision.0;
+        let below = Revision(newest.saturating_sub(ctx.shared.knobs.compact_keep));
+        if due <= now && below.0 > 0 {
+            self.grant.compacts_at = Some(now.after(every));
+            let token = Token(ctx.rng.uuid());
+            self.propose_own(ctx, token, Op::Compact { below });
+        }
+    }
+
+    /// Proposes what is the store's own: it changes no object, so it does not pass the door.
+    fn propose_own(&mut self, ctx: &mut Ctx<'_>, token: Token, op: Op) {
         let proposal = Proposal {
             group: GroupId::MAIN,
             writer: Writer::unplaced("store"),
@@ -54,13 +79,11 @@ impl Server {
             feature_level: 1,
             at: ctx.now.wall,
             atomic: false,
-            ops: vec![Op::GrantShard { shard: ShardId::ALL, epoch, holder }],
+            ops: vec![op],
         };
-        let term = self.replica.role().term;
-        self.grant.asked = Some(Asked { token, term, epoch, at: ctx.now.mono });
         match proposal.encode() {
             Ok(data) => self.propose_here(token, None, data),
-            Err(error) => ctx.record.violation(format!("a grant cannot be encoded: {error}")),
+            Err(error) => ctx.record.violation(format!("{proposal:?} cannot be encoded: {error}")),
         }
     }
 

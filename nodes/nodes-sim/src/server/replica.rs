@@ -25,7 +25,11 @@ use super::{Ctx, Inner, Server};
 use crate::{
     config::Shared,
     event::{Bytes, Effect, Image, Local, Message},
+    knobs::Knobs,
 };
+
+/// Compacted revisions whose rows are given back at once.
+const SWEEP: usize = 200;
 
 /// A replica that is open.
 pub(crate) struct Replica {
@@ -73,15 +77,14 @@ pub(crate) fn node_id(raft: store_raft::NodeId) -> NodeId {
     NodeId(u32::try_from(raft.0.saturating_sub(1)).unwrap_or(u32::MAX))
 }
 
-fn raft_config(me: NodeId) -> RaftConfig {
-    // Small enough that a server which was away for a while needs an image.
-    let (cache_entries_max, log_keep) = (400, 100);
+fn raft_config(me: NodeId, knobs: &Knobs) -> RaftConfig {
+    let Knobs { cache_entries_max, log_keep, .. } = *knobs;
     RaftConfig { cache_entries_max, log_keep, ..RaftConfig::new(raft_id(me), [7; 16], 0) }
 }
 
 impl Replica {
     pub(super) fn open(me: NodeId, disk: &SimDisk, shared: &Shared) -> Result<Self, OpenError> {
-        let config = raft_config(me);
+        let config = raft_config(me, &shared.knobs);
         let mut log = disk.log("raft");
         if log.head()?.is_none() {
             let voters: Vec<_> = shared.config.server_ids().map(raft_id).collect();
@@ -98,7 +101,7 @@ impl Replica {
         let applied = mvcc.position().index;
         let raft = RaftMachine::recover(config, &Stored { head, records, applied })
             .map_err(|error| OpenError::Damaged(error.to_string()))?;
-        let limits = RingLimits { events: 256, ..RingLimits::default() };
+        let limits = RingLimits { events: shared.knobs.ring_events, ..RingLimits::default() };
         let mut catalog = Catalog::new(limits, shared.door.opener());
         catalog.load(&mvcc.reader()).map_err(|_| OpenError::Disk)?;
         Ok(Self {
@@ -232,7 +235,7 @@ impl Server {
             match self.replica.mvcc.apply(entry.index, entry.term, &proposal) {
                 Ok(applied) => {
                     let position = self.replica.mvcc.position();
-                    ctx.record.applied(self.me, position, &proposal, &applied.changes);
+                    ctx.record.applied(self.me, position, &proposal, &applied);
                     changes.extend(applied.changes);
                     outcomes.push((proposal.token, applied.outcome));
                 }
@@ -244,6 +247,7 @@ impl Server {
         }
         let position = *self.replica.mvcc.position();
         self.replica.catalog.publish(&changes, position.revision);
+        self.replica.catalog.set_compacted(position.compacted);
         self.inbox.push_back(Inner::Published { outcomes });
         self.inbox.push_back(Inner::Raft(RaftEvent::Applied { index: position.index }));
     }
@@ -259,6 +263,9 @@ impl Server {
     pub(super) fn flush(&mut self, ctx: &mut Ctx<'_>) {
         let wait = Duration::from_millis(Self::FLUSH_MS);
         ctx.at(ctx.now.mono.after(wait), Local::Flush);
+        if let Err(error) = self.replica.mvcc.sweep(SWEEP) {
+            return self.stop(ctx, &error);
+        }
         let index = self.replica.mvcc.position().index;
         ctx.out.push(Effect::SyncState { index });
     }

@@ -5,7 +5,7 @@ use tests_sim::one;
 
 /// Runs seeds until one finds the bug in one of the words that describe it.
 fn check(planted: Planted, words: &[&str]) {
-    const SEEDS_MAX: u64 = 12;
+    const SEEDS_MAX: u64 = 20;
     let config =
         RunConfig { cluster: ClusterConfig::usual().with(planted), ..RunConfig::default() };
     let mut seen = Vec::new();
@@ -40,4 +40,9 @@ fn a_lost_watch_event_is_found() {
 #[test]
 fn a_duplicate_pod_after_a_stale_read_is_found() {
     check(Planted::StaleReadDuplicate, &["pods, it wanted"]);
+}
+
+#[test]
+fn a_control_loop_that_outlives_its_epoch_is_found() {
+    check(Planted::NoFence, &["pods, it wanted"]);
 }
