@@ -50,8 +50,8 @@ pub(crate) async fn create(
             shared.ports_changed.notify_one();
             let follower = record.next_follower();
             inbox.send(PodEvent::SandboxReady { attempt, ips });
-            watch(shared, record, (connection, follower), inbox).await;
-            end(shared, record, attempt).await
+            let last = watch(shared, record, (connection, follower), inbox).await;
+            end(shared, record, last, attempt).await
         }
         Err(message) => {
             release(shared, record).await;
@@ -60,10 +60,19 @@ pub(crate) async fn create(
     }
 }
 
+/// Why a follower of a shim stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Last {
+    /// The sandbox has ended.
+    Gone,
+    /// The machine's next life follows it now.
+    Superseded,
+}
+
 /// What happens when the shim's events have ended.
-async fn end(shared: &Arc<Shared>, record: &PodRecord, attempt: u32) -> PodEvent {
-    if record.is_tearing_down() {
-        // Whoever asked for the end tells of it.
+async fn end(shared: &Arc<Shared>, record: &PodRecord, last: Last, attempt: u32) -> PodEvent {
+    if last == Last::Superseded || record.is_tearing_down() {
+        // The pod is another follower's, or whoever asked for its end tells of it.
         return PodEvent::Woken;
     }
     release(shared, record).await;
@@ -113,10 +122,10 @@ async fn watch(
     record: &PodRecord,
     (mut connection, follower): (Connection, Arc<Notify>),
     inbox: &PodInbox,
-) {
+) -> Last {
     loop {
         let next = tokio::select! {
-            () = follower.notified() => return,
+            () = follower.notified() => return Last::Superseded,
             next = connection.reader.next() => next,
         };
         match next {
@@ -130,9 +139,7 @@ async fn watch(
                 kind: EventKind::PauseExited | EventKind::DeadlinePassed,
                 ..
             }))
-            | Err(_) => {
-                return;
-            }
+            | Err(_) => return Last::Gone,
             Ok(_) => {}
         }
     }
@@ -192,8 +199,8 @@ pub(crate) async fn adopt(
             let containers = lives(shared, record, status.containers).await;
             let adopted = Adopted { sandbox: Some(AdoptedSandbox { attempt: 0, ips }), containers };
             inbox.send(PodEvent::Adopted(adopted));
-            watch(shared, record, (connection, follower), inbox).await;
-            end(shared, record, 0).await
+            let last = watch(shared, record, (connection, follower), inbox).await;
+            end(shared, record, last, 0).await
         }
         Ok(_) | Err(_) => PodEvent::Adopted(remains(shared, record).await),
     }

@@ -4,7 +4,7 @@ use std::{fs, future::Future, net::Ipv4Addr, path::PathBuf};
 
 use actors_core::{Intensity, OnLimit, Rng};
 use actors_object::Object;
-use actors_runtime::{Child, System, Tree};
+use actors_runtime::{Child, NodeState, System, Tree};
 use nix::{
     sched::{CloneFlags, unshare},
     sys::signal::{Signal, kill},
@@ -131,6 +131,22 @@ impl Node {
             .iter()
             .map(|event| format!("{}: {}", text(event, "reason"), text(event, "message")))
             .collect()
+    }
+
+    /// Waits until an actor runs.
+    pub(crate) async fn running(&self, path: &str) {
+        let mut look = tokio::time::interval(std::time::Duration::from_millis(10));
+        let found = tokio::time::timeout(PATIENCE, async {
+            while !self
+                .system
+                .tree()
+                .iter()
+                .any(|one| one.path == path && one.state == NodeState::Running)
+            {
+                look.tick().await;
+            }
+        });
+        found.await.unwrap_or_else(|_| panic!("{path} does not run: {:?}", self.system.tree()));
     }
 
     /// Waits until the pod is gone from the API and from the disk.
