@@ -4,7 +4,10 @@
 //! letters.
 //! Never: a process-wide value; two systems in one process know nothing of each other.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use actors_core::{
     Address, ChildSpec, ExitReason, Incarnation, MailboxPolicy, Now, Rng, SpecError,
@@ -35,6 +38,8 @@ pub struct System(Arc<Inner>);
 struct Inner {
     runtime: Handle,
     rng: Rng,
+    /// How many streams of randomness were given out.
+    lives: AtomicU64,
     timers: Arc<Timers>,
     registry: Arc<Registry>,
     morgue: Arc<Morgue>,
@@ -99,6 +104,7 @@ impl System {
         Self(Arc::new(Inner {
             runtime,
             rng: seed,
+            lives: AtomicU64::new(0),
             timers,
             registry: Arc::default(),
             morgue: Arc::default(),
@@ -272,6 +278,8 @@ impl System {
 
     /// A stream of its own for one life.
     pub(crate) fn rng_of(&self, life: &Life) -> Rng {
-        self.rng(&format!("{}#{}", life.slot.path, life.incarnation.0))
+        // Incarnations begin anew with each life of a supervisor; what was drawn before must not be drawn again.
+        let number = self.0.lives.fetch_add(1, Ordering::Relaxed);
+        self.rng(&format!("{}#{}#{number}", life.slot.path, life.incarnation.0))
     }
 }

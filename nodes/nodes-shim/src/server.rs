@@ -212,7 +212,9 @@ impl Server {
         }
         for (key, session) in &self.sessions {
             let has_room = self.clients.get(&key.client).is_some_and(Client::has_room);
-            session.io.watch(has_room, &|| Owner::Session(*key), add);
+            // Nothing is read before the command is known to run: what it says comes behind `Done`.
+            let reads = has_room && session.has_begun();
+            session.io.watch(reads, &|| Owner::Session(*key), add);
         }
     }
 

@@ -1,7 +1,8 @@
 //! Makes a pod's sandbox, follows it, finds it again, takes it down.
 //!
 //! Way in: [`create`], [`adopt`], [`tear_down`].  Owns: the pod's shim, its address.
-//! Invariant: whoever follows a sandbox tells of its end, unless its end was asked for; so the end is told once.
+//! Invariant: whoever follows a sandbox tells of its end, unless its end was asked for; so the end
+//! is told once.
 //! Order: a sandbox is ready when its network is; it is gone when its address is free.
 
 use std::sync::Arc;
@@ -264,7 +265,8 @@ pub(crate) async fn tear_down(shared: &Arc<Shared>, record: &PodRecord, attempt:
     PodEvent::SandboxGone { attempt }
 }
 
-/// Kills what is left of a sandbox and frees its address; ends of containers as they were last known.
+/// Kills what is left of a sandbox and frees its address; ends of containers as they were last
+/// known.
 async fn release(shared: &Arc<Shared>, record: &PodRecord) -> Vec<ContainerStatus> {
     let (paths, key) = (shared.pod_paths(&record.key), record.key.clone());
     let network = Arc::clone(&shared.network);
@@ -275,7 +277,8 @@ async fn release(shared: &Arc<Shared>, record: &PodRecord) -> Vec<ContainerStatu
             tracing::warn!(pod = %key, error = nodes_oci::chain(&error), "a pod's network");
         }
         left.inspect_err(|error| {
-            tracing::warn!(pod = %key, error = nodes_oci::chain(error), "what is left of a pod's sandbox");
+            let error = nodes_oci::chain(error);
+            tracing::warn!(pod = %key, error, "what is left of a pod's sandbox");
         })
         .unwrap_or_default()
     });

@@ -76,6 +76,11 @@ impl Session {
         }
     }
 
+    /// Whether its client has been told that it is open.
+    pub(super) fn has_begun(&self) -> bool {
+        !matches!(&self.kind, Kind::Exec { pid: None, .. })
+    }
+
     /// Kills the process; its end then ends the session.
     pub(super) fn time_out(&mut self) {
         if let Kind::Exec { is_timed_out, .. } = &mut self.kind {
