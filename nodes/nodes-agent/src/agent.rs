@@ -62,7 +62,8 @@ pub enum AgentError {
 }
 
 impl Agent {
-    /// Opens what the agent needs of this machine and brings the pod network up. Blocks for some milliseconds.
+    /// Opens what the agent needs of this machine and brings the pod network up. Blocks for some
+    /// milliseconds.
     ///
     /// # Errors
     /// What is missing on this machine.
@@ -110,7 +111,8 @@ impl Agent {
         AgentHandle::new(Arc::clone(&self.shared), self.jobs.clone())
     }
 
-    /// The agent's supervisor with all its children, to be put into the process's tree under `name`.
+    /// The agent's supervisor with all its children, to be put into the process's tree under
+    /// `name`.
     #[must_use]
     pub fn tree(&self, name: &str) -> Tree {
         let intensity = Intensity { restarts: 20, period: Duration::from_secs(60) };

@@ -103,7 +103,8 @@ impl Paths {
         self.pods_data().join(uid)
     }
 
-    /// One pod's volumes in memory: Secrets, tokens, ConfigMaps, and the files that every container gets.
+    /// One pod's volumes in memory: Secrets, tokens, ConfigMaps, and the files that every container
+    /// gets.
     #[must_use]
     pub fn volumes_run(&self, uid: &str) -> PathBuf {
         self.run.join("volumes").join(uid)

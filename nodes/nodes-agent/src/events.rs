@@ -1,7 +1,8 @@
 //! Writes Event objects: what happened to a pod or to the node, for people.
 //!
 //! Way in: [`EventSender::send`]; [`run`] is the service.  Writes: Events of this node.
-//! Bounds: at most [`WAITING_MAX`] wait, newer ones are dropped and counted; the same thing again raises a count.
+//! Bounds: at most [`WAITING_MAX`] wait, newer ones are dropped and counted; the same thing again
+//! raises a count.
 //! Spec: Kubernetes API reference, Event v1 core.
 
 use std::{
@@ -121,7 +122,8 @@ fn subject(happening: &Happening) -> &str {
     happening.object.at("name").as_str().unwrap_or("node")
 }
 
-/// Writes a new event; tried again once after a moment, for an outage must not hold up those that come after.
+/// Writes a new event; tried again once after a moment, for an outage must not hold up those that
+/// come after.
 async fn write(shared: &Shared, service: &Service, happening: &Happening, name: &str) -> bool {
     let stamp = timefmt::seconds(happening.at);
     let event = value!({

@@ -1,10 +1,15 @@
-//! What makes a machine a node: it registers the node, runs its pods, and keeps its Services reachable.
+//! What makes a machine a node: it registers the node, runs its pods, and keeps its Services
+//! reachable.
 //!
-//! Way in: [`Agent::open`], then [`Agent::tree`] for the supervisor and [`Agent::handle`] for logs and exec.
-//! Owns: what is on disk and in the kernel for this node's pods.  Writes: the Node, its Lease, pods' statuses, events.
-//! Never: a decision about a pod; that is `nodes-pods`. Drivers here carry out its effects and tell their ends.
-//! Where to look: `pods` (machines, sandboxes, containers, probes), `volumes`, `node` (registration, readings),
-//! `services` (the proxy), `streams` (logs, exec), `mirror` (how the API is followed through outages).
+//! Way in: [`Agent::open`], then [`Agent::tree`] for the supervisor and [`Agent::handle`] for logs
+//! and exec.
+//! Owns: what is on disk and in the kernel for this node's pods.  Writes: the Node, its Lease,
+//! pods' statuses, events.
+//! Never: a decision about a pod; that is `nodes-pods`. Drivers here carry out its effects and tell
+//! their ends.
+//! Where to look: `pods` (machines, sandboxes, containers, probes), `volumes`, `node`
+//! (registration, readings), `services` (the proxy), `streams` (logs, exec), `mirror` (how the API
+//! is followed through outages).
 
 mod agent;
 mod blocking;

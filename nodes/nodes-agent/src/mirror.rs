@@ -1,7 +1,9 @@
-//! Follows a part of the API through outages: a list, then changes, then a list again when they broke off.
+//! Follows a part of the API through outages: a list, then changes, then a list again when they
+//! broke off.
 //!
 //! Way in: [`follow`].  Never: an end, but with the service it is called by.
-//! Time and order: changes come in the order of the API; a list says everything, so what it does not have is gone.
+//! Time and order: changes come in the order of the API; a list says everything, so what it does
+//! not have is gone.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,7 +1,7 @@
 //! The Node object: registers it, keeps its conditions and images true.
 //!
-//! Way in: [`run`], the service.  Writes: the Node and its status, its Lease; only when something changed, for a
-//! heartbeat is not stored: `lastHeartbeatTime` is the last transition.
+//! Way in: [`run`], the service.  Writes: the Node and its status, its Lease; only when something
+//! changed, for a heartbeat is not stored: `lastHeartbeatTime` is the last transition.
 
 pub(crate) mod readings;
 mod status;
@@ -94,11 +94,12 @@ async fn register(shared: &Shared, status: &Value) -> Result<(), ApiError> {
     for (name, text) in &config.labels {
         labels.make_map().insert(name.as_str(), text.as_str());
     }
+    let range = config.pod_range.to_string();
     let mut node = value!({
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": { "name": config.node.as_str(), "labels": labels.clone() },
-        "spec": { "podCIDR": config.pod_range.to_string(), "podCIDRs": [config.pod_range.to_string()] },
+        "spec": { "podCIDR": range.as_str(), "podCIDRs": [range.as_str()] },
     });
     if !config.taints.is_empty() {
         node.set_path(&["spec", "taints"], config.taints.clone());

@@ -1,7 +1,7 @@
 //! The pods of this node: their machines, and the drivers of their effects.
 //!
-//! Way in: [`watch::run`] hears of pods and tells [`slab::PodSlab`]'s machines, whose effects the other modules
-//! carry out.
+//! Way in: [`watch::run`] hears of pods and tells [`slab::PodSlab`]'s machines, whose effects the
+//! other modules carry out.
 
 pub(crate) mod actions;
 pub(crate) mod cleanup;

@@ -1,7 +1,8 @@
 //! Keeps the node's Service rules in step with Services, EndpointSlices and pods' host ports.
 //!
 //! Way in: [`run`], the service.  Owns: the proxy.
-//! Time and order: a change is in force within milliseconds; changes that come together are applied together.
+//! Time and order: a change is in force within milliseconds; changes that come together are applied
+//! together.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,4 +1,5 @@
-//! What the parts of one agent share: configuration, the way to the API, and the pods that it knows.
+//! What the parts of one agent share: configuration, the way to the API, and the pods that it
+//! knows.
 //!
 //! Way in: [`Shared`].  Owns: the index of pods.  Never: a lock held over a wait.
 
@@ -233,7 +234,8 @@ pub(crate) fn target(
     }
 }
 
-/// Takes a lock; what a panic left is still whole, for every change under these locks is one assignment.
+/// Takes a lock; what a panic left is still whole, for every change under these locks is one
+/// assignment.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,6 +1,7 @@
 //! What the API's edge asks of a node: logs of containers, and commands run in them.
 //!
-//! Way in: [`AgentHandle`], which is the node's `NodeStreams`; [`run`] is the service under which streams live.
+//! Way in: [`AgentHandle`], which is the node's `NodeStreams`; [`run`] is the service under which
+//! streams live.
 //! Bounds: at most [`STREAMS_MAX`] streams at a time; each is dropped when its reader is.
 
 mod cri;

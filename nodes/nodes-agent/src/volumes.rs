@@ -1,7 +1,9 @@
 //! The volumes of a pod: where each lies, setting them up, keeping them up to date, removing them.
 //!
-//! Way in: [`set_up`], [`paths`], [`tear_down`]; [`refresh`] is the service that keeps them up to date.
-//! Owns: two folders for each pod, one in memory, one on disk.  Never: content of the API on a disk.
+//! Way in: [`set_up`], [`paths`], [`tear_down`]; [`refresh`] is the service that keeps them up to
+//! date.
+//! Owns: two folders for each pod, one in memory, one on disk.  Never: content of the API on a
+//! disk.
 //! Spec: Kubernetes documentation, "Volumes", "Projected Volumes".
 
 mod atomic_writer;
@@ -28,7 +30,8 @@ use crate::{
 };
 pub(crate) use places::remove;
 
-/// From one look at the API to the next; changes show within this time. Kubernetes promises about a minute.
+/// From one look at the API to the next; changes show within this time. Kubernetes promises about a
+/// minute.
 const REFRESH: Duration = Duration::from_secs(15);
 
 /// Why a volume cannot be set up. It is tried again; the message says who has to act.

@@ -1,7 +1,8 @@
-//! Writes pods' statuses, and removes pods that are over: in order for each pod, only the newest status of each.
+//! Writes pods' statuses, and removes pods that are over: in order for each pod, only the newest
+//! status of each.
 //!
-//! Way in: [`Writes::status`], [`Writes::finalize`]; [`run`] is the service.  Writes: `pods/status`; DELETE with
-//! grace period 0 and the pod's uid.
+//! Way in: [`Writes::status`], [`Writes::finalize`]; [`run`] is the service.  Writes:
+//! `pods/status`; DELETE with grace period 0 and the pod's uid.
 //! Bounds: one waiting entry for each pod. An outage keeps entries waiting, with growing pauses.
 
 use std::{
@@ -139,7 +140,8 @@ fn complete(mut status: Value) -> Value {
         }
     };
     absent(&mut status, &["reason", "message", "podIP"]);
-    // Lists of addresses are merged by address otherwise, and would keep those of an earlier sandbox.
+    // Lists of addresses are merged by address otherwise, and would keep those of an earlier
+    // sandbox.
     for list in ["podIPs", "hostIPs"] {
         if let Some(items) = status.list_at_mut(&[list]) {
             items.push(value!({ "$patch": "replace" }));

@@ -1,10 +1,10 @@
 //! Who has which address: a small file, so that a restart of the agent gives no address twice.
 //!
 //! Way in: [`AddressBook::open`].  Owns: the file.
-//! Invariants: 1. an address has one owner.  2. an address that was freed is given out again as late as possible,
-//! so that a connection to a pod that is gone does not reach a new one.
-//! Time and order: the file is replaced before an address is used. It is not forced to disk: what a crash of the
-//! machine could take from it died with the machine's pods.
+//! Invariants: 1. an address has one owner.  2. an address that was freed is given out again as
+//! late as possible, so that a connection to a pod that is gone does not reach a new one.
+//! Time and order: the file is replaced before an address is used. It is not forced to disk: what a
+//! crash of the machine could take from it died with the machine's pods.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -54,7 +54,8 @@ pub enum AddressError {
 }
 
 impl AddressBook {
-    /// Reads the file at `path`, or starts an empty book. Lines that are torn or outside of `range` are left out.
+    /// Reads the file at `path`, or starts an empty book. Lines that are torn or outside of `range`
+    /// are left out.
     ///
     /// # Errors
     /// If the file is there and cannot be read.

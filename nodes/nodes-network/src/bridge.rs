@@ -1,8 +1,10 @@
 //! The pod network of one node: a bridge, and a pair of interfaces for each pod.
 //!
-//! Way in: [`BridgeNetwork`].  Owns: the bridge `sl-<index>`, interfaces `sl<index>-…`, the file of addresses.
+//! Way in: [`BridgeNetwork`].  Owns: the bridge `sl-<index>`, interfaces `sl<index>-…`, the file of
+//! addresses.
 //! Never: address translation; that is one table with the Services', see [`crate::ruleset`].
-//! Order: an address is written down before the kernel learns it, and freed after the interface is gone.
+//! Order: an address is written down before the kernel learns it, and freed after the interface is
+//! gone.
 
 use std::{
     collections::BTreeSet,
@@ -26,8 +28,8 @@ pub struct BridgeConfig {
     pub index: u8,
     /// The addresses of this node's pods.
     pub pod_range: Cidr,
-    /// The addresses of Services; they are routed here, so that they can be reached on a machine without a default
-    /// route.
+    /// The addresses of Services; they are routed here, so that they can be reached on a machine
+    /// without a default route.
     pub service_range: Cidr,
     /// The file of addresses.
     pub address_file: PathBuf,

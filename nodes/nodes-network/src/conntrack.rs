@@ -1,8 +1,9 @@
 //! Makes the kernel forget UDP connections whose endpoint is gone.
 //!
 //! Way in: [`forget`].  Never: a change of a connection that still has its endpoint.
-//! Spec: the kernel's ctnetlink (`linux/netfilter/nfnetlink_conntrack.h`): a dump of all connections, and a
-//! deletion by the tuple of the original direction, which is sent back as it came.
+//! Spec: the kernel's ctnetlink (`linux/netfilter/nfnetlink_conntrack.h`): a dump of all
+//! connections, and a deletion by the tuple of the original direction, which is sent back as it
+//! came.
 
 use std::{
     collections::BTreeSet,

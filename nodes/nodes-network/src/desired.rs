@@ -1,8 +1,10 @@
-//! What the proxy should do, as plain data, and how it follows from Services and their EndpointSlices.
+//! What the proxy should do, as plain data, and how it follows from Services and their
+//! EndpointSlices.
 //!
 //! Way in: [`desired_services`].
-//! Spec: Kubernetes documentation, "Virtual IPs and Service Proxies", "EndpointSlices", "Service Internal Traffic
-//! Policy": ready endpoints take traffic; if there is none, those that still serve while they terminate do.
+//! Spec: Kubernetes documentation, "Virtual IPs and Service Proxies", "EndpointSlices", "Service
+//! Internal Traffic Policy": ready endpoints take traffic; if there is none, those that still serve
+//! while they terminate do.
 
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
@@ -118,7 +120,8 @@ impl Protocol {
     }
 }
 
-/// Services that have an IPv4 cluster address, with the endpoints that their slices give on node `node`.
+/// Services that have an IPv4 cluster address, with the endpoints that their slices give on node
+/// `node`.
 #[must_use]
 pub fn desired_services<'a>(
     services: impl Iterator<Item = &'a Object>,

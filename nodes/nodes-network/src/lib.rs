@@ -1,9 +1,11 @@
 //! The pod network of one node, and its service proxy, behind their ports.
 //!
-//! Way in: [`PodNetwork`] ([`BridgeNetwork`], [`HostNetwork`]); [`ServiceProxy`] over a [`RuleSink`].
+//! Way in: [`PodNetwork`] ([`BridgeNetwork`], [`HostNetwork`]); [`ServiceProxy`] over a
+//! [`RuleSink`].
 //! Owns: a bridge, the pods' interfaces, the file of their addresses, and one nf_tables table.
-//! Never: a look at the API; desired state comes as plain data, and rules are computed by a pure function.
-//! Everything here blocks for milliseconds: callers run it off their event loops. IPv4 only.
+//! Never: a look at the API; desired state comes as plain data, and rules are computed by a pure
+//! function. Everything here blocks for milliseconds: callers run it off their event loops. IPv4
+//! only.
 
 mod addresses;
 mod bridge;
@@ -41,11 +43,11 @@ pub trait PodNetwork: Send + Sync {
     /// The step that failed; the node cannot run pods with a network of their own.
     fn set_up(&self) -> Result<(), NetworkError>;
 
-    /// Gives the pod `owner`, whose network namespace is at `netns`, an interface and an address; the same address
-    /// if it had one.
+    /// Gives the pod `owner`, whose network namespace is at `netns`, an interface and an address;
+    /// the same address if it had one.
     ///
-    /// # Errors
-    /// The step that failed; nothing is left behind but the address, which [`PodNetwork::detach`] frees.
+    /// # Errors The step that failed; nothing is left behind but the address, which
+    /// [`PodNetwork::detach`] frees.
     fn attach(&self, owner: &str, netns: &Path) -> Result<Ipv4Addr, NetworkError>;
 
     /// The address that `owner` has.

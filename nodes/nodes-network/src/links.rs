@@ -1,4 +1,5 @@
-//! The changes of interfaces and routes that the bridge network needs, each as one step over netlink.
+//! The changes of interfaces and routes that the bridge network needs, each as one step over
+//! netlink.
 //!
 //! Way in: the functions, called within [`crate::namespace::run_in`].  Never: a decision.
 
@@ -54,7 +55,8 @@ pub(crate) async fn ensure_bridge(
     (gateway, range): (Ipv4Addr, Cidr),
     mtu: u32,
 ) -> Result<u32, NetworkError> {
-    // A hardware address of its own: else the bridge takes the lowest of its ports', and changes it with them.
+    // A hardware address of its own: else the bridge takes the lowest of its ports', and changes it
+    // with them.
     let bridge = LinkBridge::new(name).address(hardware_address(gateway)).mtu(mtu).build();
     unless_there(handle.link().add(bridge).execute().await, || format!("make bridge {name}"))?;
     let index = index_of(name).ok_or_else(|| NetworkError::Missing(name.to_owned()))?;
@@ -103,8 +105,8 @@ pub(crate) async fn add_pair(handle: &Handle, pair: &Pair<'_>) -> Result<(), Net
         .build();
     let added = handle.link().add(outer).execute().await;
     added.map_err(|source| refused(format!("make interface {}", pair.name), source))?;
-    // Where the bridge itself translates (br_netfilter), a pod that reaches itself through a Service leaves by the
-    // port by which it came.
+    // Where the bridge itself translates (br_netfilter), a pod that reaches itself through a
+    // Service leaves by the port by which it came.
     let index = index_of(pair.name).ok_or_else(|| NetworkError::Missing(pair.name.to_owned()))?;
     let port = LinkBridgePort::new(index).hairpin(true).build();
     let set = handle.link().set_port(port).execute().await;
@@ -129,8 +131,8 @@ pub(crate) async fn configure_pod(
     }
     let index =
         index_of(POD_INTERFACE).ok_or_else(|| NetworkError::Missing(POD_INTERFACE.to_owned()))?;
-    // A prefix of 32 sends every packet over the node, also those to neighbours: what the node's rules translated on
-    // the way there is then translated back on the way here.
+    // A prefix of 32 sends every packet over the node, also those to neighbours: what the node's
+    // rules translated on the way there is then translated back on the way here.
     let added = handle.address().add(index, IpAddr::V4(address), 32).replace().execute().await;
     unless_there(added, || format!("give the pod the address {address}"))?;
     let to_gateway = RouteMessageBuilder::<Ipv4Addr>::new()

@@ -71,7 +71,8 @@ impl ServiceProxy {
         self.applied = Some(wanted);
         let udp = udp_flows(desired);
         let gone: BTreeSet<UdpFlow> = self.udp.difference(&udp).copied().collect();
-        // UDP has no end of a connection: without this, a client would be sent to a pod that is gone for minutes.
+        // UDP has no end of a connection: without this, a client would be sent to a pod that is
+        // gone for minutes.
         if let Err(error) = conntrack::forget(&gone) {
             tracing::warn!(%error, "connections to removed UDP endpoints");
         }
@@ -102,7 +103,8 @@ fn udp_flows(desired: &Desired) -> BTreeSet<UdpFlow> {
         for port in service.ports.iter().filter(|port| port.protocol == Protocol::Udp) {
             let targets: Vec<(Ipv4Addr, u16)> =
                 port.endpoints.iter().map(|endpoint| (endpoint.address, endpoint.port)).collect();
-            // A client that was refused before there was an endpoint left an entry without translation.
+            // A client that was refused before there was an endpoint left an entry without
+            // translation.
             let to =
                 if targets.is_empty() { vec![(service.cluster_ip, port.port)] } else { targets };
             let service = (service.cluster_ip, port.port);

@@ -1,10 +1,12 @@
-//! Computes the rules of one node's table from what is desired: pure, so that its text can be compared.
+//! Computes the rules of one node's table from what is desired: pure, so that its text can be
+//! compared.
 //!
 //! Way in: [`ruleset`].  Never: a look at the kernel.
-//! How a packet goes: `services` (from the hooks of arriving and of the node's own packets) finds its destination in
-//! a verdict map; the chain of a Service's port draws an endpoint's chain, which rewrites the destination. What comes
-//! from the outside, and what a pod sends to itself, is marked and leaves under the node's address. What still has a
-//! Service's address behind that has no endpoint, and is refused.
+//! How a packet goes: `services` (from the hooks of arriving and of the node's own packets) finds
+//! its destination in a verdict map; the chain of a Service's port draws an endpoint's chain, which
+//! rewrites the destination. What comes from the outside, and what a pod sends to itself, is marked
+//! and leaves under the node's address. What still has a Service's address behind that has no
+//! endpoint, and is refused.
 //! Spec: Kubernetes documentation, "Virtual IPs and Service Proxies".
 
 use std::collections::BTreeMap;
@@ -71,7 +73,8 @@ fn add_base_chains(rules: &mut Ruleset, config: &ProxyConfig) {
     let leave = vec![
         format!("meta mark & {MARK} == 0 ip saddr != {pods} return"),
         format!(
-            "meta mark & {MARK} == {MARK} meta mark set meta mark xor {MARK} masquerade fully-random"
+            "meta mark & {MARK} == {MARK} meta mark set meta mark xor {MARK} \
+             masquerade fully-random"
         ),
         format!(
             "ip saddr {pods} oifname != \"{bridge}\" oifname != \"lo\" masquerade fully-random"

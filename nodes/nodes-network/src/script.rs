@@ -1,8 +1,9 @@
 //! Writes the script that turns one set of rules into another, as one transaction.
 //!
 //! Way in: [`script`].
-//! Order: everything is declared before anything refers to it, and removed after nothing does. Chains and maps are
-//! written anew; sets that the kernel fills stay, so that clients keep their endpoints.
+//! Order: everything is declared before anything refers to it, and removed after nothing does.
+//! Chains and maps are written anew; sets that the kernel fills stay, so that clients keep their
+//! endpoints.
 
 use std::fmt::Write as _;
 
@@ -14,7 +15,8 @@ pub fn script(before: Option<&Ruleset>, after: &Ruleset) -> String {
     let mut text = Script::new(&after.table);
     text.line("add table ip", "");
     if before.is_none() {
-        // A table of an earlier life may hold anything. Adding it first makes its removal always possible.
+        // A table of an earlier life may hold anything. Adding it first makes its removal always
+        // possible.
         text.line("delete table ip", "");
         text.line("add table ip", "");
     }

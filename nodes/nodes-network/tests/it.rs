@@ -1,6 +1,8 @@
-//! Real namespaces, real TCP and UDP through Service rules. Needs root and `nft`; says so and passes without.
+//! Real namespaces, real TCP and UDP through Service rules. Needs root and `nft`; says so and
+//! passes without.
 //!
-//! The "node" is a network namespace of its own, entered by the test's thread: nothing touches the machine's network.
+//! The "node" is a network namespace of its own, entered by the test's thread: nothing touches the
+//! machine's network.
 #![expect(
     clippy::expect_used,
     clippy::print_stdout,

@@ -1,6 +1,7 @@
 //! Keeps the pod's conditions, so that a time of transition changes only with its status.
 //!
-//! Way in: [`Conditions::set`].  Writes: PodScheduled, PodReadyToStartContainers, Initialized, ContainersReady, Ready.
+//! Way in: [`Conditions::set`].  Writes: PodScheduled, PodReadyToStartContainers, Initialized,
+//! ContainersReady, Ready.
 //! Spec: Kubernetes documentation, "Pod Lifecycle", "Pod conditions", "Pod readiness".
 
 use actors_core::Wall;

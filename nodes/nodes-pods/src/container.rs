@@ -1,7 +1,8 @@
 //! What a pod's machine remembers of one container.
 //!
 //! Way in: [`Container`].  Owns: one container's current life, its last end, back-offs, probes.
-//! Invariant: `attempt` is the number of the current life, or of the last one while none has begun after it.
+//! Invariant: `attempt` is the number of the current life, or of the last one while none has begun
+//! after it.
 
 use actors_core::{Mono, Now, Wall};
 

@@ -72,7 +72,8 @@ pub fn field_value(pod: &Object, facts: &PodFacts, path: &str) -> Result<String,
     })
 }
 
-/// The value of a `resourceFieldRef`; `container` is the one that asks, and the default of `containerName`.
+/// The value of a `resourceFieldRef`; `container` is the one that asks, and the default of
+/// `containerName`.
 ///
 /// # Errors
 /// One of [`DownwardError`].

@@ -1,6 +1,7 @@
 //! What a pod's machine wants done on its node.
 //!
-//! Way in: [`PodEffect`].  Invariant: an effect that is in flight is not asked for again before its end came back.
+//! Way in: [`PodEffect`].  Invariant: an effect that is in flight is not asked for again before its
+//! end came back.
 
 use std::time::Duration;
 
@@ -17,11 +18,13 @@ use crate::{
 /// One thing to do.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum PodEffect {
-    /// Mount all volumes and keep them up to date. Ends with `VolumesReady` or `VolumesFailed`; may be repeated.
+    /// Mount all volumes and keep them up to date. Ends with `VolumesReady` or `VolumesFailed`; may
+    /// be repeated.
     SetUpVolumes,
     /// Unmount all volumes. Ends with `VolumesGone`.
     TearDownVolumes,
-    /// Make the sandbox: namespaces, network, `/etc/hosts`. Ends with `SandboxReady` or `SandboxFailed`.
+    /// Make the sandbox: namespaces, network, `/etc/hosts`. Ends with `SandboxReady` or
+    /// `SandboxFailed`.
     CreateSandbox {
         /// Which of the pod's sandboxes.
         attempt: u32,
@@ -91,7 +94,8 @@ pub enum PodEffect {
         /// The part of the pod that is meant, or nothing for the whole pod.
         field_path: Option<String>,
     },
-    /// Nothing of the pod is left on the node: remove its logs, and its object by a DELETE with grace period 0.
+    /// Nothing of the pod is left on the node: remove its logs, and its object by a DELETE with
+    /// grace period 0.
     FinalizeDelete,
 }
 

@@ -1,7 +1,10 @@
-//! Builds a container's environment: links, `envFrom`, then `env`, each able to name those before it.
+//! Builds a container's environment: links, `envFrom`, then `env`, each able to name those before
+//! it.
 //!
-//! Way in: [`resolve_env`].  Never: a lookup of its own; whoever calls brings ConfigMaps and Secrets.
-//! Spec: Kubernetes documentation, "Define Environment Variables for a Container", "ConfigMaps", "Secrets".
+//! Way in: [`resolve_env`].  Never: a lookup of its own; whoever calls brings ConfigMaps and
+//! Secrets.
+//! Spec: Kubernetes documentation, "Define Environment Variables for a Container", "ConfigMaps",
+//! "Secrets".
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,7 +29,8 @@ pub struct DataSources {
     pub links: Vec<(String, String)>,
 }
 
-/// Why an environment cannot be built. The container waits with CreateContainerConfigError until it can be.
+/// Why an environment cannot be built. The container waits with CreateContainerConfigError until it
+/// can be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EnvError {
     /// A ConfigMap or Secret that is not optional is absent.

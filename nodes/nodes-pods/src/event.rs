@@ -1,6 +1,7 @@
 //! What can happen to a pod on its node.
 //!
-//! Way in: [`PodEvent`].  Never: a handle or a channel; what ends an effect names the life it belongs to.
+//! Way in: [`PodEvent`].  Never: a handle or a channel; what ends an effect names the life it
+//! belongs to.
 
 use std::sync::Arc;
 
@@ -11,11 +12,13 @@ use serde::{Deserialize, Serialize};
 /// One event of a pod's life on its node.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum PodEvent {
-    /// The pod as the API has it now: a new one, a change, a deletion that began, or a shorter grace period.
+    /// The pod as the API has it now: a new one, a change, a deletion that began, or a shorter
+    /// grace period.
     Updated(Arc<Object>),
     /// The API no longer has this pod: it was deleted by force. What runs of it is stopped at once.
     Vanished,
-    /// What an earlier agent left running, or nothing. Until it has come, the machine decides nothing.
+    /// What an earlier agent left running, or nothing. Until it has come, the machine decides
+    /// nothing.
     Adopted(Adopted),
     /// All volumes are mounted.
     VolumesReady,
@@ -185,7 +188,8 @@ pub enum ProbeOutcome {
 /// Which life-cycle hook of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HookKind {
-    /// Runs once the container was started; until it ends the container is not started for its neighbours.
+    /// Runs once the container was started; until it ends the container is not started for its
+    /// neighbours.
     PostStart,
     /// Runs before the container is asked to stop.
     PreStop,

@@ -1,7 +1,7 @@
 //! Replaces `$(NAME)` in commands, arguments and environment values.
 //!
-//! Way in: [`expand`].  Spec: Kubernetes documentation, "Define Dependent Environment Variables": `$$` is one `$`,
-//! and a reference that cannot be resolved stays as it is.
+//! Way in: [`expand`].  Spec: Kubernetes documentation, "Define Dependent Environment Variables":
+//! `$$` is one `$`, and a reference that cannot be resolved stays as it is.
 
 /// `text` with every `$(NAME)` that `lookup` knows replaced.
 #[must_use]

@@ -1,10 +1,15 @@
-//! What happens to one pod on its node, decided without I/O: start order, probes, restarts, stop, status.
+//! What happens to one pod on its node, decided without I/O: start order, probes, restarts, stop,
+//! status.
 //!
-//! Way in: [`PodMachine`].  Never: a container, a file, a clock; those are effects that the agent's drivers carry out.
-//! Where to look: `machine` takes events, `starting` and `stopping` decide what is done next, `probing` runs probes,
-//! `restart_backoff` decides how long a container that ended waits, `phase`, `conditions` and `status` say how it is.
-//! Beside the machine stand the pure functions that turn a pod into what a container sees: `env`, `downward`, `links`.
-//! Spec: Kubernetes documentation, "Pod Lifecycle", "Init Containers", "Sidecar Containers", "Probes".
+//! Way in: [`PodMachine`].  Never: a container, a file, a clock; those are effects that the agent's
+//! drivers carry out.
+//! Where to look: `machine` takes events, `starting` and `stopping` decide what is done next,
+//! `probing` runs probes, `restart_backoff` decides how long a container that ended waits, `phase`,
+//! `conditions` and `status` say how it is.
+//! Beside the machine stand the pure functions that turn a pod into what a container sees: `env`,
+//! `downward`, `links`.
+//! Spec: Kubernetes documentation, "Pod Lifecycle", "Init Containers", "Sidecar Containers",
+//! "Probes".
 
 mod conditions;
 mod container;

@@ -1,11 +1,13 @@
-//! The life of one pod on its node: takes events, keeps what is known, and asks for what is to be done next.
+//! The life of one pod on its node: takes events, keeps what is known, and asks for what is to be
+//! done next.
 //!
 //! Way in: [`PodMachine`].  Owns: the state of the pod's volumes, sandbox and containers.
-//! Writes: the pod's status, but for conditions of others.  Never: memory that the runtime and the API could not
-//! give back: after a restart of the agent, `Adopted` and `Updated` restore it.
-//! Order: each event changes facts first; then everything that the facts allow is started, so that no event is lost
-//! by coming early; then the status is reported, and the next wake-up is set.
-//! Invariants: 1. nothing is asked for twice while it is in flight.  2. a pod that ends starts nothing.
+//! Writes: the pod's status, but for conditions of others.  Never: memory that the runtime and the
+//! API could not give back: after a restart of the agent, `Adopted` and `Updated` restore it.
+//! Order: each event changes facts first; then everything that the facts allow is started, so that
+//! no event is lost by coming early; then the status is reported, and the next wake-up is set.
+//! Invariants: 1. nothing is asked for twice while it is in flight.  2. a pod that ends starts
+//! nothing.
 
 use std::sync::Arc;
 
@@ -166,7 +168,8 @@ impl PodMachine {
         }
     }
 
-    /// The first sight of the pod: containers from its specification, their past from runtime and status.
+    /// The first sight of the pod: containers from its specification, their past from runtime and
+    /// status.
     fn take_over(&mut self, now: Now, spec: &PodSpec) {
         self.containers = spec.containers.iter().cloned().map(Container::new).collect();
         let status = spec.object.0.at("status");

@@ -1,7 +1,8 @@
 //! Decides the pod's phase from its containers.
 //!
 //! Way in: [`PodMachine::phase`].
-//! Spec: Kubernetes documentation, "Pod Lifecycle", "Pod phase"; a terminal phase only when nothing runs any more.
+//! Spec: Kubernetes documentation, "Pod Lifecycle", "Pod phase"; a terminal phase only when nothing
+//! runs any more.
 
 use crate::{
     container::{Container, Life},

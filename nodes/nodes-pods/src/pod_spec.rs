@@ -1,6 +1,7 @@
 //! The parts of a pod's specification that its machine decides by, read once per change.
 //!
-//! Way in: [`PodSpec::read`].  Never: a default that the door has already written, but for absent fields.
+//! Way in: [`PodSpec::read`].  Never: a default that the door has already written, but for absent
+//! fields.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,7 +1,9 @@
-//! Reads probes and life-cycle hooks from a container's specification, with their documented defaults.
+//! Reads probes and life-cycle hooks from a container's specification, with their documented
+//! defaults.
 //!
 //! Way in: [`ProbeSpec::read`], [`Action::read`].
-//! Spec: Kubernetes documentation, "Configure Liveness, Readiness and Startup Probes", "Container Lifecycle Hooks".
+//! Spec: Kubernetes documentation, "Configure Liveness, Readiness and Startup Probes", "Container
+//! Lifecycle Hooks".
 
 use std::time::Duration;
 

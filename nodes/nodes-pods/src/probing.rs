@@ -1,7 +1,8 @@
 //! Runs a container's probes and judges their results.
 //!
 //! Way in: [`Probes`] (one container's memory), [`PodMachine::plan_probes`].
-//! Invariants: 1. a probe is in flight at most once.  2. liveness and readiness wait for the startup probe.
+//! Invariants: 1. a probe is in flight at most once.  2. liveness and readiness wait for the
+//! startup probe.
 //! Spec: Kubernetes documentation, "Liveness, Readiness, and Startup Probes".
 
 use actors_core::{Effects, Mono, Now};
@@ -66,7 +67,8 @@ impl Probes {
         }
     }
 
-    /// Takes over what an earlier agent knew, so that a restart of the agent changes no pod's readiness.
+    /// Takes over what an earlier agent knew, so that a restart of the agent changes no pod's
+    /// readiness.
     pub(crate) fn resume(&mut self, started: bool, ready: bool) {
         if let Some(startup) = &mut self.startup {
             startup.good = started;

@@ -1,8 +1,9 @@
 //! Decides how long a container that ended waits before it is started again.
 //!
 //! Way in: [`RestartBackoff::next_wait`].
-//! Spec: Kubernetes documentation, "Pod Lifecycle", "Container restart policy": the first restart is immediate, then
-//! waits of 10 s, doubled up to 300 s; a container that ran for 10 minutes without a problem starts afresh.
+//! Spec: Kubernetes documentation, "Pod Lifecycle", "Container restart policy": the first restart
+//! is immediate, then waits of 10 s, doubled up to 300 s; a container that ran for 10 minutes
+//! without a problem starts afresh.
 
 use std::time::Duration;
 
@@ -23,7 +24,8 @@ pub struct RestartBackoff {
 }
 
 impl RestartBackoff {
-    /// The wait after a run that lasted `ran_for`; it counts from the moment at which the container ended.
+    /// The wait after a run that lasted `ran_for`; it counts from the moment at which the container
+    /// ended.
     pub fn next_wait(&mut self, ran_for: Duration) -> Duration {
         if ran_for >= RESET_AFTER {
             self.last_wait = None;
@@ -37,9 +39,11 @@ impl RestartBackoff {
         wait
     }
 
-    /// The memory of a container that was restarted `restarts` times in a life of the agent that is over.
+    /// The memory of a container that was restarted `restarts` times in a life of the agent that is
+    /// over.
     ///
-    /// What the earlier agent remembered is lost; one restart is assumed, so that a crash loop goes on with waits.
+    /// What the earlier agent remembered is lost; one restart is assumed, so that a crash loop goes
+    /// on with waits.
     #[must_use]
     pub fn resumed(restarts: u32) -> Self {
         Self { last_wait: (restarts > 0).then_some(Duration::ZERO) }

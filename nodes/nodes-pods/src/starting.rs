@@ -1,4 +1,5 @@
-//! Decides what a pod that is wanted needs next: volumes, sandbox, images, containers in their order, restarts.
+//! Decides what a pod that is wanted needs next: volumes, sandbox, images, containers in their
+//! order, restarts.
 //!
 //! Way in: [`PodMachine::plan_start`].
 //! Invariants: 1. an init container starts only when those before it have done their part.
@@ -56,7 +57,8 @@ impl PodMachine {
         }
     }
 
-    /// Brings init containers and sidecars up one after the other; whether all have done their part.
+    /// Brings init containers and sidecars up one after the other; whether all have done their
+    /// part.
     fn plan_init(&mut self, now: Now, out: &mut Effects<PodEffect>) -> bool {
         for index in 0..self.containers.len() {
             let role = self.containers[index].spec.role;

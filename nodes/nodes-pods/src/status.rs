@@ -1,6 +1,7 @@
 //! Writes the pod's status: everything that the agent knows of it, as the API has it.
 //!
-//! Way in: [`PodMachine::status`].  Never: conditions of others; whoever applies the status keeps them.
+//! Way in: [`PodMachine::status`].  Never: conditions of others; whoever applies the status keeps
+//! them.
 //! Spec: Kubernetes API reference, PodStatus, ContainerStatus.
 
 use actors_core::Wall;

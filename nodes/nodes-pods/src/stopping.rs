@@ -1,8 +1,10 @@
-//! Decides how a pod, or one container of it, is stopped: withdrawn, asked, killed; then taken apart.
+//! Decides how a pod, or one container of it, is stopped: withdrawn, asked, killed; then taken
+//! apart.
 //!
 //! Way in: [`PodMachine::plan_stop`], [`stop_container`].
-//! Order: apps together, then sidecars one by one from the last; hook, then withdrawal, then the stop signal, then
-//! SIGKILL when the grace period is over; sandbox and volumes go when nothing is alive.
+//! Order: apps together, then sidecars one by one from the last; hook, then withdrawal, then the
+//! stop signal, then SIGKILL when the grace period is over; sandbox and volumes go when nothing is
+//! alive.
 //! Spec: Kubernetes documentation, "Pod Lifecycle", "Termination of Pods"; "Sidecar Containers".
 
 use std::time::Duration;

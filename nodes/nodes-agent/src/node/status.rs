@@ -1,6 +1,7 @@
 //! Writes the Node's status from readings: pure, but for what it was told before.
 //!
-//! Way in: [`status`].  Spec: Kubernetes documentation, "Node Status", "Node-pressure Eviction" (thresholds).
+//! Way in: [`status`].  Spec: Kubernetes documentation, "Node Status", "Node-pressure Eviction"
+//! (thresholds).
 
 use actors_core::Wall;
 use actors_object::{Value, timefmt, value};
@@ -146,7 +147,8 @@ fn images(reading: &Reading) -> Vec<Value> {
     let entry = |image: &&nodes_oci::Image| {
         let names: Vec<Value> =
             image.references.iter().map(|name| Value::from(name.as_str())).collect();
-        value!({ "names": Value::List(names), "sizeBytes": i64::try_from(image.size_bytes).unwrap_or(i64::MAX) })
+        let size = i64::try_from(image.size_bytes).unwrap_or(i64::MAX);
+        value!({ "names": Value::List(names), "sizeBytes": size })
     };
     images.iter().take(IMAGES_MAX).map(entry).collect()
 }

@@ -1,6 +1,7 @@
 //! Runs probes and hooks.
 //!
-//! Way in: [`probe`], [`hook`].  Spec: Kubernetes documentation, "Probes", "Container Lifecycle Hooks".
+//! Way in: [`probe`], [`hook`].  Spec: Kubernetes documentation, "Probes", "Container Lifecycle
+//! Hooks".
 
 use std::{sync::Arc, time::Duration};
 

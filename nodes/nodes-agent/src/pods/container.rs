@@ -1,6 +1,7 @@
 //! Starts a container, and sends it signals.
 //!
-//! Way in: [`start`], [`signal`].  Owns: the record of each life, from which an agent that comes later knows it.
+//! Way in: [`start`], [`signal`].  Owns: the record of each life, from which an agent that comes
+//! later knows it.
 //! Order: the record is written before the runtime learns of the container.
 
 use std::{fs, io, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Duration};

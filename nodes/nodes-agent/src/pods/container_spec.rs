@@ -1,6 +1,7 @@
 //! Turns a container of a pod into what the runtime is told: pure, but for the paths it names.
 //!
-//! Way in: [`build`].  Spec: Kubernetes API reference, Container, SecurityContext, PodSecurityContext.
+//! Way in: [`build`].  Spec: Kubernetes API reference, Container, SecurityContext,
+//! PodSecurityContext.
 
 use std::path::PathBuf;
 
@@ -98,7 +99,8 @@ fn node_memory(shared: &Shared) -> i64 {
         .map_or(1, |memory| memory.value())
 }
 
-/// The image's variables, replaced and followed by the pod's; the host name is part of every environment.
+/// The image's variables, replaced and followed by the pod's; the host name is part of every
+/// environment.
 fn merged_env(parts: &Parts<'_>) -> Vec<String> {
     let name_of = |variable: &str| variable.split('=').next().unwrap_or_default().to_owned();
     let mut all = vec![format!("HOSTNAME={}", super::etc_files::hostname(parts.pod))];

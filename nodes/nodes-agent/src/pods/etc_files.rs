@@ -1,7 +1,8 @@
 //! The files that every container of a pod gets: `/etc/hosts`, `/etc/hostname`, `/etc/resolv.conf`.
 //!
 //! Way in: [`write`].  Owns: one folder for each pod.
-//! Spec: Kubernetes documentation, "Adding entries to Pod /etc/hosts with HostAliases", "DNS for Services and Pods".
+//! Spec: Kubernetes documentation, "Adding entries to Pod /etc/hosts with HostAliases", "DNS for
+//! Services and Pods".
 
 use std::{fs, io, path::Path};
 

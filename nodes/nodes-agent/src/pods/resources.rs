@@ -1,7 +1,8 @@
 //! Turns requests and limits into what cgroups know.
 //!
 //! Way in: [`of_container`], [`of_pod`], [`oom_score`].
-//! Spec: Kubernetes documentation, "Resource Management for Pods and Containers", "Node-pressure Eviction" (scores).
+//! Spec: Kubernetes documentation, "Resource Management for Pods and Containers", "Node-pressure
+//! Eviction" (scores).
 
 use actors_object::{Object, Quantity, Value};
 use nodes_oci::Resources;
@@ -31,7 +32,8 @@ pub(crate) fn of_pod(pod: &Object) -> Resources {
             apps.iter().map(|app| amount(app, list, name)).collect();
         amounts
     };
-    // Init containers run beside the apps only as sidecars; a pod that has any is limited by its containers alone.
+    // Init containers run beside the apps only as sidecars; a pod that has any is limited by its
+    // containers alone.
     let has_inits = !pod.0.list_at(&["spec", "initContainers"]).is_empty();
     let sum = |list: &str, name: &str| {
         let amounts = all(list, name).filter(|_| !has_inits)?;
@@ -87,9 +89,10 @@ mod tests {
 
     #[test]
     fn limits_and_scores_follow_the_documented_rules() {
-        let burstable = pod(
-            value!({ "requests": { "cpu": "250m", "memory": "1Gi" }, "limits": { "cpu": "1500m" } }),
-        );
+        let burstable = pod(value!({
+            "requests": { "cpu": "250m", "memory": "1Gi" },
+            "limits": { "cpu": "1500m" },
+        }));
         let app = &burstable.0.list_at(&["spec", "containers"])[0];
         let found = of_container(app);
         assert_eq!((found.cpu_shares, found.cpu_quota_us), (Some(256), Some(150_000)));

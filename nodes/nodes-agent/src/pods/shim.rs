@@ -1,7 +1,7 @@
 //! Speaks to a pod's shim without blocking: a call, a stream of events, a stream of a process.
 //!
-//! Way in: [`call`], [`Connection`].  One connection for each call or stream: a shim takes them cheaply, a stream that
-//! is not read holds up nobody else, and closing it ends it.
+//! Way in: [`call`], [`Connection`].  One connection for each call or stream: a shim takes them
+//! cheaply, a stream that is not read holds up nobody else, and closing it ends it.
 
 use std::{io, path::Path, time::Duration};
 

@@ -1,6 +1,7 @@
 //! Hosts the machines of this node's pods and begins their effects.
 //!
-//! Way in: [`PodSlab`].  Never: a wait; every effect runs as a task of the pod's key and tells its end.
+//! Way in: [`PodSlab`].  Never: a wait; every effect runs as a task of the pod's key and tells its
+//! end.
 
 use std::sync::Arc;
 
@@ -108,7 +109,8 @@ impl Keyed for PodSlab {
             PodEffect::Signal { container, signal } => {
                 inbox.spawn(async move {
                     container::signal(&shared, &record, &container, signal).await;
-                    // Its effect is the container's end, which the shim tells; a wake-up changes nothing.
+                    // Its effect is the container's end, which the shim tells; a wake-up changes
+                    // nothing.
                     PodEvent::Woken
                 });
             }

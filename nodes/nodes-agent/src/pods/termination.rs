@@ -1,8 +1,8 @@
 //! Reads what a container said when it ended.
 //!
-//! Way in: [`message`].  Spec: Kubernetes documentation, "Determine the Reason for Pod Failure": the file, at most
-//! 4,096 bytes; with `FallbackToLogsOnError` the end of the log, 2,048 bytes or 80 lines, if the file is empty and
-//! the container failed.
+//! Way in: [`message`].  Spec: Kubernetes documentation, "Determine the Reason for Pod Failure":
+//! the file, at most 4,096 bytes; with `FallbackToLogsOnError` the end of the log, 2,048 bytes or
+//! 80 lines, if the file is empty and the container failed.
 
 use std::{fs, io::Read as _};
 

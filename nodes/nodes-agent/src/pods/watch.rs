@@ -1,7 +1,7 @@
 //! Hears of this node's pods, and tells their machines.
 //!
-//! Way in: [`run`].  Order: what an earlier agent left is known before it is said what should be; pods that only the
-//! disk knows are told to vanish after the first list of the API, never before.
+//! Way in: [`run`].  Order: what an earlier agent left is known before it is said what should be;
+//! pods that only the disk knows are told to vanish after the first list of the API, never before.
 
 use std::{collections::BTreeSet, fs, sync::Arc};
 
@@ -57,7 +57,8 @@ pub(crate) async fn run(shared: Arc<Shared>, service: Service) -> Result<(), Fai
     Ok(())
 }
 
-/// Tells every pod what it should be whenever the slab begins another life; its machines have forgotten.
+/// Tells every pod what it should be whenever the slab begins another life; its machines have
+/// forgotten.
 async fn revive(shared: &Arc<Shared>) {
     while let Some(slab) = shared.slab.get() {
         shared.slab_started.notified().await;
@@ -87,7 +88,8 @@ impl Teller {
         record.set_object(Arc::clone(&pod));
         let ends = pod.is_terminating();
         self.tell(&record.key, PodEvent::Updated(pod));
-        // No proxy sends to a pod that is no endpoint; others wait until all proxies have had their time.
+        // No proxy sends to a pod that is no endpoint; others wait until all proxies have had their
+        // time.
         let named =
             lock(&self.shared.endpoints).as_ref().map(|named| named.contains(&record.key.uid));
         if ends && named == Some(false) {

@@ -1,6 +1,7 @@
 //! Lines of a log file as the container runtime interface has them.
 //!
-//! Way in: [`Line::parse`].  Spec: `<time> <stdout|stderr> <F|P> <text>`; `P` is a part of a line that goes on.
+//! Way in: [`Line::parse`].  Spec: `<time> <stdout|stderr> <F|P> <text>`; `P` is a part of a line
+//! that goes on.
 
 use actors_core::Wall;
 use actors_object::timefmt;

@@ -1,4 +1,5 @@
-//! Reads a container's log: over rotated files, from a place on, and on with new lines while it runs.
+//! Reads a container's log: over rotated files, from a place on, and on with new lines while it
+//! runs.
 //!
 //! Way in: [`LogReader::open`], [`LogReader::run`].  Never: a whole log in memory.
 //! Spec: the options of `pods/log`.

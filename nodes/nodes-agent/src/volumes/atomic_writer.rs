@@ -1,7 +1,8 @@
-//! Replaces all files of a folder at once, so that a reader sees the old ones or the new ones, never a mixture.
+//! Replaces all files of a folder at once, so that a reader sees the old ones or the new ones,
+//! never a mixture.
 //!
-//! Way in: [`write`].  Owns: a folder; in it `..data` points to the folder of the current files, and every name that
-//! readers use points into `..data`.
+//! Way in: [`write`].  Owns: a folder; in it `..data` points to the folder of the current files,
+//! and every name that readers use points into `..data`.
 //! Order: new files, then the switch of `..data` by renaming, then names, then the old files go.
 
 use std::{

@@ -1,4 +1,5 @@
-//! Gathers the files of volumes that are made of objects of the API: configMap, secret, downwardAPI, projected.
+//! Gathers the files of volumes that are made of objects of the API: configMap, secret,
+//! downwardAPI, projected.
 //!
 //! Way in: [`gather`].  Never: a file on disk.
 

@@ -1,7 +1,7 @@
 //! Gets tokens of service accounts for pods, and renews them in time.
 //!
-//! Way in: [`get`].  Spec: Kubernetes documentation, "Configure Service Accounts for Pods": a token is renewed when
-//! 80 % of its life are over, or after a day.
+//! Way in: [`get`].  Spec: Kubernetes documentation, "Configure Service Accounts for Pods": a token
+//! is renewed when 80 % of its life are over, or after a day.
 
 use std::time::Duration;
 
@@ -59,7 +59,12 @@ async fn request(shared: &Shared, pod: &Object, source: &Value) -> Result<Token,
         "kind": "TokenRequest",
         "spec": {
             "expirationSeconds": seconds,
-            "boundObjectRef": { "kind": "Pod", "apiVersion": "v1", "name": pod.name(), "uid": pod.uid() },
+            "boundObjectRef": {
+                "kind": "Pod",
+                "apiVersion": "v1",
+                "name": pod.name(),
+                "uid": pod.uid(),
+            },
         },
     });
     if let Some(audience) = audience {

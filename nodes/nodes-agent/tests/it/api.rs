@@ -172,7 +172,8 @@ impl Client for Door {
         }
         let (sender, receiver) = mpsc::channel(1_024);
         let resource = request.target.resource.clone();
-        // What came between the list and this is told first; nothing can come between that and this.
+        // What came between the list and this is told first; nothing can come between that and
+        // this.
         let mut watchers = self.0.watchers.lock().unwrap();
         let since: u64 =
             request.options.resource_version.as_deref().unwrap_or("0").parse().unwrap();

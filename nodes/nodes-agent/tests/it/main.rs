@@ -1,5 +1,5 @@
-//! A whole agent with real containers against an API in memory. Needs root, busybox and nft; says so and passes
-//! without. Each test is a node of its own, in a network namespace of its own.
+//! A whole agent with real containers against an API in memory. Needs root, busybox and nft; says
+//! so and passes without. Each test is a node of its own, in a network namespace of its own.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -18,28 +18,13 @@ use nodes_client::{ExecExit, ExecInput, ExecOutput, ExecRequest, LogRequest, Nod
 use self::node::{Node, on_a_node};
 
 /// A pod that uses most of what an agent offers.
-const POD: &str = r#"{
-  "metadata": {"name": "web", "namespace": "shop", "uid": "uid-web", "generation": 1, "labels": {"app": "web"}},
-  "spec": {
-    "nodeName": "n1", "terminationGracePeriodSeconds": 3, "serviceAccountName": "default", "hostname": "web-0",
-    "initContainers": [{"name": "setup", "image": "test/busybox:1", "command": ["sh", "-c", "echo made > /work/file"],
-      "volumeMounts": [{"name": "work", "mountPath": "/work"}]}],
-    "containers": [{"name": "app", "image": "test/busybox:1",
-      "command": ["sh", "-c", "trap 'echo bye; exit 0' TERM; echo $GREETING; httpd -p 8080 -h /work; while :; do sleep 0.05; done"],
-      "env": [{"name": "WHO", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "who"}}},
-        {"name": "GREETING", "value": "hello $(WHO)"}],
-      "ports": [{"name": "http", "containerPort": 8080, "hostPort": 8088}],
-      "readinessProbe": {"httpGet": {"port": "http", "path": "/file"}, "periodSeconds": 1},
-      "livenessProbe": {"exec": {"command": ["test", "-e", "/work/file"]}, "periodSeconds": 1},
-      "volumeMounts": [{"name": "work", "mountPath": "/work"}, {"name": "config", "mountPath": "/etc/settings"},
-        {"name": "all", "mountPath": "/all"}]}],
-    "volumes": [{"name": "work", "emptyDir": {}}, {"name": "config", "configMap": {"name": "settings"}},
-      {"name": "all", "projected": {"sources": [
-        {"secret": {"name": "login", "items": [{"key": "password", "path": "secret/word", "mode": 256}]}},
-        {"serviceAccountToken": {"path": "token"}},
-        {"downwardAPI": {"items": [{"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}]}}]}}]
-  }
-}"#;
+const SETTINGS: &str = r#"{"kind": "ConfigMap", 
+    "metadata": {"name": "settings", "namespace": "shop"}, "data": {"who": "world"}}"#;
+
+const LOGIN: &str = r#"{"kind": "Secret", "metadata": {"name": "login", "namespace": "shop"},
+    "type": "Opaque", "data": {"password": "czNjcmV0"}}"#;
+
+const POD: &str = include_str!("pod.json");
 
 fn read(text: &str) -> Value {
     json::from_slice(text.as_bytes()).unwrap()
@@ -105,13 +90,14 @@ async fn logs(node: &Node, request: LogRequest) -> String {
 #[test]
 fn a_pod_lives_through_everything_and_leaves_nothing() {
     on_a_node("life", |mut node| async move {
-        node.api.put("configmaps", read(r#"{"kind":"ConfigMap","metadata":{"name":"settings","namespace":"shop"},"data":{"who":"world"}}"#));
-        node.api.put("secrets", read(r#"{"kind":"Secret","metadata":{"name":"login","namespace":"shop"},"type":"Opaque","data":{"password":"czNjcmV0"}}"#));
+        node.api.put("configmaps", read(SETTINGS));
+        node.api.put("secrets", read(LOGIN));
         node.api.put("pods", read(POD));
         let pod = node.until("the pod is ready", is_ready).await;
         assert_eq!(pod.0.str_at(&["status", "phase"]), Some("Running"));
 
-        let script = "read x; echo $x; cat /etc/settings/who /all/secret/word /all/token /all/labels; echo; \
+        let script = "read x; echo $x; cat /etc/settings/who /all/secret/word /all/token; \
+                      cat /all/labels; echo; \
                       stat -c %a /all/secret/word; hostname; grep -c web-0 /etc/hosts; exit 7";
         let (text, exit) = exec(&node, script).await;
         assert_eq!(text, "typed\nworlds3creta-tokenapp=\"web\"\n400\nweb-0\n1\n");

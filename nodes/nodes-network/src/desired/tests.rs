@@ -8,8 +8,10 @@ use super::*;
 fn check(service: &str, endpoints: &str, wanted: &Expect) {
     let service = format!(r#"{{"metadata":{{"name":"web","namespace":"shop"}},{service}}}"#);
     let slice = format!(
-        r#"{{"metadata":{{"name":"web-1","namespace":"shop","labels":{{"kubernetes.io/service-name":"web"}}}},
-        "addressType":"IPv4","ports":[{{"name":"http","port":8080,"protocol":"TCP"}}],"endpoints":[{endpoints}]}}"#
+        r#"{{"metadata":{{"name":"web-1","namespace":"shop",
+            "labels":{{"kubernetes.io/service-name":"web"}}}},
+        "addressType":"IPv4","ports":[{{"name":"http","port":8080,"protocol":"TCP"}}],
+        "endpoints":[{endpoints}]}}"#
     );
     let read = |text: &str| Object(json::from_slice(text.as_bytes()).expect("an object"));
     let (service, slice) = (read(&service), read(&slice));
@@ -72,7 +74,8 @@ fn ready_endpoints_take_traffic_and_serving_ones_only_if_there_is_none() {
 fn headless_services_are_left_to_dns_and_affinity_has_its_default() {
     check(r#""spec":{"clusterIP":"None","ports":[{"port":80}]}"#, "", &expect![[""]]);
     check(
-        r#""spec":{"clusterIP":"10.96.0.11","sessionAffinity":"ClientIP","ports":[{"name":"http","port":80}]}"#,
+        r#""spec":{"clusterIP":"10.96.0.11","sessionAffinity":"ClientIP",
+            "ports":[{"name":"http","port":80}]}"#,
         "",
         &expect![[r#"
             shop/web 10.96.0.11 Some(10800)

@@ -53,8 +53,10 @@ fn every_source_in_its_order() {
             {"name":"APP","valueFrom":{"fieldRef":{"fieldPath":"metadata.labels['app']"}}},
             {"name":"IP","valueFrom":{"fieldRef":{"fieldPath":"status.podIP"}}},
             {"name":"CPU","valueFrom":{"resourceFieldRef":{"resource":"limits.cpu"}}},
-            {"name":"MEMORY","valueFrom":{"resourceFieldRef":{"resource":"limits.memory","divisor":"1Mi"}}},
-            {"name":"GONE","valueFrom":{"configMapKeyRef":{"name":"none","key":"x","optional":true}}}]}"#,
+            {"name":"MEMORY","valueFrom":
+                {"resourceFieldRef":{"resource":"limits.memory","divisor":"1Mi"}}},
+            {"name":"GONE","valueFrom":
+                {"configMapKeyRef":{"name":"none","key":"x","optional":true}}}]}"#,
         &expect![[r#"
             DB_SERVICE_HOST=10.96.0.7
             CFG_MODE=fast

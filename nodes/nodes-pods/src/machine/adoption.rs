@@ -1,4 +1,5 @@
-//! Restores a pod's past after a restart of the agent or of the machine: from the runtime, then from the status.
+//! Restores a pod's past after a restart of the agent or of the machine: from the runtime, then
+//! from the status.
 //!
 //! Way in: [`adopt`].  Never: an effect.
 

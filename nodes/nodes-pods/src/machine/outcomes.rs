@@ -246,8 +246,8 @@ impl Container {
 
 fn missing_image(image: &str, present: &[String]) -> String {
     let start = format!(
-        "image {image:?} is not on this node, and images are not pulled from registries; import it with \
-         `starling image import`"
+        "image {image:?} is not on this node, and images are not pulled from registries; \
+         import it with `starling image import`"
     );
     if present.is_empty() {
         return format!("{start}; no image is present");

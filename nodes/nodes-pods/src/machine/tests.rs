@@ -42,7 +42,8 @@ struct Scene {
 
 impl Scene {
     fn new(spec: &str) -> Self {
-        let pod = r#"{"metadata":{"name":"web","namespace":"shop","uid":"u1","generation":1},"spec":SPEC}"#;
+        let pod = r#"{"metadata":{"name":"web","namespace":"shop","uid":"u1","generation":1},
+            "spec":SPEC}"#;
         let pod = json::from_slice(pod.replace("SPEC", spec).as_bytes()).expect("a pod");
         let machine = PodMachine::new(PodConfig { host_ips: vec!["192.0.2.1".into()] });
         Self { machine, pod, seconds: 0, trace: String::new(), lives: Vec::new(), sandbox: 0 }
@@ -171,7 +172,8 @@ impl Scene {
         Exit { code, signal: 0, oom, started: None, at: self.now().wall, message: String::new() }
     }
 
-    /// Lives as `name#attempt` (running) or `name#attempt=code`; `-` stands for a sandbox that is gone.
+    /// Lives as `name#attempt` (running) or `name#attempt=code`; `-` stands for a sandbox that is
+    /// gone.
     fn adopted(&mut self, lives: &[&str]) -> Adopted {
         let sandbox = (!lives.contains(&"-"))
             .then(|| AdoptedSandbox { attempt: self.sandbox, ips: vec!["10.42.0.5".into()] });

@@ -51,7 +51,8 @@ fn a_hook_runs_before_the_stop_and_withdrawal_shortens_the_wait() {
 #[test]
 fn a_hook_that_takes_all_the_time_leaves_two_seconds() {
     check(
-        r#"{"containers":[{"name":"app","image":"web:1","lifecycle":{"preStop":{"exec":{"command":["x"]}}}}]}"#,
+        r#"{"containers":[{"name":"app","image":"web:1",
+            "lifecycle":{"preStop":{"exec":{"command":["x"]}}}}]}"#,
         "update
          volumes
          sandbox
@@ -68,7 +69,8 @@ fn a_hook_that_takes_all_the_time_leaves_two_seconds() {
 #[test]
 fn a_pod_that_ran_to_its_end_leaves_its_status_and_nothing_else() {
     check(
-        r#"{"restartPolicy":"Never","containers":[{"name":"a","image":"web:1"},{"name":"b","image":"web:1"}]}"#,
+        r#"{"restartPolicy":"Never",
+            "containers":[{"name":"a","image":"web:1"},{"name":"b","image":"web:1"}]}"#,
         "update
          volumes
          sandbox

@@ -98,8 +98,10 @@ fn a_missing_image_is_named_and_looked_for_again() {
 fn probes_gate_traffic_and_restart_what_hangs() {
     check(
         r#"{"terminationGracePeriodSeconds":5,"containers":[{"name":"app","image":"web:1",
-            "readinessProbe":{"httpGet":{"port":80,"path":"/ready"},"periodSeconds":5,"failureThreshold":1},
-            "livenessProbe":{"exec":{"command":["true"]},"initialDelaySeconds":3,"failureThreshold":2}}]}"#,
+            "readinessProbe":{"httpGet":{"port":80,"path":"/ready"},
+                "periodSeconds":5,"failureThreshold":1},
+            "livenessProbe":{"exec":{"command":["true"]},
+                "initialDelaySeconds":3,"failureThreshold":2}}]}"#,
         "update
          volumes
          sandbox
@@ -168,7 +170,8 @@ fn a_restarted_agent_adopts_what_runs_and_loses_no_exit_code() {
 #[test]
 fn a_sandbox_that_was_killed_is_built_again() {
     check(
-        r#"{"initContainers":[{"name":"setup","image":"web:1"}],"containers":[{"name":"app","image":"web:1"}]}"#,
+        r#"{"initContainers":[{"name":"setup","image":"web:1"}],
+            "containers":[{"name":"app","image":"web:1"}]}"#,
         "update
          volumes
          sandbox
