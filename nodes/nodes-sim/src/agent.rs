@@ -330,7 +330,8 @@ impl Agent {
         slot.saying = slot.unsaid.take();
         match (&slot.saying, slot.finished) {
             (Some(status), _) => {
-                let body = value!({ "metadata": { "uid": uid.as_str() }, "status": status });
+                let body =
+                    value!({ "metadata": { "uid": uid.as_str() }, "status": complete(status) });
                 let request = self.asker.patch(PODS, at, PatchKind::Strategic, &body);
                 self.ask(ctx, Purpose::Status { uid }, of_status(request));
             }
@@ -374,6 +375,20 @@ impl Agent {
             },
         })
     }
+}
+
+/// A patch leaves alone what it does not name, and merges lists of addresses; this one says it all.
+fn complete(status: &Value) -> Value {
+    let mut status = status.clone();
+    for name in ["reason", "message", "podIP"] {
+        status.make_map().set_default(name, Value::Null);
+    }
+    for list in ["podIPs", "hostIPs"] {
+        if let Some(items) = status.list_at_mut(&[list]) {
+            items.push(value!({ "$patch": "replace" }));
+        }
+    }
+    status
 }
 
 fn host_ip(me: NodeId) -> String {

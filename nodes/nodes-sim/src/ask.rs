@@ -17,6 +17,9 @@ pub(crate) type Resource = (&'static str, &'static str, &'static str);
 pub(crate) const PODS: Resource = ("", "v1", "pods");
 pub(crate) const NODES: Resource = ("", "v1", "nodes");
 pub(crate) const CONFIG_MAPS: Resource = ("", "v1", "configmaps");
+pub(crate) const SECRETS: Resource = ("", "v1", "secrets");
+pub(crate) const SERVICES: Resource = ("", "v1", "services");
+pub(crate) const NAMESPACES: Resource = ("", "v1", "namespaces");
 pub(crate) const DEPLOYMENTS: Resource = ("apps", "v1", "deployments");
 
 impl Asker {

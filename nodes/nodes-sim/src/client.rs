@@ -193,6 +193,7 @@ impl Client {
     fn end_unjudged(&mut self, ctx: &mut Ctx<'_>, response: &Response) {
         if let ResponseBody::Error(error) = &response.body
             && !matches!(error.code, 404 | 409 | 429 | 503 | 504)
+            && !error.message.contains("is being terminated")
         {
             ctx.record.violation(format!("a client was refused: {} {}", error.code, error.message));
         }

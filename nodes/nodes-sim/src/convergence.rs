@@ -2,7 +2,9 @@
 //!
 //! Way in: [`check`].
 
-use actors_object::Object;
+use std::sync::Arc;
+
+use actors_object::{Object, Value};
 use store_catalog::Snapshot;
 use store_mvcc::Key;
 
@@ -83,6 +85,13 @@ fn lacks_objects(snapshot: &Snapshot) -> Option<String> {
     if pods != wanted {
         return Some(format!("there are {pods} pods, {wanted} are wanted"));
     }
+    if let Some(leaving) = all(Key::prefix("", "namespaces", None)).find(|one| one.is_terminating())
+    {
+        return Some(format!("namespace {} is still ending", leaving.name()));
+    }
+    if let Some(why) = lacks_endpoints(snapshot) {
+        return Some(why);
+    }
     let mut sets = all(Key::prefix("apps", "replicasets", None));
     let orphan =
         sets.find(|set| set.controller_of().is_none_or(|own| snapshot.by_uid(&own.uid).is_none()));
@@ -96,4 +105,50 @@ fn lacks_pod(pod: &Object) -> Option<String> {
     }
     let phase = pod.str_at(&["status", "phase"]).unwrap_or("none");
     (phase != "Running").then(|| format!("pod {name} is in phase {phase}"))
+}
+
+/// Every Service must send to exactly the pods that are ready, by its slices and by its Endpoints.
+fn lacks_endpoints(snapshot: &Snapshot) -> Option<String> {
+    let all = |group: &str, plural: &str| {
+        let key = Key::prefix(group, plural, Some("default"));
+        snapshot.list(&key, None, usize::MAX).map(|item| item.object()).collect::<Vec<_>>()
+    };
+    let (pods, slices) = (all("", "pods"), all("discovery.k8s.io", "endpointslices"));
+    let endpoints = all("", "endpoints");
+    for service in all("", "services") {
+        let Some(app) = service.str_at(&["spec", "selector", "app"]) else { continue };
+        let ready = pods.iter().filter(|pod| pod.label("app") == Some(app) && is_ready(pod));
+        let mut wanted: Vec<&str> =
+            ready.filter_map(|pod| pod.str_at(&["status", "podIP"])).collect();
+        let own = |slice: &&Arc<Object>| {
+            slice.label("kubernetes.io/service-name") == Some(service.name())
+        };
+        let shown = slices.iter().filter(own).flat_map(|slice| slice.list_at(&["endpoints"]));
+        let shown = shown.filter(|end| end.bool_at(&["conditions", "ready"]) == Some(true));
+        let mut sliced: Vec<&str> = addresses(shown.flat_map(|end| end.list_at(&["addresses"])));
+        let listed = endpoints.iter().filter(|one| one.name() == service.name());
+        let listed = listed.flat_map(|one| one.list_at(&["subsets"]));
+        let listed = listed.flat_map(|subset| subset.list_at(&["addresses"]));
+        let mut listed: Vec<&str> = addresses(listed.map(|address| address.at("ip")));
+        for texts in [&mut wanted, &mut sliced, &mut listed] {
+            texts.sort_unstable();
+        }
+        if sliced != wanted || listed != wanted {
+            let name = service.name();
+            return Some(format!(
+                "service {name}: {wanted:?} are ready, {sliced:?} and {listed:?} shown"
+            ));
+        }
+    }
+    None
+}
+
+fn addresses<'a>(values: impl Iterator<Item = &'a Value>) -> Vec<&'a str> {
+    values.filter_map(Value::as_str).collect()
+}
+
+fn is_ready(pod: &Object) -> bool {
+    let conditions = pod.list_at(&["status", "conditions"]);
+    let ready = |one: &&Value| one.str_at(&["type"]) == Some("Ready");
+    conditions.iter().find(ready).and_then(|one| one.str_at(&["status"])) == Some("True")
 }

@@ -14,8 +14,8 @@ pub(crate) struct Knobs {
     pub(crate) disk: DiskFaults,
     /// The longest pause of a client between two operations.
     pub(crate) pause_max: Duration,
-    /// How many of a million operations of clients are about Deployments.
-    pub(crate) deployments_ppm: u32,
+    /// How many of a million operations of clients are about what control loops work on.
+    pub(crate) control_ppm: u32,
     /// How often history is compacted.
     pub(crate) compact_every: Option<Duration>,
     /// How many revisions a compaction leaves readable.
@@ -44,7 +44,7 @@ impl Knobs {
         Self {
             disk: DiskFaults { sync_min, sync_max, ..DiskFaults::default() },
             pause_max: Duration::from_millis(rng.between(10, 70)),
-            deployments_ppm: u32::try_from(rng.between(20_000, 120_000)).unwrap_or(50_000),
+            control_ppm: u32::try_from(rng.between(20_000, 120_000)).unwrap_or(50_000),
             compact_every: rng.chance(500_000).then(|| Duration::from_secs(rng.between(3, 12))),
             compact_keep: rng.between(10, 400),
             cache_entries_max: small(rng, 16, 400),

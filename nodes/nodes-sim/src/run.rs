@@ -31,6 +31,8 @@ pub struct RunConfig {
     pub faults_for: Duration,
     /// How long it may take to converge afterwards.
     pub converge_within: Duration,
+    /// How many of a million operations of clients are about what control loops work on; drawn if not set.
+    pub control_ppm: Option<u32>,
     /// How many lines of what happened are kept for a report; 0 is fastest.
     pub trace_lines: usize,
 }
@@ -42,6 +44,7 @@ impl Default for RunConfig {
             warm_up: Duration::from_secs(4),
             faults_for: Duration::from_secs(60),
             converge_within: Duration::from_secs(90),
+            control_ppm: None,
             trace_lines: 0,
         }
     }
@@ -158,7 +161,8 @@ fn build(seed: u64, config: &RunConfig) -> Result<Sim<Cluster>, TableError> {
     };
     let clocks: BTreeMap<NodeId, NodeClock> =
         (0..config.cluster.nodes()).map(|id| (NodeId(id), clock(&mut rng))).collect();
-    let knobs = Knobs::draw(&mut Rng::from_number(seed).derive("knobs"));
+    let mut knobs = Knobs::draw(&mut Rng::from_number(seed).derive("knobs"));
+    knobs.control_ppm = config.control_ppm.unwrap_or(knobs.control_ppm);
     let world = Cluster::new(config.cluster.clone(), clocks.clone(), knobs)?;
     let mut sim = Sim::new(seed, world, config.trace_lines);
     sim.arm_buggify();
@@ -189,6 +193,9 @@ fn settle(sim: &mut Sim<Cluster>, config: &RunConfig) {
         };
         if sim.time() >= deadline {
             let within = config.converge_within.as_secs();
+            let recent: Vec<String> =
+                sim.world.servers().flat_map(|(_, server)| server.recent()).collect();
+            sim.world.record.notes.extend(recent);
             return sim
                 .world
                 .record

@@ -228,6 +228,11 @@ impl Server {
         &mut self.replica
     }
 
+    /// What this server's control loops last did.
+    pub(crate) fn recent(&self) -> Vec<String> {
+        self.control.as_ref().map(Control::recent).unwrap_or_default()
+    }
+
     /// Whether this server leads and its control loops have nothing to do.
     pub(crate) fn is_control_quiet(&self) -> Option<bool> {
         self.control.as_ref().map(Control::is_quiet)

@@ -7,7 +7,7 @@ use chaos_judges::{Call, Expected, Freshness};
 use nodes_door::{PatchKind, Request};
 
 use crate::{
-    ask::{CONFIG_MAPS, DEPLOYMENTS},
+    ask::{CONFIG_MAPS, DEPLOYMENTS, NAMESPACES, SECRETS, SERVICES},
     client::Client,
     record::REGISTERS,
     server::Ctx,
@@ -26,12 +26,12 @@ const NAMESPACE: Option<&str> = Some("default");
 /// How many registers there are.
 const REGISTERS_LEN: u64 = 8;
 /// How many Deployments there may be.
-pub(crate) const DEPLOYMENTS_LEN: u64 = 4;
+const DEPLOYMENTS_LEN: u64 = 4;
 
 /// The next thing that a client asks.
 pub(crate) fn draw(client: &mut Client, ctx: &mut Ctx<'_>) -> Ask {
-    if ctx.rng.chance(ctx.shared.knobs.deployments_ppm) {
-        return deployment(client, ctx);
+    if ctx.rng.chance(ctx.shared.knobs.control_ppm) {
+        return control(client, ctx);
     }
     let name = format!("r{}", ctx.rng.below(REGISTERS_LEN));
     let key = format!("{}{}", REGISTERS, &name[1..]);
@@ -96,15 +96,56 @@ fn write(client: &mut Client, ctx: &mut Ctx<'_>, name: String, key: String) -> A
     Ask { request, call, register: Some(name) }
 }
 
-fn deployment(client: &mut Client, ctx: &mut Ctx<'_>) -> Ask {
-    let name = format!("d{}", ctx.rng.below(DEPLOYMENTS_LEN));
-    let at = (NAMESPACE, name.as_str());
-    let replicas = ctx.rng.between(0, 5);
-    let replicas = i64::try_from(replicas).unwrap_or(1);
+/// Something about the objects that control loops work on.
+fn control(client: &mut Client, ctx: &mut Ctx<'_>) -> Ask {
+    let number = ctx.rng.below(DEPLOYMENTS_LEN);
+    let request = match ctx.rng.below(100) {
+        0..70 => deployment(client, ctx, "default", &format!("d{number}")),
+        70..82 => service(client, ctx, &format!("d{number}")),
+        82..90 => secret(client, ctx, &format!("s{number}")),
+        _ => {
+            let namespace = format!("n{}", ctx.rng.below(2));
+            match ctx.rng.below(10) {
+                0..4 => client.asker.create(NAMESPACES, None, &plain("Namespace", &namespace)),
+                4..6 => client.asker.delete(NAMESPACES, None, &namespace),
+                _ => deployment(client, ctx, &namespace, "d0"),
+            }
+        }
+    };
+    Ask { request, call: None, register: None }
+}
+
+fn plain(kind: &str, name: &str) -> Value {
+    value!({ "apiVersion": "v1", "kind": kind, "metadata": { "name": name } })
+}
+
+fn service(client: &Client, ctx: &mut Ctx<'_>, name: &str) -> Request {
+    if ctx.rng.chance(250_000) {
+        return client.asker.delete(SERVICES, NAMESPACE, name);
+    }
+    let mut body = plain("Service", name);
+    body.set_path(&["spec"], value!({ "selector": { "app": name }, "ports": [{ "port": 80 }] }));
+    client.asker.create(SERVICES, NAMESPACE, &body)
+}
+
+fn secret(client: &Client, ctx: &mut Ctx<'_>, name: &str) -> Request {
+    let mut body = plain("Secret", name);
+    body.set_path(&["stringData"], value!({ "word": format!("{:016x}", ctx.rng.next_u64()) }));
+    match ctx.rng.below(4) {
+        0 => client.asker.delete(SECRETS, NAMESPACE, name),
+        1 => client.asker.get(SECRETS, NAMESPACE, name),
+        2 => client.asker.update(SECRETS, (NAMESPACE, name), &body),
+        _ => client.asker.create(SECRETS, NAMESPACE, &body),
+    }
+}
+
+fn deployment(client: &Client, ctx: &mut Ctx<'_>, namespace: &str, name: &str) -> Request {
+    let at = (Some(namespace), name);
+    let replicas = i64::try_from(ctx.rng.between(0, 5)).unwrap_or(1);
     let image = format!("web:{}", ctx.rng.below(1_000));
     let asker = &client.asker;
-    let request = match ctx.rng.below(10) {
-        0..4 => asker.create(DEPLOYMENTS, NAMESPACE, &body(&name, replicas, &image)),
+    match ctx.rng.below(10) {
+        0..4 => asker.create(DEPLOYMENTS, at.0, &body(name, replicas, &image)),
         4..7 => {
             let patch = value!({ "spec": { "replicas": replicas } });
             asker.patch(DEPLOYMENTS, at, PatchKind::Merge, &patch)
@@ -115,9 +156,8 @@ fn deployment(client: &mut Client, ctx: &mut Ctx<'_>) -> Ask {
                 value!({ "spec": { "template": { "spec": { "containers": containers } } } });
             asker.patch(DEPLOYMENTS, at, PatchKind::Strategic, &patch)
         }
-        _ => asker.delete(DEPLOYMENTS, NAMESPACE, &name),
-    };
-    Ask { request, call: None, register: None }
+        _ => asker.delete(DEPLOYMENTS, at.0, name),
+    }
 }
 
 fn body(name: &str, replicas: i64, image: &str) -> Value {

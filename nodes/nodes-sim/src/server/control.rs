@@ -92,6 +92,21 @@ impl Control {
             && self.hosts.iter().all(Hosted::is_quiet)
     }
 
+    /// What the controllers last did and why, for who looks at a run that failed.
+    pub(super) fn recent(&self) -> Vec<String> {
+        /// Looks of each controller.
+        const LOOKS: usize = 6;
+        let host = |hosted: &Hosted| match &hosted.machine {
+            Loop::Controller(host) => {
+                let traces: Vec<_> = host.traces().iter().collect();
+                let last = traces.iter().rev().take(LOOKS).rev();
+                last.map(|trace| format!("{}: {trace:?}", host.name())).collect()
+            }
+            Loop::Scheduler(_) => Vec::new(),
+        };
+        self.hosts.iter().flat_map(host).collect()
+    }
+
     /// What the loops see.
     fn view(&mut self, ctx: &Ctx<'_>, snapshot: Snapshot) -> SnapshotWorld {
         let registry = Arc::clone(&ctx.shared.registry);

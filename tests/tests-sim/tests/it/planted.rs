@@ -6,8 +6,11 @@ use tests_sim::one;
 /// Runs seeds until one finds the bug in one of the words that describe it.
 fn check(planted: Planted, words: &[&str]) {
     const SEEDS_MAX: u64 = 20;
-    let config =
-        RunConfig { cluster: ClusterConfig::usual().with(planted), ..RunConfig::default() };
+    let config = RunConfig {
+        cluster: ClusterConfig::usual().with(planted),
+        control_ppm: (planted == Planted::NoFence).then_some(400_000),
+        ..RunConfig::default()
+    };
     let mut seen = Vec::new();
     for seed in 1..=SEEDS_MAX {
         let found = match one(seed, &config) {

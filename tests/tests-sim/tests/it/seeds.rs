@@ -45,6 +45,6 @@ fn replay_of_a_seed() {
     println!("{}", report.trace);
     let (elapsed, leaders) = (report.elapsed, report.leaders);
     println!("{:?}\n{:?}\n{leaders} leaders, {elapsed:?}", report.faults, report.counts);
-    report.notes.iter().take(40).for_each(|note| println!("note: {note}"));
+    report.notes.iter().take(200).for_each(|note| println!("note: {note}"));
     assert!(report.is_sound(), "seed {seed}: {:#?}", report.violations);
 }
