@@ -68,7 +68,7 @@ async fn ensure(calls: &Calls, bootstrap: &Bootstrap, object: &Object) -> Result
             for field in keeps.into_iter().filter(|field| object.0.get(field).is_some()) {
                 patch.set_path(&[field], object.0.at(field).clone());
             }
-            if patch.as_map().is_some_and(|map| map.len() > 0) {
+            if patch.as_map().is_some_and(|map| !map.is_empty()) {
                 calls.merge(of(Some(object.name())), &patch).await?;
             }
             Ok(())
