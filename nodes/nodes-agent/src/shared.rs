@@ -65,6 +65,8 @@ pub(crate) struct PodRecord {
     ips: Mutex<Vec<String>>,
     /// Ends what follows the sandbox on behalf of an earlier life of the pod's machine.
     follower: Mutex<Arc<Notify>>,
+    /// Held by whoever makes, finds or ends the sandbox: two lives of a machine never do so at once.
+    turn: tokio::sync::Mutex<()>,
     /// The sandbox's end is wanted: whoever sees it need not tell.
     tearing_down: AtomicBool,
     /// Everything of the pod is removed: its end in the API is no news.
@@ -119,6 +121,7 @@ impl PodRecord {
             object: Mutex::default(),
             ips: Mutex::default(),
             follower: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
             tearing_down: AtomicBool::new(false),
             finalized: AtomicBool::new(false),
             volumes_live: AtomicBool::new(false),
@@ -156,6 +159,16 @@ impl PodRecord {
         let before = std::mem::replace(&mut *lock(&self.follower), Arc::clone(&next));
         before.notify_one();
         next
+    }
+
+    /// Whether this signal is the newest: the follower's life has not been superseded.
+    pub(crate) fn is_current(&self, follower: &Arc<Notify>) -> bool {
+        Arc::ptr_eq(&lock(&self.follower), follower)
+    }
+
+    /// Waits until nobody else makes, finds or ends the sandbox.
+    pub(crate) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.turn.lock().await
     }
 
     pub(crate) fn is_tearing_down(&self) -> bool {

@@ -15,7 +15,7 @@ use nodes_pods::{
 };
 use nodes_shim::{
     RuntimeKind,
-    wire::{KillScope, Request},
+    wire::{KillScope, Phase, Reply, Request},
 };
 use serde::{Deserialize, Serialize};
 
@@ -115,10 +115,21 @@ async fn try_start(
     forget_earlier(&socket, record, life).await;
     let id = built.id.clone();
     let created = call(&socket, Request::Create(Box::new(built))).await;
-    created.map_err(|error| Stop(StartFailure::Create, error.text()))?;
+    if let Err(error) = created {
+        // Begun by an earlier life of the pod's machine, which did not hear of it.
+        return match is_running(&socket, &id).await {
+            true => Ok(id),
+            false => Err(Stop(StartFailure::Create, error.text())),
+        };
+    }
     let started = call(&socket, Request::Start { container: id.clone() }).await;
     started.map_err(|error| Stop(StartFailure::Start, error.text()))?;
     Ok(id)
+}
+
+async fn is_running(socket: &Path, id: &str) -> bool {
+    let Ok(Reply::Status(status)) = call(socket, Request::Status).await else { return false };
+    status.containers.iter().any(|one| one.id == id && one.phase == Phase::Running)
 }
 
 /// Why a container could not be prepared.

@@ -45,14 +45,16 @@ pub(crate) async fn create(
     inbox: &PodInbox,
 ) -> PodEvent {
     record.set_tearing_down(false);
+    let follower = record.next_follower();
+    let turn = record.turn().await;
     match make(shared, record).await {
         Ok((ips, connection)) => {
             record.set_ips(ips.clone());
+            drop(turn);
             shared.ports_changed.notify_one();
-            let follower = record.next_follower();
             inbox.send(PodEvent::SandboxReady { attempt, ips });
-            let last = watch(shared, record, (connection, follower), inbox).await;
-            end(shared, record, last, attempt).await
+            watch(shared, record, (connection, &follower), inbox).await;
+            end(shared, record, &follower, attempt).await
         }
         Err(message) => {
             release(shared, record).await;
@@ -61,19 +63,16 @@ pub(crate) async fn create(
     }
 }
 
-/// Why a follower of a shim stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Last {
-    /// The sandbox has ended.
-    Gone,
-    /// The machine's next life follows it now.
-    Superseded,
-}
-
 /// What happens when the shim's events have ended.
-async fn end(shared: &Arc<Shared>, record: &PodRecord, last: Last, attempt: u32) -> PodEvent {
-    if last == Last::Superseded || record.is_tearing_down() {
-        // The pod is another follower's, or whoever asked for its end tells of it.
+async fn end(
+    shared: &Arc<Shared>,
+    record: &PodRecord,
+    follower: &Arc<Notify>,
+    attempt: u32,
+) -> PodEvent {
+    let _turn = record.turn().await;
+    if !record.is_current(follower) || record.is_tearing_down() {
+        // The pod is another life's, or whoever asked for its end tells of it.
         return PodEvent::Woken;
     }
     release(shared, record).await;
@@ -121,12 +120,12 @@ async fn make(
 async fn watch(
     shared: &Arc<Shared>,
     record: &PodRecord,
-    (mut connection, follower): (Connection, Arc<Notify>),
+    (mut connection, follower): (Connection, &Notify),
     inbox: &PodInbox,
-) -> Last {
+) {
     loop {
         let next = tokio::select! {
-            () = follower.notified() => return Last::Superseded,
+            () = follower.notified() => return,
             next = connection.reader.next() => next,
         };
         match next {
@@ -140,7 +139,7 @@ async fn watch(
                 kind: EventKind::PauseExited | EventKind::DeadlinePassed,
                 ..
             }))
-            | Err(_) => return Last::Gone,
+            | Err(_) => return,
             Ok(_) => {}
         }
     }
@@ -188,6 +187,7 @@ pub(crate) async fn adopt(
     let socket = shared.pod_paths(&record.key).socket();
     // The one that follows on behalf of an earlier life of the machine tells nobody any more.
     let follower = record.next_follower();
+    let turn = record.turn().await;
     let opened = match Connection::open(&socket, Request::Subscribe { after: 0 }).await {
         Ok(mut connection) => connection.reader.next().await.map(|reply| (connection, reply)),
         Err(error) => Err(error),
@@ -198,10 +198,11 @@ pub(crate) async fn adopt(
             record.set_ips(ips.clone());
             shared.ports_changed.notify_one();
             let containers = lives(shared, record, status.containers).await;
+            drop(turn);
             let adopted = Adopted { sandbox: Some(AdoptedSandbox { attempt: 0, ips }), containers };
             inbox.send(PodEvent::Adopted(adopted));
-            let last = watch(shared, record, (connection, follower), inbox).await;
-            end(shared, record, last, 0).await
+            watch(shared, record, (connection, &follower), inbox).await;
+            end(shared, record, &follower, 0).await
         }
         Ok(_) | Err(_) => PodEvent::Adopted(remains(shared, record).await),
     }
@@ -254,6 +255,7 @@ async fn lives(
 /// Ends the sandbox and tells of it.
 pub(crate) async fn tear_down(shared: &Arc<Shared>, record: &PodRecord, attempt: u32) -> PodEvent {
     record.set_tearing_down(true);
+    let _turn = record.turn().await;
     let socket = shared.pod_paths(&record.key).socket();
     match call(&socket, Request::Shutdown).await {
         Ok(_) | Err(ShimError::Gone(_)) => {}
