@@ -1,8 +1,12 @@
-//! A machine that runs pods: registers its node, watches its pods, drives their machines, reports their statuses.
+//! A machine that runs pods: registers its node, watches its pods, drives their machines, reports
+//! their statuses.
 //!
-//! Way in: [`Agent::handle_local`], [`Agent::handle_message`].  Owns: a pod machine for each pod bound here.
-//! Never: a container; starts, probes and ends are timers (`agent/hollow.rs`). What the pod machine decides is real.
-//! A machine that loses its power loses its containers too; the next life learns of its pods from the API.
+//! Way in: [`Agent::handle_local`], [`Agent::handle_message`].  Owns: a pod machine for each pod
+//! bound here.
+//! Never: a container; starts, probes and ends are timers (`agent/hollow.rs`). What the pod machine
+//! decides is real.
+//! A machine that loses its power loses its containers too; the next life learns of its pods from
+//! the API.
 
 mod hollow;
 
@@ -124,13 +128,11 @@ impl Agent {
                 ctx.at(ctx.now.mono.after(Self::BEAT), Local::Beat);
                 self.beat(ctx);
             }
-            Local::Pod { uid, event } => self.tell(ctx, &uid, event.0),
+            Local::Pod { uid, event } => self.tell(ctx, &uid, *event.0),
             Local::PodWake { uid, at } => {
-                if self
-                    .pods
-                    .get_mut(&uid)
-                    .is_some_and(|slot| slot.wake.take_if(|own| *own == at).is_some())
-                {
+                let slot = self.pods.get_mut(&uid);
+                let due = slot.and_then(|slot| slot.wake.take_if(|own| *own == at)).is_some();
+                if due {
                     self.tell(ctx, &uid, PodEvent::Woken);
                 }
             }
@@ -162,7 +164,7 @@ impl Agent {
         };
         if let Some((id, request)) = self.watcher.look(now, server, number, ctx.rng) {
             self.asks.insert(id, (Purpose::List, now));
-            ctx.send(server, Message::Ask { id, request: Shown(request) });
+            ctx.send(server, Message::Ask { id, request: Shown(Box::new(request)) });
             // The next stream, if this one dies, is asked of another server.
             self.server = (self.server + 1) % u32::from(ctx.shared.config.servers);
         }
@@ -183,7 +185,7 @@ impl Agent {
         self.next_ask += 1;
         let id = self.next_ask;
         self.asks.insert(id, (purpose, ctx.now.mono));
-        ctx.send(NodeId(self.server), Message::Ask { id, request: Shown(request) });
+        ctx.send(NodeId(self.server), Message::Ask { id, request: Shown(Box::new(request)) });
     }
 
     fn take_answer(&mut self, ctx: &mut Ctx<'_>, id: u64, response: &Response) {
@@ -358,7 +360,7 @@ impl Agent {
 
     fn node_status(&self, now: Now) -> Value {
         let stamp = actors_object::timefmt::seconds(now.wall);
-        let room = || value!({ "cpu": "64", "memory": "256Gi", "pods": "200", "ephemeral-storage": "1Ti" });
+        let room = || value!({ "cpu": "64", "memory": "256Gi", "pods": "200" });
         value!({
             "status": {
                 "capacity": room(),

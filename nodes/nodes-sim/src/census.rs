@@ -1,4 +1,5 @@
-//! Counts pods: never more of a set than it ever asked for, never one bound twice, never a uid given twice.
+//! Counts pods: never more of a set than it ever asked for, never one bound twice, never a uid
+//! given twice.
 //!
 //! Way in: [`Census::take`], with each change once, in the order of revisions.
 

@@ -1,7 +1,9 @@
-//! A user's machine: registers (ConfigMaps) that are read and written, Deployments that come, change and go, a watch.
+//! A user's machine: registers (ConfigMaps) that are read and written, Deployments that come,
+//! change and go, a watch.
 //!
 //! Way in: [`Client::handle_local`], [`Client::handle_message`].
-//! Owns: one operation at a time, and what it saw for the judges. What it asks is drawn in `workload`.
+//! Owns: one operation at a time, and what it saw for the judges. What it asks is drawn in
+//! `workload`.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -117,7 +119,7 @@ impl Client {
         };
         if let Some((id, request)) = self.watcher.look(now, server, number, ctx.rng) {
             self.listing = Some(id);
-            ctx.send(server, Message::Ask { id, request: Shown(request) });
+            ctx.send(server, Message::Ask { id, request: Shown(Box::new(request)) });
         }
     }
 
@@ -138,7 +140,7 @@ impl Client {
         });
         self.open = Some(Open { id, since: ctx.now.mono, operation, register });
         let server = any_server(ctx);
-        ctx.send(server, Message::Ask { id, request: Shown(request) });
+        ctx.send(server, Message::Ask { id, request: Shown(Box::new(request)) });
     }
 
     pub(crate) fn handle_message(&mut self, ctx: &mut Ctx<'_>, from: NodeId, message: Message) {
@@ -285,7 +287,8 @@ fn answer_of(call: &Call, response: &Response) -> Answer {
     }
 }
 
-/// A refusal says that nothing was done, unless nobody knows; it does not say which version was met.
+/// A refusal says that nothing was done, unless nobody knows; it does not say which version was
+/// met.
 fn refused(error: &ApiError) -> Answer {
     match error.code {
         504 | 500 => Answer::Unknown,

@@ -206,7 +206,8 @@ fn begin_sync(
     host.sync(done, failed);
 }
 
-/// How often a message is sent: once, unless the seed says that its sender is one of those who make mistakes.
+/// How often a message is sent: once, unless the seed says that its sender is one of those who make
+/// mistakes.
 fn copies(message: &Message, host: &mut Host<'_, Event>) -> usize {
     let mut fires = |site| host.buggify().at(site);
     match message {
@@ -259,7 +260,8 @@ impl World for Cluster {
             }
             Event::Frame { from, number, message } => {
                 let first = self.record.wire.receive(*from, id, *number, time);
-                // Raft bears repeated frames; everything else travels over connections that drop them.
+                // Raft bears repeated frames; everything else travels over connections that drop
+                // them.
                 if !first && !matches!(message, Message::Raft(_)) {
                     return;
                 }

@@ -92,7 +92,8 @@ impl Shared {
     /// # Errors
     /// If the tables of kinds cannot be read.
     pub(crate) fn new(config: ClusterConfig, knobs: Knobs) -> Result<Self, TableError> {
-        // A fixed key: nothing secret lives in a simulation, and nothing here may come from outside the seed.
+        // A fixed key: nothing secret lives in a simulation, and nothing here may come from outside
+        // the seed.
         let sealer = Sealer::new(&[(1, [7; 32])]).ok().map(Arc::new);
         Ok(Self {
             door: Door::new(Registry::builtin()?, DoorConfig::default(), sealer),

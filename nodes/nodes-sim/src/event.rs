@@ -1,7 +1,8 @@
-//! What can happen on a node of the simulated cluster, and what its machines want done: plain data, both.
+//! What can happen on a node of the simulated cluster, and what its machines want done: plain data,
+//! both.
 //!
-//! Way in: [`Event`], [`Effect`].  Invariant: both are hashed as a whole, so two runs that differ anywhere have
-//! different trace hashes.
+//! Way in: [`Event`], [`Effect`].  Invariant: both are hashed as a whole, so two runs that differ
+//! anywhere have different trace hashes.
 
 use std::{
     fmt::{Debug, Write},
@@ -71,14 +72,14 @@ pub enum Message {
         /// Names it among those of its sender.
         id: u64,
         /// What is asked.
-        request: Shown<Request>,
+        request: Shown<Box<Request>>,
     },
     /// The door's answer.
     Answer {
         /// To which request.
         id: u64,
         /// What is answered.
-        response: Shown<Response>,
+        response: Shown<Box<Response>>,
     },
     /// The next events of a watch.
     Watched {
@@ -138,7 +139,8 @@ pub enum Local {
     },
     /// The end of something whose end means nothing.
     Nothing,
-    /// Time to look for requests that are late, and for watchers to be told that their stream lives.
+    /// Time to look for requests that are late, and for watchers to be told that their stream
+    /// lives.
     Sweep,
     /// The timer of a control loop.
     LoopTimer {
@@ -154,7 +156,7 @@ pub enum Local {
         /// The pod's uid.
         uid: String,
         /// What.
-        event: Shown<PodEvent>,
+        event: Shown<Box<PodEvent>>,
     },
     /// The wake-up that a pod asked for.
     PodWake {

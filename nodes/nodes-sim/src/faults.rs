@@ -1,7 +1,8 @@
 //! Carries a schedule of faults out on a simulated cluster, and says which of them were felt.
 //!
 //! Way in: [`Engine::due`], [`Engine::receipts`].
-//! Invariant: a fault counts only if the record shows its effect: a message lost, a sync delayed, a node down.
+//! Invariant: a fault counts only if the record shows its effect: a message lost, a sync delayed, a
+//! node down.
 
 use std::{collections::BTreeMap, time::Duration};
 

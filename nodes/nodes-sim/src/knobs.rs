@@ -1,6 +1,7 @@
 //! What differs between seeds beside faults: how fast disks and clients are, how much is kept.
 //!
-//! Way in: [`Knobs::draw`].  Spec: FoundationDB randomises its knobs in simulation, so that no run is only the usual one.
+//! Way in: [`Knobs::draw`].  Spec: FoundationDB randomises its knobs in simulation, so that no run
+//! is only the usual one.
 
 use std::time::Duration;
 

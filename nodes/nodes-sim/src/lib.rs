@@ -1,8 +1,10 @@
-//! The whole cluster in one thread, from one seed: three voters of the store with the door in front of each,
-//! controllers and scheduler on the leader, machines with hollow pods, and clients whose every answer is judged.
+//! The whole cluster in one thread, from one seed: three voters of the store with the door in front
+//! of each, controllers and scheduler on the leader, machines with hollow pods, and clients whose
+//! every answer is judged.
 //!
-//! Way in: [`run`].  Owns: the drivers that the simulator needs; every decision is made by the machines that the
-//! product runs (`store-raft`, `store-mvcc`, `nodes-door`, `actors-controller`, `actors-scheduler`, `nodes-pods`).
+//! Way in: [`run`].  Owns: the drivers that the simulator needs; every decision is made by the
+//! machines that the product runs (`store-raft`, `store-mvcc`, `nodes-door`, `actors-controller`,
+//! `actors-scheduler`, `nodes-pods`).
 //! Never: a clock, a thread, a socket; the same seed always gives the same [`Report::hash`].
 
 mod agent;

@@ -1,8 +1,11 @@
-//! What an all-seeing observer notes of a run: histories for the judges, and what must never be seen at all.
+//! What an all-seeing observer notes of a run: histories for the judges, and what must never be
+//! seen at all.
 //!
 //! Way in: [`Record`].  Owns: nothing that a machine could read: the record never changes a run.
-//! Invariants (each broken one is a violation): 1. two replicas that applied the same index have the same hash.
-//! 2. every change of an object was proposed by the door. 3. one leader a term. 4. those of [`Census`].
+//! Invariants (each broken one is a violation): 1. two replicas that applied the same index have
+//! the same hash.
+//! 2. every change of an object was proposed by the door. 3. one leader a term. 4. those of
+//! [`Census`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,7 +34,8 @@ pub(crate) struct Record {
     pub(crate) judged: usize,
     /// What is odd, and no violation.
     pub(crate) notes: Vec<String>,
-    /// Every change, as the first replica that applied it saw it: for history that is compacted at the end.
+    /// Every change, as the first replica that applied it saw it: for history that is compacted at
+    /// the end.
     pub(crate) changes: BTreeMap<u64, LogEntry>,
     /// The hash of the state behind each log index, as the first replica that came there had it.
     hashes: BTreeMap<u64, StateHash>,

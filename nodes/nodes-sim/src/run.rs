@@ -1,6 +1,7 @@
 //! One run of the whole cluster from one seed: warm-up, faults under load, rest, and judgement.
 //!
-//! Way in: [`run`].  Safety is judged always; liveness after the faults are over: everything must converge in time.
+//! Way in: [`run`].  Safety is judged always; liveness after the faults are over: everything must
+//! converge in time.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -31,8 +32,12 @@ pub struct RunConfig {
     pub faults_for: Duration,
     /// How long it may take to converge afterwards.
     pub converge_within: Duration,
-    /// How many of a million operations of clients are about what control loops work on; drawn if not set.
+    /// How many of a million operations of clients are about what control loops work on; drawn if
+    /// not set.
     pub control_ppm: Option<u32>,
+    /// The longest sync of a disk without a fault; drawn if not set. Long ones keep more writes on
+    /// their way when a fault begins.
+    pub sync_max: Option<Duration>,
     /// How many lines of what happened are kept for a report; 0 is fastest.
     pub trace_lines: usize,
 }
@@ -45,6 +50,7 @@ impl Default for RunConfig {
             faults_for: Duration::from_secs(60),
             converge_within: Duration::from_secs(90),
             control_ppm: None,
+            sync_max: None,
             trace_lines: 0,
         }
     }
@@ -163,6 +169,9 @@ fn build(seed: u64, config: &RunConfig) -> Result<Sim<Cluster>, TableError> {
         (0..config.cluster.nodes()).map(|id| (NodeId(id), clock(&mut rng))).collect();
     let mut knobs = Knobs::draw(&mut Rng::from_number(seed).derive("knobs"));
     knobs.control_ppm = config.control_ppm.unwrap_or(knobs.control_ppm);
+    if let Some(sync_max) = config.sync_max {
+        (knobs.disk.sync_min, knobs.disk.sync_max) = (sync_max / 3, sync_max);
+    }
     let world = Cluster::new(config.cluster.clone(), clocks.clone(), knobs)?;
     let mut sim = Sim::new(seed, world, config.trace_lines);
     sim.arm_buggify();
@@ -225,7 +234,8 @@ fn judge(sim: &mut Sim<Cluster>) {
     }
 }
 
-/// Everything that was ever changed, as the server that is furthest has it; what it compacted, as it was applied.
+/// Everything that was ever changed, as the server that is furthest has it; what it compacted, as
+/// it was applied.
 fn final_log(cluster: &Cluster) -> Option<FinalLog> {
     let (_, server) =
         cluster.servers().max_by_key(|(_, server)| server.replica().mvcc().position().index)?;

@@ -1,9 +1,12 @@
-//! One server: a voter's replica of the store, the door in front of it, watches, and what runs while it leads.
+//! One server: a voter's replica of the store, the door in front of it, watches, and what runs
+//! while it leads.
 //!
 //! Way in: [`Server::open`], [`Server::handle`].
-//! Owns: the Raft machine, the state, the catalog; requests and watches that are open; the control loops.
-//! Time and order: a client is answered when its entry is applied here; the parts of a server tell each other through
-//! one queue ([`Inner`]), so that the effects of the Raft machine keep their order.
+//! Owns: the Raft machine, the state, the catalog; requests and watches that are open; the control
+//! loops.
+//! Time and order: a client is answered when its entry is applied here; the parts of a server tell
+//! each other through one queue ([`Inner`]), so that the effects of the Raft machine keep their
+//! order.
 
 mod control;
 mod gate;
@@ -144,7 +147,7 @@ impl Server {
             Message::Propose { token, data } => self.propose_for(from, token, data.0),
             Message::NotProposed { token } => self.gate.retry_soon(token, ctx.now.mono),
             Message::Ask { id, request } => {
-                let (origin, request) = (Origin::Remote { node: from, id }, Box::new(request.0));
+                let (origin, request) = (Origin::Remote { node: from, id }, request.0);
                 self.inbox.push_back(Inner::Ask { origin, request });
             }
             Message::Unwatch { id } => self.streams.close(from, id),

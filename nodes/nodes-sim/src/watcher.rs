@@ -1,4 +1,5 @@
-//! A list and then a watch of one kind, kept up over lost messages, dead servers and expired revisions.
+//! A list and then a watch of one kind, kept up over lost messages, dead servers and expired
+//! revisions.
 //!
 //! Way in: [`Watcher::begin`], [`Watcher::take_answer`], [`Watcher::take_batch`].
 //! Owns: which server is listened to, and from which revision it would go on elsewhere.
@@ -52,7 +53,8 @@ impl Watcher {
         Self { list, stage: Stage::Idle, after: None, next_look: Mono::default() }
     }
 
-    /// Asks for the next thing, if it is time; the caller sends the request to a server under this number.
+    /// Asks for the next thing, if it is time; the caller sends the request to a server under this
+    /// number.
     pub(crate) fn look(
         &mut self,
         now: Mono,
@@ -92,7 +94,8 @@ impl Watcher {
 
     pub(crate) fn take_answer(&mut self, response: &Response, news: &mut Vec<News>) {
         match (&response.body, self.stage) {
-            // A watch from revision 0 begins wherever the server likes: an empty store is listed again.
+            // A watch from revision 0 begins wherever the server likes: an empty store is listed
+            // again.
             (ResponseBody::List(list), Stage::Listing { .. }) if list.revision.0 == 0 => {
                 self.stage = Stage::Idle;
             }

@@ -1,6 +1,7 @@
 //! What became of every message: so that a fault of the network counts only if it was felt.
 //!
-//! Way in: [`Wire::send`], [`Wire::receive`].  Never: a decision about a message; the simulator makes those.
+//! Way in: [`Wire::send`], [`Wire::receive`].  Never: a decision about a message; the simulator
+//! makes those.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! Seeds of whole simulated clusters: which are run, what they covered, and how a failing one is run again.
+//! Seeds of whole simulated clusters: which are run, what they covered, and how a failing one is
+//! run again.
 //!
 //! Way in: [`Seeds::chosen`], [`Sweep::run`], [`table`].
 

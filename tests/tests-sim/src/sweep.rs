@@ -4,7 +4,6 @@
 
 use std::{
     collections::BTreeMap,
-    fmt::Write as _,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Mutex,
     thread,
@@ -69,18 +68,16 @@ impl Sweep {
     pub fn complaint(&self) -> String {
         let mut text = String::new();
         for (seed, why) in &self.failures {
-            let _ = writeln!(text, "seed {seed}:");
+            text += &format!("seed {seed}:\n");
             for line in why.iter().take(5) {
-                let _ = writeln!(text, "    {line}");
+                text += &format!("    {line}\n");
             }
-            let _ = writeln!(text, "    run it again: {}", replay(*seed));
+            text += &format!("    run it again: {}\n", replay(*seed));
         }
         for (seed, report) in self.reports.iter().filter(|(_, report)| !report.counts()) {
             let (felt, changes) = (report.felt(), report.leader_changes);
-            let _ = writeln!(
-                text,
-                "seed {seed} does not count: {felt} faults, {changes} leader changes"
-            );
+            text +=
+                &format!("seed {seed} does not count: {felt} faults, {changes} leader changes\n");
         }
         text
     }
@@ -123,7 +120,7 @@ pub fn table(sweep: &Sweep) -> String {
     let sum = |of: fn(&Report) -> u64| reports().map(of).sum::<u64>();
     let mut text = String::new();
     let mut row = |name: &str, value: String| {
-        let _ = writeln!(text, "  {name:<28} {value}");
+        text += &format!("  {name:<28} {value}\n");
     };
     row("seeds that count", format!("{} of {}", sweep.counting(), sweep.reports.len()));
     row("virtual seconds", sum(|report| report.elapsed.as_secs()).to_string());

@@ -1,7 +1,8 @@
-//! The runtime of a simulated machine: everything that a pod asks for takes a while, and then it is so.
+//! The runtime of a simulated machine: everything that a pod asks for takes a while, and then it is
+//! so.
 //!
-//! Way in: [`carry_out`].  A container runs until it is signalled; one in some ends by itself after a while, with an
-//! error, so that restarts are seen.
+//! Way in: [`carry_out`].  A container runs until it is signalled; one in some ends by itself after
+//! a while, with an error, so that restarts are seen.
 
 use std::time::Duration;
 
@@ -74,6 +75,6 @@ fn exited(ctx: &Ctx<'_>, (code, signal): (i32, i32)) -> Exit {
 }
 
 fn later(ctx: &mut Ctx<'_>, uid: &str, span: Duration, event: PodEvent) {
-    let local = Local::Pod { uid: uid.to_owned(), event: Shown(event) };
+    let local = Local::Pod { uid: uid.to_owned(), event: Shown(Box::new(event)) };
     ctx.out.push(Effect::After { span, local });
 }

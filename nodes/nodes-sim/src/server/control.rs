@@ -1,6 +1,8 @@
-//! The control loops of the leader: every controller on its host, fed by the catalog, its plans sent through the door.
+//! The control loops of the leader: every controller on its host, fed by the catalog, its plans
+//! sent through the door.
 //!
-//! Way in: [`Server::feed_control`], [`Server::handle_host`].  Owns: hosts, plans on their way, the bootstrap list.
+//! Way in: [`Server::feed_control`], [`Server::handle_host`].  Owns: hosts, plans on their way, the
+//! bootstrap list.
 //! Invariant: loops of an epoch that is over hear nothing and their answers are dropped.
 
 use std::{
@@ -131,7 +133,8 @@ impl Hosted {
         }
     }
 
-    /// Hands an event to the loop. The scheduler hears the same events as a controller's host, and wants the same.
+    /// Hands an event to the loop. The scheduler hears the same events as a controller's host, and
+    /// wants the same.
     fn handle(
         &mut self,
         ctx: &mut Ctx<'_>,

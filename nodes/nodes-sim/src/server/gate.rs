@@ -1,9 +1,11 @@
-//! The door, driven: requests are decided on the local replica, proposed through the leader, settled and answered.
+//! The door, driven: requests are decided on the local replica, proposed through the leader,
+//! settled and answered.
 //!
 //! Way in: [`Server::submit`], [`Server::settle`].  Owns: open requests, by number.
-//! Order: 1. a read that must be fresh waits for a read index. 2. what the door answers to a user without writing is
-//! answered only from a fresh state, else it may contradict what that user was told elsewhere. 3. a proposal whose end
-//! is unknown is proposed again under the same token, so that it happens once.
+//! Order: 1. a read that must be fresh waits for a read index. 2. what the door answers to a user
+//! without writing is answered only from a fresh state, else it may contradict what that user was
+//! told elsewhere. 3. a proposal whose end is unknown is proposed again under the same token, so
+//! that it happens once.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -157,7 +159,9 @@ impl Server {
         };
         match ctx.shared.door.watch(&request, snapshot) {
             Ok(plan) => self.streams.open((node, id), plan),
-            Err(error) => ctx.send(node, Message::Answer { id, response: Shown(error.into()) }),
+            Err(error) => {
+                ctx.send(node, Message::Answer { id, response: Shown(Box::new(error.into())) })
+            }
         }
         self.feed_streams(ctx);
     }
@@ -187,7 +191,7 @@ impl Server {
         let Some(ask) = self.gate.drop_ask(number) else { return };
         match ask.origin {
             Origin::Remote { node, id } => {
-                ctx.send(node, Message::Answer { id, response: Shown(response) });
+                ctx.send(node, Message::Answer { id, response: Shown(Box::new(response)) });
             }
             Origin::Plan { .. } | Origin::Bootstrap { .. } => {
                 self.control_answer(ctx, ask.origin, &response);
@@ -213,8 +217,8 @@ impl Server {
             let epoch = store_mvcc::Epoch(epoch);
             proposal.writer = Writer { shard: ShardId::ALL, epoch, name };
         }
-        // What clients do to their registers is judged as they see it themselves, but for deletions, whose answers
-        // do not say when they happened.
+        // What clients do to their registers is judged as they see it themselves, but for
+        // deletions, whose answers do not say when they happened.
         let client = match ask.origin {
             Origin::Remote { node, .. } => ctx.shared.config.client_ids().any(|id| id == node),
             _ => false,

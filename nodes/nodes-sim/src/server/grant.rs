@@ -1,7 +1,8 @@
 //! The leader holds all shards under a new epoch before its control loops may act.
 //!
 //! Way in: [`Server::take_role`], [`Server::take_grant`].
-//! Invariant: control loops run only while this server leads, under the epoch that was granted in this term.
+//! Invariant: control loops run only while this server leads, under the epoch that was granted in
+//! this term.
 
 use actors_core::Mono;
 use store_mvcc::{Epoch, GroupId, Op, Outcome, Proposal, Revision, ShardId, Token, Writer};

@@ -1,8 +1,10 @@
-//! A server's replica: the Raft machine with its log, the state, the catalog, and the drivers between them.
+//! A server's replica: the Raft machine with its log, the state, the catalog, and the drivers
+//! between them.
 //!
 //! Way in: [`Replica::open`], [`Server::handle_raft`], [`Server::apply`].
-//! Order: the log is written in the order of the machine's effects, one sync is under way at a time and ends all
-//! writes before it; entries are committed to the state, then published, then the machine is told.
+//! Order: the log is written in the order of the machine's effects, one sync is under way at a time
+//! and ends all writes before it; entries are committed to the state, then published, then the
+//! machine is told.
 
 use std::{
     collections::{BTreeMap, VecDeque},

@@ -1,6 +1,8 @@
-//! Open watches of one server: each has a cursor into the ring, and falls back to the history when it lags.
+//! Open watches of one server: each has a cursor into the ring, and falls back to the history when
+//! it lags.
 //!
-//! Way in: [`Server::feed_streams`].  Invariant: a batch has a number, so that a listener notices a lost one.
+//! Way in: [`Server::feed_streams`].  Invariant: a batch has a number, so that a listener notices a
+//! lost one.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 

@@ -2,7 +2,7 @@
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stdout,
-    clippy::expect_used,
+    clippy::panic,
     reason = "the tests choose their seeds by the environment and show what they covered"
 )]
 

@@ -34,7 +34,8 @@ fn same_seed_same_hash() {
     assert_ne!(reports[0].hash, other.hash);
 }
 
-/// Runs one seed and shows the last of what happened; does nothing unless `STARLING_SEED` names one.
+/// Runs one seed and shows the last of what happened; does nothing unless `STARLING_SEED` names
+/// one.
 #[test]
 fn replay_of_a_seed() {
     let Some(seed) = number("STARLING_SEED") else { return };
