@@ -1,4 +1,5 @@
-//! How much a schedule may break, so that safety is judged always and liveness where it was promised.
+//! How much a schedule may break, so that safety is judged always and liveness where it was
+//! promised.
 //!
 //! Way in: [`Schedule::check`].
 

@@ -1,4 +1,5 @@
-//! Draws a schedule from a seed: one track of faults that take servers, one of those that only disturb.
+//! Draws a schedule from a seed: one track of faults that take servers, one of those that only
+//! disturb.
 //!
 //! Way in: [`Schedule::draw`].
 

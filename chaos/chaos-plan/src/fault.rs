@@ -20,7 +20,8 @@ pub enum Target {
 /// One thing that goes wrong for a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FaultKind {
-    /// A machine loses its power, and with it what its disk had not synced; at the end it starts again.
+    /// A machine loses its power, and with it what its disk had not synced; at the end it starts
+    /// again.
     Crash(Target),
     /// All servers lose their power at the same instant; at the end they start again.
     PowerCut,

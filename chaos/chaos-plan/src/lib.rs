@@ -1,9 +1,12 @@
-//! What goes wrong in an experiment, and when: fault schedules as plain data, drawn from a seed within a budget.
+//! What goes wrong in an experiment, and when: fault schedules as plain data, drawn from a seed
+//! within a budget.
 //!
 //! Way in: [`Schedule::draw`] for a seeded one, [`Schedule::check`] for one from elsewhere.
-//! Never: an injection; engines resolve targets and carry faults out (the simulator, later a live cluster).
-//! Invariant: a schedule that passes [`Schedule::check`] leaves a quorum alone but for the power cuts it declares,
-//! and mends everything before its end, so that what does not recover after it is a bug.
+//! Never: an injection; engines resolve targets and carry faults out (the simulator, later a live
+//! cluster).
+//! Invariant: a schedule that passes [`Schedule::check`] leaves a quorum alone but for the power
+//! cuts it declares, and mends everything before its end, so that what does not recover after it is
+//! a bug.
 
 mod budget;
 mod draw;

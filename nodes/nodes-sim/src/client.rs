@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, time::Duration};
 use actors_core::Mono;
 use actors_object::{ApiError, Object};
 use actors_sim::NodeId;
-use chaos_judges::{Answer, Call, LogEntry, Operation, Seen, Version, WatchRecord};
+use chaos_judges::{Answer, Call, Expected, LogEntry, Operation, Seen, Version, WatchRecord};
 use nodes_door::{Entry, Identity, Response, ResponseBody};
 use store_mvcc::Key;
 
@@ -267,6 +267,12 @@ fn answer_of(call: &Call, response: &Response) -> Answer {
                 Some(revision) => Answer::Read { revision: revision.0, found: Vec::new() },
                 None => Answer::Refused,
             }
+        }
+        // Of a write to what must be there, "not found" says that it was not.
+        (ResponseBody::Error(error), Call::Write { expected, .. })
+            if error.is_not_found() && *expected != Expected::Absent =>
+        {
+            Answer::Conflict { current: None }
         }
         (ResponseBody::Error(error), _) => refused(error),
         (ResponseBody::List(list), _) => Answer::Read {

@@ -24,7 +24,7 @@ use crate::{
 
 /// A simulated cluster.
 #[derive(Debug)]
-pub struct Cluster {
+pub(crate) struct Cluster {
     pub(crate) shared: Shared,
     pub(crate) record: Record,
     clocks: BTreeMap<NodeId, NodeClock>,

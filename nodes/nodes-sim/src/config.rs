@@ -20,6 +20,8 @@ pub enum Planted {
     LostWatchEvent,
     /// Controllers see an old state, and look again before their own writes are shown.
     StaleReadDuplicate,
+    /// A server refuses writes by what it knows, without asking whether that is the newest.
+    UnconfirmedRefusal,
     /// Control loops write without their epoch, so that nobody stops those whose time is over.
     NoFence,
 }

@@ -22,7 +22,7 @@ use store_mvcc::{Revision, Token};
 
 /// One event of a node.
 #[derive(Debug, Clone, Serialize)]
-pub enum Event {
+pub(crate) enum Event {
     /// A message arrived.
     Frame {
         /// Who sent it.
@@ -43,7 +43,7 @@ pub enum Event {
 
 /// What nodes say to each other.
 #[derive(Debug, Clone, Serialize)]
-pub enum Message {
+pub(crate) enum Message {
     /// A frame of the Raft group.
     Raft(Bytes),
     /// A copy of the state, and the frame that announces it.
@@ -99,7 +99,7 @@ pub enum Message {
 
 /// What happens on a node by itself.
 #[derive(Debug, Clone, Serialize)]
-pub enum Local {
+pub(crate) enum Local {
     /// A process that ended is to be started.
     Boot,
     /// The tick of the Raft group.
@@ -171,7 +171,7 @@ pub enum Local {
 
 /// One thing that a node's machines want done.
 #[derive(Debug, Clone, Serialize)]
-pub enum Effect {
+pub(crate) enum Effect {
     /// Send a message.
     Send {
         /// To whom.
@@ -225,7 +225,7 @@ pub enum Effect {
 
 /// Bytes that serialise as such.
 #[derive(Clone, PartialEq, Eq, Serialize)]
-pub struct Bytes(#[serde(with = "serde_bytes")] pub Vec<u8>);
+pub(crate) struct Bytes(#[serde(with = "serde_bytes")] pub(crate) Vec<u8>);
 
 impl Debug for Bytes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -235,12 +235,12 @@ impl Debug for Bytes {
 
 /// The rows of a state, shared by who sends and who takes them.
 #[derive(Clone, Serialize)]
-pub struct Image {
+pub(crate) struct Image {
     /// The position of the copy.
-    pub revision: Revision,
+    pub(crate) revision: Revision,
     /// The rows, page by page.
     #[serde(skip)]
-    pub pages: Arc<Vec<Vec<Pair>>>,
+    pub(crate) pages: Arc<Vec<Vec<Pair>>>,
 }
 
 impl Debug for Image {
@@ -251,7 +251,7 @@ impl Debug for Image {
 
 /// Something that is hashed by what its `Debug` shows.
 #[derive(Debug, Clone)]
-pub struct Shown<T>(pub T);
+pub(crate) struct Shown<T>(pub(crate) T);
 
 impl<T: Debug> Serialize for Shown<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -24,8 +24,9 @@ mod watcher;
 mod wire;
 mod workload;
 
-pub use cluster::Cluster;
 pub use config::{ClusterConfig, Planted};
-pub use event::{Bytes, Effect, Event, Image, Local, Message, Shown};
 pub use record::Counts;
 pub use run::{Report, RunConfig, run};
+
+#[cfg(test)]
+mod tests;

@@ -181,7 +181,8 @@ impl Server {
     fn reply(&mut self, ctx: &mut Ctx<'_>, number: u64, response: Response) {
         let Some(ask) = self.gate.asks.get(&number) else { return };
         let remote = matches!(ask.origin, Origin::Remote { .. });
-        if remote && !ask.fresh {
+        let confirms = !ctx.shared.config.has(Planted::UnconfirmedRefusal);
+        if remote && !ask.fresh && confirms {
             return self.read(ctx, number);
         }
         self.answer(ctx, number, response);

@@ -7,7 +7,7 @@ use tests_sim::one;
 
 /// Runs seeds until one finds the bug in one of the words that describe it.
 fn check(planted: Planted, words: &[&str]) {
-    const SEEDS_MAX: u64 = 20;
+    const SEEDS_MAX: u64 = 40;
     let mut config =
         RunConfig { cluster: ClusterConfig::usual().with(planted), ..RunConfig::default() };
     if planted == Planted::NoFence {
@@ -46,6 +46,11 @@ fn a_lost_watch_event_is_found() {
 #[test]
 fn a_duplicate_pod_after_a_stale_read_is_found() {
     check(Planted::StaleReadDuplicate, &["pods, it wanted"]);
+}
+
+#[test]
+fn a_refusal_by_a_server_that_lags_is_found() {
+    check(Planted::UnconfirmedRefusal, &["was refused for a version"]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The seeds of every test run, one that is run twice, and one that somebody wants to see again.
 
-use std::env;
+use std::{env, time::Duration};
 
 use nodes_sim::{Report, RunConfig};
 use tests_sim::{Seeds, Sweep, one, replay, table};
@@ -22,6 +22,20 @@ fn seeds() {
     );
     assert!(sweep.failures.is_empty(), "\n{}", sweep.complaint());
     assert_eq!(sweep.counting(), seeds.numbers.len(), "\n{}", sweep.complaint());
+}
+
+/// Clients that hardly do anything but keep control loops busy, over disks so slow that most plans
+/// are on their way when a fault begins.
+#[test]
+fn busy_control_loops_over_slow_disks() {
+    let config = RunConfig {
+        control_ppm: Some(400_000),
+        sync_max: Some(Duration::from_millis(40)),
+        ..RunConfig::default()
+    };
+    let sweep = Sweep::run(&(1..=10).collect::<Vec<_>>(), &config);
+    println!("10 seeds of busy control loops:\n{}", table(&sweep));
+    assert!(sweep.failures.is_empty(), "\n{}", sweep.complaint());
 }
 
 #[test]
