@@ -83,6 +83,8 @@ fn start(run_dir: &Path, arguments: &[String]) -> io::Result<Child> {
     let program = std::env::current_exe()?;
     let server = Command::new(program).args(arguments).stdin(Stdio::null()).spawn()?;
     fs::write(run_dir.join("server.pid"), server.id().to_string())?;
+    // What follows is waiting, for weeks if all is well.
+    nodes_sys::forget_program_pages();
     Ok(server)
 }
 

@@ -19,7 +19,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let mut words = std::env::args_os();
     words.next();
-    if words.next().is_some_and(|word| word == "shim") {
+    let is_shim = words.next().is_some_and(|word| word == "shim");
+    set_huge_pages(is_shim);
+    if is_shim {
         // Before anything else: a shim forks, so it must have one thread.
         return exit_code(nodes_shim::main(words));
     }
@@ -31,6 +33,15 @@ fn main() -> ExitCode {
             ExitCode::from(failure.code)
         }
     }
+}
+
+/// Huge pages make a process that does little several times as large, so this process and those
+/// that it starts go without. Containers inherit from their shim, and a container is to have what
+/// the machine's setting gives it.
+/// Spec: prctl(2), `PR_SET_THP_DISABLE`: inherited by fork, kept by exec.
+fn set_huge_pages(are_allowed: bool) {
+    // A kernel without them refuses, and then there is nothing to set.
+    let _without = nix::sys::prctl::set_thp_disable(!are_allowed);
 }
 
 fn exit_code(code: i32) -> ExitCode {

@@ -72,6 +72,9 @@ async fn serve(record: &ClusterRecord, announcer: &Announcer) -> Result<()> {
     ];
     for listener in &listeners {
         listener.set_nonblocking(true)?;
+        // Connections inherit it. Without it an answer behind TLS's tickets waits 40 ms for the
+        // client's acknowledgement of the tickets.
+        setsockopt(listener, sockopt::TcpNoDelay, &true)?;
     }
     let rng = entropy().context("no randomness")?;
     let system = System::new(rng.derive("system"));
@@ -91,8 +94,6 @@ async fn serve(record: &ClusterRecord, announcer: &Announcer) -> Result<()> {
     for (spec, child) in server.children(listeners, Arc::new(agent.handle())) {
         tree = tree.child(spec, child);
     }
-    let agent_spec = ChildSpec::permanent("agent").shutdown(Duration::from_secs(10));
-    tree = tree.child(agent_spec, Child::supervisor(agent.tree("agent")));
     let root = system.run(tree).await?;
     let mut serving = server.serving();
     let mut asked = signal(SignalKind::terminate())?;
@@ -102,6 +103,9 @@ async fn serve(record: &ClusterRecord, announcer: &Announcer) -> Result<()> {
         _ = asked.recv() => return Ok(drop(root.shutdown().await)),
     }
     announcer.step("the API serves");
+    // Not earlier: an agent that nobody answers pauses before it asks again.
+    let agent_spec = ChildSpec::permanent("agent").shutdown(Duration::from_secs(10));
+    system.supervisor("starling")?.add(agent_spec, Child::supervisor(agent.tree("agent"))).await?;
     tokio::select! {
         ready = server.node_ready(&record.node) => ready.map_err(|error| anyhow::anyhow!("{error}"))?,
         reason = root.ended() => bail!("the tree ended: {reason:?}"),

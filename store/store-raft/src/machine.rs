@@ -149,6 +149,19 @@ impl RaftMachine {
         }
     }
 
+    /// Whether the passing of time matters to it now; while it does not, whoever drives it may
+    /// leave out ticks.
+    ///
+    /// A leader without other members has nobody to tell that it lives, and nobody who could stand
+    /// against it: only what it waits for (its disk, its reads) can take too long.
+    #[must_use]
+    pub fn needs_ticks(&self) -> bool {
+        let raft = &self.node.raft;
+        let has_others = raft.prs().iter().any(|(id, _)| *id != self.config.node.0);
+        let waits = !self.writes.is_empty() || self.reads.len() > 0 || self.installing.is_some();
+        !self.is_leader() || has_others || waits
+    }
+
     fn members(&self) -> Members {
         Members::from_raft(&self.node.raft.prs().conf().to_conf_state())
     }

@@ -32,8 +32,10 @@ use crate::{
 
 /// Most operations that wait.
 const QUEUE_MAX: usize = 131_072;
-/// How often the thread looks up without work, to flush what is due.
-const IDLE: Duration = Duration::from_secs(1);
+/// Without work, and with nothing to flush, the thread looks up this rarely.
+const IDLE: Duration = Duration::from_secs(3_600);
+/// What is due to be flushed is looked at this often at most: it may wait for the peer.
+const FLUSH_PAUSE: Duration = Duration::from_secs(1);
 /// Entries that are committed to the state and answered together, at most.
 const BATCH: u64 = 64;
 /// Compacted revisions that are swept at once, when there is nothing else to do.
@@ -179,8 +181,7 @@ struct Applier<'a> {
 impl Applier<'_> {
     fn serve(&mut self, queue: &Queue<ApplyOp>) -> Result<(), Fault> {
         loop {
-            let wait = if self.sweeping { Duration::ZERO } else { IDLE };
-            match queue.take_all(wait) {
+            match queue.take_all(self.spare_time()) {
                 Taken::Work(ops) if ops.is_empty() => self.use_spare_time()?,
                 Taken::Work(ops) => self.work(ops)?,
                 Taken::Closed => return Ok(()),
@@ -192,6 +193,20 @@ impl Applier<'_> {
                 }
             }
             self.flush_if_due();
+        }
+    }
+
+    /// How long it may wait for work.
+    fn spare_time(&self) -> Duration {
+        if self.sweeping {
+            return Duration::ZERO;
+        }
+        match self.mvcc.position().index == self.flushed {
+            true => IDLE,
+            false => {
+                let due = self.flushed_at.after(self.shared.config.flush_every);
+                due.since(Clock.mono()).max(FLUSH_PAUSE)
+            }
         }
     }
 

@@ -20,6 +20,7 @@ mod interest;
 mod locks;
 mod log;
 mod peer;
+mod pulse;
 mod queue;
 mod rocks;
 mod shared;

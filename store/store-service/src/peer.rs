@@ -10,11 +10,12 @@ use std::{sync::Arc, time::Duration};
 use actors_core::ExitReason;
 use actors_runtime::{Child, Driver, Failure, Inbox, Start};
 use store_raft::{Bootstrap, RaftConfig, RaftEffect, RaftEvent, RaftMachine, Role, Stored};
-use tokio::{sync::oneshot, time::MissedTickBehavior};
+use tokio::sync::oneshot;
 
 use crate::{
     apply::ApplyOp,
     log::{Contents, LogOp, Write},
+    pulse::Pulse,
     queue::Queue,
     shared::{Health, Port, Shared},
     waiting::Reply,
@@ -52,8 +53,9 @@ async fn build(
         .inspect_err(|error| shared.set_health(Health::Failed(error.to_string())))?;
     shared.members.send_replace(machine.status().members);
     shared.set_health(Health::Good);
-    inbox.spawn(tick(inbox.clone()));
-    Ok((machine, PeerDriver { shared, log, apply }))
+    let pulse = Arc::new(Pulse::default());
+    inbox.spawn(tick(Arc::clone(&pulse), inbox.clone()));
+    Ok((machine, PeerDriver { shared, log, apply, pulse }))
 }
 
 async fn wait_for<T>(port: &Port<T>, part: &str) -> Result<Arc<Queue<T>>, Failure> {
@@ -78,15 +80,9 @@ async fn load(log: &Queue<LogOp>, inbox: &Inbox<RaftEvent>) -> Result<Contents, 
     ask(log, |reply| LogOp::Load { owner: inbox.clone(), reply }).await
 }
 
-/// Ticks until the peer ends. The first comes at once, so that a sole voter leads at once.
-async fn tick(inbox: Inbox<RaftEvent>) -> RaftEvent {
-    let mut interval = tokio::time::interval(RaftConfig::TICK);
-    // A process that was paused must not take the time it slept for a silence of the leader.
-    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        interval.tick().await;
-        inbox.send(RaftEvent::Tick);
-    }
+/// Ticks until the peer ends.
+async fn tick(pulse: Arc<Pulse>, inbox: Inbox<RaftEvent>) -> RaftEvent {
+    match pulse.run(RaftConfig::TICK, || inbox.send(RaftEvent::Tick)).await {}
 }
 
 /// Carries out what the member wants.
@@ -94,6 +90,7 @@ struct PeerDriver {
     shared: Arc<Shared>,
     log: Arc<Queue<LogOp>>,
     apply: Arc<Queue<ApplyOp>>,
+    pulse: Arc<Pulse>,
 }
 
 impl PeerDriver {
@@ -151,6 +148,10 @@ impl Driver<RaftMachine> for PeerDriver {
             RaftEffect::Notice(notice) => tracing::warn!(?notice, "raft"),
             RaftEffect::Halt { error } => inbox.end(ExitReason::Error(error.to_string())),
         }
+    }
+
+    fn settled(&mut self, machine: &RaftMachine) {
+        self.pulse.set(machine.needs_ticks());
     }
 }
 

@@ -8,8 +8,8 @@ use raft::{
 
 use super::RaftMachine;
 use crate::{
-    Bootstrap, Committed, Mark, NodeId, Proposed, RaftConfig, RaftEffect, RaftEvent, RecoverError,
-    Refusal, Role, Sender, Stored,
+    Bootstrap, Committed, Mark, MemberChange, NodeId, Proposed, RaftConfig, RaftEffect, RaftEvent,
+    RecoverError, Refusal, Role, Sender, Stored,
     record::{encode_entry, frame},
 };
 
@@ -211,4 +211,26 @@ fn a_log_that_cannot_be_trusted_is_refused() {
     let other = RaftMachine::recover(config(2), &good).err();
     assert_eq!(other, Some(RecoverError::Foreign { found: sender(1), expected: sender(2) }));
     assert_eq!(Bootstrap::BEGIN, Mark { index: 1, term: 1 });
+}
+
+#[test]
+fn a_leader_without_others_needs_ticks_only_while_it_waits_for_something() {
+    let mut bench = Bench::new(&stored(&[1], 3));
+    assert!(bench.machine.needs_ticks(), "it may have to stand for election");
+    bench.tick();
+    bench.persist();
+    assert_eq!(bench.machine.role().role, Role::Leader);
+    assert!(!bench.machine.needs_ticks());
+    bench.propose(1);
+    assert!(bench.machine.needs_ticks(), "the disk may stall");
+    bench.persist();
+    assert!(!bench.machine.needs_ticks());
+    let changes = vec![MemberChange::AddLearner(NodeId(2))];
+    bench.tell(RaftEvent::ConfChange { id: Correlation(2), changes });
+    bench.persist();
+    assert!(bench.machine.needs_ticks(), "the learner must hear of its leader");
+    let mut three = Bench::new(&stored(&[1, 2, 3], 3));
+    three.lead();
+    three.persist();
+    assert!(three.machine.needs_ticks());
 }

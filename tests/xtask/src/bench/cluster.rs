@@ -40,7 +40,7 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Starts it, and imports the demonstration image.
+    /// Starts it, with nothing in it.
     pub(crate) fn up() -> Result<Self> {
         let cluster = Self::blank()?;
         cluster.run(&["up", "--no-kubeconfig"])?;
@@ -70,11 +70,14 @@ impl Cluster {
     }
 
     /// Pids of the guardian and the server.
-    pub(crate) fn pids(&self) -> Result<Vec<u32>> {
+    pub(crate) fn pids(&self) -> Result<Vec<i32>> {
         let status: Value = serde_json::from_str(&self.run(&["status", "-o", "json"])?)?;
         let node = status.pointer("/clusters/0/nodes/0").context("status lists no node")?;
-        let of = |field: &str| node[field].as_u64().and_then(|pid| u32::try_from(pid).ok());
-        Ok(["guardianPid", "pid"].into_iter().filter_map(of).collect())
+        let of = |field: &str| {
+            let pid = node[field].as_i64().and_then(|pid| i32::try_from(pid).ok());
+            pid.with_context(|| format!("status has no {field}: a process is missing"))
+        };
+        ["guardianPid", "pid"].into_iter().map(of).collect()
     }
 
     fn output(&self, arguments: &[&str]) -> Result<Output> {
