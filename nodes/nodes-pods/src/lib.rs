@@ -14,6 +14,7 @@
 mod conditions;
 mod container;
 mod downward;
+mod echo;
 mod effect;
 mod env;
 mod event;

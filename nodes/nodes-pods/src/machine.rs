@@ -17,6 +17,7 @@ use actors_object::{Object, Value, timefmt};
 use crate::{
     conditions::Conditions,
     container::{Container, Life, Wait},
+    echo::Said,
     effect::PodEffect,
     event::{Adopted, ContainerRef, Exit, PodEvent},
     pod_spec::{ContainerRole, PodSpec, RestartPolicy},
@@ -95,6 +96,7 @@ pub struct PodMachine {
     pub(crate) conditions: Conditions,
     pub(crate) last_trouble: String,
     reported: Option<Value>,
+    said: Said,
     armed: Option<Mono>,
 }
 
@@ -123,6 +125,7 @@ impl PodMachine {
             conditions: Conditions::default(),
             last_trouble: String::new(),
             reported: None,
+            said: Said::default(),
             armed: None,
         }
     }
@@ -161,6 +164,10 @@ impl PodMachine {
         let active = now.wall.since(start);
         self.active_until =
             spec.active_deadline.map(|deadline| now.mono.after(deadline.saturating_sub(active)));
+        if !self.said.expects(spec.object.0.at("status")) {
+            // An older status was applied behind the newest one: it is said again.
+            self.reported = None;
+        }
         let deletion = spec.deletion_grace;
         self.spec = Some(spec);
         if let Some(grace) = deletion {
@@ -345,6 +352,7 @@ impl PodMachine {
         let status = self.status(now.wall);
         if self.reported.as_ref() != Some(&status) {
             out.push(PodEffect::ReportStatus(status.clone()));
+            self.said.add(&status);
             self.reported = Some(status);
         }
     }

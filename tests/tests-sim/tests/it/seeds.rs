@@ -24,6 +24,17 @@ fn seeds() {
     assert_eq!(sweep.counting(), seeds.numbers.len(), "\n{}", sweep.complaint());
 }
 
+/// Seeds that found bugs, with what they found.
+#[test]
+fn seeds_that_found_bugs() {
+    let kept = [
+        // A pod's status from an earlier life of its agent was applied behind newer ones, for good.
+        77,
+    ];
+    let sweep = Sweep::run(&kept, &RunConfig::default());
+    assert!(sweep.failures.is_empty(), "\n{}", sweep.complaint());
+}
+
 /// Clients that hardly do anything but keep control loops busy, over disks so slow that most plans
 /// are on their way when a fault begins.
 #[test]
