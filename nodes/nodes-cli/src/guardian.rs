@@ -51,11 +51,13 @@ pub fn run(run_dir: &Path, server_arguments: &[String]) -> io::Result<()> {
     let mut signals =
         SignalFd::with_flags(&watched, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
     fs::write(run_dir.join("guardian.pid"), std::process::id().to_string())?;
+    // Asked once: after an upgrade this path leads to the new binary, while this process's own file is gone.
+    let program = std::env::current_exe()?;
     let mut rng = Rng::from_number(u64::from(std::process::id()));
     let mut failures = 0;
     loop {
         let started = boot_time()?;
-        let mut server = start(run_dir, server_arguments)?;
+        let mut server = start(run_dir, &program, server_arguments)?;
         if live(&mut signals, &mut server)? == Ended::Asked {
             break;
         }
@@ -79,8 +81,7 @@ enum Ended {
     Asked,
 }
 
-fn start(run_dir: &Path, arguments: &[String]) -> io::Result<Child> {
-    let program = std::env::current_exe()?;
+fn start(run_dir: &Path, program: &Path, arguments: &[String]) -> io::Result<Child> {
     let server = Command::new(program).args(arguments).stdin(Stdio::null()).spawn()?;
     fs::write(run_dir.join("server.pid"), server.id().to_string())?;
     // What follows is waiting, for weeks if all is well.

@@ -4,7 +4,16 @@
 
 use std::{fs, net::TcpListener};
 
-use crate::{ClusterRecord, Failure};
+use crate::{ClusterRecord, Failure, record::Machine};
+
+/// This machine, as new clusters see it.
+pub(crate) const MACHINE: Machine<'static> =
+    Machine { is_port_free: &is_port_free, is_bridge_free: &is_bridge_free };
+
+/// Whether no interface has this name.
+fn is_bridge_free(bridge: &str) -> bool {
+    !fs::exists(format!("/sys/class/net/{bridge}")).unwrap_or(false)
+}
 
 /// Whether the API could listen there.
 #[must_use]

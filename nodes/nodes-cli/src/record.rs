@@ -134,29 +134,32 @@ impl Records {
         &self.all
     }
 
-    /// Makes and writes the record of a new cluster. `is_free` says whether a port can be listened on.
+    /// Makes and writes the record of a new cluster.
     ///
     /// # Errors
     /// If the name is unusable, the machine is full, or the file cannot be written.
     pub fn create(
         &mut self,
         wanted: &NewCluster,
-        is_free: impl Fn(u16) -> bool,
+        machine: &Machine<'_>,
     ) -> Result<ClusterRecord, RecordError> {
         let name = wanted.name.as_str();
         if !is_cluster_name(name) {
             return Err(RecordError::Name(name.to_owned()));
         }
         let taken: BTreeSet<u8> = self.all.iter().map(|record| record.index).collect();
-        let index =
-            (0..CLUSTERS_MAX).find(|index| !taken.contains(index)).ok_or(RecordError::Full)?;
+        let mut free = (0..CLUSTERS_MAX)
+            .filter(|index| !taken.contains(index) && (machine.is_bridge_free)(&bridge(*index)));
+        let index = free.next().ok_or(RecordError::Full)?;
         let ports: BTreeSet<u16> = self.all.iter().map(|record| record.api_port).collect();
-        let free =
-            || (API_PORT..API_PORT + 1_000).find(|port| !ports.contains(port) && is_free(*port));
+        let free = || {
+            (API_PORT..API_PORT + 1_000)
+                .find(|port| !ports.contains(port) && (machine.is_port_free)(*port))
+        };
         let api_port = match (wanted.api_port, name) {
             (Some(port), _) => port,
             (None, DEFAULT_NAME) => API_PORT,
-            (None, _) => free().unwrap_or(API_PORT),
+            (None, _) => free_port().unwrap_or(API_PORT),
         };
         let record = ClusterRecord {
             name: name.to_owned(),
@@ -165,7 +168,7 @@ impl Records {
             api_port,
             pod_cidr: format!("10.{}.0.0/16", 64 + index),
             service_cidr: format!("10.{}.0.0/16", 160 + index),
-            bridge: format!("starling{index}"),
+            bridge: bridge(index),
             table: format!("starling-{name}"),
             node: wanted.node.clone(),
             runtime: if self.place.is_root { "oci" } else { "process" }.to_owned(),
@@ -200,6 +203,18 @@ pub struct NewCluster {
     pub api_port: Option<u16>,
 }
 
+/// What of this machine is taken by others: clusters of another data folder, or anything else.
+pub struct Machine<'a> {
+    /// Whether a port of 127.0.0.1 can be listened on.
+    pub is_port_free: &'a dyn Fn(u16) -> bool,
+    /// Whether there is no interface of this name.
+    pub is_bridge_free: &'a dyn Fn(&str) -> bool,
+}
+
+fn bridge(index: u8) -> String {
+    format!("starling{index}")
+}
+
 fn is_cluster_name(name: &str) -> bool {
     let body =
         name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
@@ -215,13 +230,18 @@ mod tests {
         NewCluster { name: name.into(), uid: "u".into(), node: "n".into(), api_port: None }
     }
 
+    /// A machine on which somebody else has the bridge of index 2.
+    fn machine(is_port_free: &dyn Fn(u16) -> bool) -> Machine<'_> {
+        Machine { is_port_free, is_bridge_free: &|bridge| bridge != "starling2" }
+    }
+
     #[test]
     fn clusters_of_one_machine_share_nothing_and_free_numbers_are_used_again() {
         let data = std::env::temp_dir().join(format!("starling-records-{}", std::process::id()));
         let place = Place { data: data.clone(), run: data.join("run"), is_root: true };
         let mut records = Records::open(&place).expect("opened");
-        let one = records.create(&wanted("starling"), |_| true).expect("one");
-        let two = records.create(&wanted("two"), |port| port != 6_444).expect("two");
+        let one = records.create(&wanted("starling"), &machine(&|_| true)).expect("one");
+        let two = records.create(&wanted("two"), &machine(&|port| port != 6_444)).expect("two");
         assert_eq!((one.index, one.api_port), (0, 6_443));
         assert_eq!((two.index, two.api_port), (1, 6_445));
         assert_ne!(
@@ -232,7 +252,9 @@ mod tests {
         fs::remove_dir_all(&one.data_dir).expect("purged");
         let mut again = Records::open(&place).expect("opened again");
         assert_eq!(again.find("two"), Some(&two));
-        assert_eq!(again.create(&wanted("three"), |_| true).expect("three").index, 0);
+        assert_eq!(again.create(&wanted("three"), &machine(&|_| true)).expect("three").index, 0);
+        let four = again.create(&wanted("four"), &machine(&|_| true)).expect("four");
+        assert_eq!(four.index, 3, "another's bridge is left alone");
         fs::remove_dir_all(&data).expect("cleaned up");
     }
 

@@ -79,7 +79,7 @@ fn open_record(
         node: options.node.clone().unwrap_or_else(host_name),
         api_port: options.api_port,
     };
-    records.create(&wanted, preflight::is_port_free).map_err(|error| unusable(&error))
+    records.create(&wanted, &preflight::MACHINE).map_err(|error| unusable(&error))
 }
 
 fn unusable(error: &RecordError) -> Failure {

@@ -9,9 +9,13 @@ use actors_controller::Controller;
 use actors_kinds::Registry;
 use actors_object::{ApiError, Object, Value, value};
 use actors_runtime::Failure;
+use futures_util::future::try_join_all;
 use nodes_client::{Calls, SharedClient};
 use nodes_control::roles_of;
 use nodes_door::{Identity, Target, bootstrap_objects};
+
+/// Objects that are on their way at once.
+const AT_ONCE: usize = 32;
 
 /// What bootstrapping needs to know.
 pub(crate) struct Bootstrap {
@@ -35,11 +39,12 @@ pub(crate) async fn run(bootstrap: &Bootstrap) -> Result<(), Failure> {
     let is_own = |object: &Object| {
         own.iter().any(|role| role.kind() == object.kind() && role.name() == object.name())
     };
-    for object in bootstrap_objects().iter().filter(|object| !is_own(object)) {
-        ensure(&calls, bootstrap, object).await?;
-    }
-    for object in own.iter().chain(&cluster_objects(bootstrap)) {
-        ensure(&calls, bootstrap, object).await?;
+    let given = bootstrap_objects().into_iter().filter(|object| !is_own(object));
+    let all = given.chain(own.iter().cloned()).chain(cluster_objects(bootstrap));
+    // Namespaces first; nothing else asks for another object. Many at once share a sync of the log.
+    let (namespaces, others): (Vec<_>, Vec<_>) = all.partition(|one| one.kind() == "Namespace");
+    for objects in namespaces.chunks(AT_ONCE).chain(others.chunks(AT_ONCE)) {
+        try_join_all(objects.iter().map(|object| ensure(&calls, bootstrap, object))).await?;
     }
     Ok(())
 }

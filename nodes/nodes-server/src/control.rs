@@ -17,6 +17,7 @@ use nodes_client::Client as _;
 use nodes_control::{SnapshotWorld, change_of, identity_of, requests};
 use nodes_door::Identity;
 use store_mvcc::{Epoch, Key};
+use store_service::WatchEnd;
 
 use crate::gate::Gate;
 
@@ -54,8 +55,13 @@ pub(crate) async fn feed<E: Clone + Send + 'static>(
 ) -> Result<(), Failure> {
     let (resync, changed) = words;
     let store = control.gate.store();
+    let (mut leadership, mut progress) = (store.leadership(), store.progress());
+    // Before the replica is loaded there is nothing to follow.
+    tokio::select! {
+        () = service.stopping() => return Ok(()),
+        loaded = progress.wait_for(|progress| progress.position.index > 0) => drop(loaded?),
+    }
     let mut changes = store.watch(store.snapshot().revision(), all());
-    let mut leadership = store.leadership();
     // What happened between an actor's own look and this watch, or while an earlier feed was away.
     tell(&actors, &resync).await;
     loop {
@@ -67,7 +73,16 @@ pub(crate) async fn feed<E: Clone + Send + 'static>(
                 tell(&actors, &resync).await;
                 continue;
             }
-            events = changes.next() => events?,
+            events = changes.next() => match events {
+                Ok(events) => events,
+                // Too slow, or the replica was replaced: look at everything, and follow from there.
+                Err(WatchEnd::Expired { .. }) => {
+                    changes = store.watch(store.snapshot().revision(), all());
+                    tell(&actors, &resync).await;
+                    continue;
+                }
+                Err(closed) => return Err(closed.into()),
+            },
         };
         for event in events {
             tell(&actors, &changed(change_of(&event))).await;

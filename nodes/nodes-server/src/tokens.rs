@@ -25,10 +25,19 @@ impl TokenAuthenticator {
     }
 
     fn identity(&self, token: &str) -> Option<Identity> {
-        let claims = self.pki.tokens.verify(token, &self.audiences, Clock.now().wall).ok()?;
+        let verified = self.pki.tokens.verify(token, &self.audiences, Clock.now().wall);
+        // The client learns only that it is not known.
+        let claims = verified.inspect_err(|why| tracing::info!(%why, "a token is refused")).ok()?;
         let claims = serde_json::to_vec(&claims).ok()?;
         let claims = json::parse(&claims, json::Limits::default()).ok()?.value;
-        token_identity(&claims, &self.store.snapshot())
+        let identity = token_identity(&claims, &self.store.snapshot());
+        if identity.is_none() {
+            tracing::info!(
+                subject = claims.str_at(&["sub"]),
+                "a token outlived what it is bound to"
+            );
+        }
+        identity
     }
 }
 

@@ -100,7 +100,10 @@ async fn serve(record: &ClusterRecord, announcer: &Announcer) -> Result<()> {
     tokio::select! {
         served = serving.wait_for(|serves| *serves) => drop(served?),
         reason = root.ended() => bail!("the tree ended: {reason:?}"),
-        _ = asked.recv() => return Ok(drop(root.shutdown().await)),
+        _ = asked.recv() => {
+            root.shutdown().await;
+            return Ok(());
+        }
     }
     announcer.step("the API serves");
     // Not earlier: an agent that nobody answers pauses before it asks again.
@@ -109,7 +112,10 @@ async fn serve(record: &ClusterRecord, announcer: &Announcer) -> Result<()> {
     tokio::select! {
         ready = server.node_ready(&record.node) => ready.map_err(|error| anyhow::anyhow!("{error}"))?,
         reason = root.ended() => bail!("the tree ended: {reason:?}"),
-        _ = asked.recv() => return Ok(drop(root.shutdown().await)),
+        _ = asked.recv() => {
+            root.shutdown().await;
+            return Ok(());
+        }
     }
     announcer.step("the node is ready");
     announcer.ready();
