@@ -152,7 +152,7 @@ impl Records {
             .filter(|index| !taken.contains(index) && (machine.is_bridge_free)(&bridge(*index)));
         let index = free.next().ok_or(RecordError::Full)?;
         let ports: BTreeSet<u16> = self.all.iter().map(|record| record.api_port).collect();
-        let free = || {
+        let free_port = || {
             (API_PORT..API_PORT + 1_000)
                 .find(|port| !ports.contains(port) && (machine.is_port_free)(*port))
         };
