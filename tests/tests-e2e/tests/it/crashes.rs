@@ -50,7 +50,8 @@ fn a_killed_server_comes_back_with_every_acknowledged_write_and_its_containers_n
     for round in 0..5 {
         for number in 0..10 {
             let name = format!("c-{round}-{number}");
-            cluster.apply(&format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n"));
+            cluster
+                .apply(&format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n"));
             acknowledged.push(name);
         }
         let old = cluster.pid("pid").expect("a server");

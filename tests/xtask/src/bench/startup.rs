@@ -53,7 +53,7 @@ pub(crate) fn measure(runs: usize) -> Result<Vec<Row>> {
 fn once(image: &Path, pod: &Path) -> Result<f64> {
     let cluster = Cluster::blank()?;
     let text = |path: &Path| path.to_str().map(str::to_owned).context("a path that is no text");
-    // The record is made by a start that is not measured; the data of the store are removed again.
+    // The image is imported by a start that is not measured; all else of it is removed again.
     cluster.run(&["up", "--no-kubeconfig"])?;
     cluster.run(&["image", "import", &text(image)?])?;
     cluster.run(&["down"])?;
