@@ -10,7 +10,10 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _},
 };
 use serde_json::Value;
-use tungstenite::{ClientRequestBuilder, Message, client::client, http::Uri};
+use tungstenite::{
+    ClientHandshake, ClientRequestBuilder, Error, HandshakeError, Message, client::client,
+    http::Uri,
+};
 
 use crate::{
     Arguments, Caller, ClusterRecord, Failure, actors::escape, arguments::ExecOptions, up::known,
@@ -38,8 +41,7 @@ pub(crate) fn run(
     let uri: Uri = url.parse().map_err(|_| Failure::usage(format!("cannot ask for {url}")))?;
     let request = ClientRequestBuilder::new(uri).with_sub_protocol("v5.channel.k8s.io");
     let stream = connect(&record)?;
-    let (mut socket, _) = client(request, stream)
-        .map_err(|error| Failure::new(format!("the server refused to run the command: {error}")))?;
+    let (mut socket, _) = client(request, stream).map_err(|error| refusal(&error))?;
     loop {
         match socket.read().map_err(|error| Failure::of(&error))? {
             Message::Binary(bytes) => match bytes.split_first() {
@@ -55,6 +57,22 @@ pub(crate) fn run(
             Message::Close(_) => return Ok(()),
             _ => {}
         }
+    }
+}
+
+/// What the server says against it, in its own words where it sent some.
+fn refusal(error: &HandshakeError<ClientHandshake<Tls>>) -> Failure {
+    let HandshakeError::Failure(error) = error else {
+        return Failure::new("the server did not answer");
+    };
+    let told = match error {
+        Error::Http(response) => response.body().as_deref(),
+        _ => None,
+    };
+    let status: Value = serde_json::from_slice(told.unwrap_or_default()).unwrap_or(Value::Null);
+    match status["message"].as_str() {
+        Some(message) => Failure::new(message.to_owned()),
+        None => Failure::new(format!("the server refused to run the command: {error}")),
     }
 }
 

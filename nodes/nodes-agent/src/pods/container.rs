@@ -8,7 +8,7 @@ use std::{fs, io, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time
 
 use actors_object::Object;
 use nodes_door::Target;
-use nodes_oci::Image;
+use nodes_oci::{Digest, Image, ImageConfig, ResolveError};
 use nodes_pods::{
     ContainerRef, DataSources, Keys, PodEvent, PodFacts, Signal, StartFailure, referenced_data,
     resolve_env, service_links,
@@ -79,6 +79,23 @@ pub(crate) async fn start(
     }
 }
 
+/// The image of a reference or id. Without isolation programs are this machine's own: an image that is not here is an
+/// empty one, and the container must name its command.
+pub(crate) fn find_image(shared: &Shared, text: &str) -> Result<Image, ResolveError> {
+    let found = shared.images.resolve(text);
+    if shared.config.runtime != RuntimeKind::Process {
+        return found;
+    }
+    match found {
+        Err(ResolveError::NotPresent { .. }) => {
+            let digest = Digest::of(b"");
+            let (references, config, layers) = (Vec::new(), ImageConfig::default(), Vec::new());
+            Ok(Image { references, id: digest.clone(), digest, size_bytes: 0, config, layers })
+        }
+        found => found,
+    }
+}
+
 async fn try_start(
     shared: &Arc<Shared>,
     record: &PodRecord,
@@ -95,7 +112,7 @@ async fn try_start(
     let env = resolve_env(&pod, &spec, &sources, &facts).map_err(stop(StartFailure::Config))?;
     let (kept, wanted, life_now) = (Arc::clone(shared), image_id.to_owned(), life.clone());
     let made = try_off_loop(move || {
-        let image = kept.images.resolve(&wanted).map_err(PrepareError::Image)?;
+        let image = find_image(&kept, &wanted).map_err(PrepareError::Image)?;
         let volumes = volumes::paths(&kept, &pod);
         let parts = Parts {
             shared: &kept,
@@ -136,7 +153,7 @@ async fn is_running(socket: &Path, id: &str) -> bool {
 #[derive(Debug, thiserror::Error)]
 enum PrepareError {
     #[error(transparent)]
-    Image(nodes_oci::ResolveError),
+    Image(ResolveError),
     #[error(transparent)]
     Spec(container_spec::SpecError),
     #[error("cannot write the container's files")]

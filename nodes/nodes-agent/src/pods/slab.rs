@@ -141,7 +141,7 @@ impl Keyed for PodSlab {
 }
 
 async fn check_image(shared: Arc<Shared>, container: String, image: String) -> PodEvent {
-    let resolved = off_loop(move || shared.images.resolve(&image)).await;
+    let resolved = off_loop(move || container::find_image(&shared, &image)).await;
     let answer = match resolved {
         Ok(Ok(image)) => ImageAnswer::Present { id: image.id.to_string() },
         Ok(Err(nodes_oci::ResolveError::NotPresent { present, .. })) => {
