@@ -81,7 +81,7 @@ async fn ensure(calls: &Calls, bootstrap: &Bootstrap, object: &Object) -> Result
     }
 }
 
-/// The `kubernetes` Service with its endpoints.
+/// The `kubernetes` Service with its endpoints, and the account of the first pods.
 fn cluster_objects(bootstrap: &Bootstrap) -> Vec<Object> {
     let port = i64::from(bootstrap.api_port);
     let service = value!({
@@ -125,5 +125,11 @@ fn cluster_objects(bootstrap: &Bootstrap) -> Vec<Object> {
         }],
         "ports": [{ "name": "https", "port": port, "protocol": "TCP" }],
     });
-    [service, endpoints, slice].into_iter().map(Object).collect()
+    // Its controller makes one for each namespace; the first pod must not have to wait for that.
+    let account = value!({
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": { "name": "default", "namespace": "default" },
+    });
+    [service, endpoints, slice, account].into_iter().map(Object).collect()
 }
