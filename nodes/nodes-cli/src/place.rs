@@ -31,15 +31,18 @@ pub struct Environment {
 }
 
 impl Place {
-    /// The roots for the calling user.
+    /// The roots for the user with this id.
     #[must_use]
-    pub fn of_this_user(environment: &Environment, is_root: bool) -> Self {
+    pub fn of_this_user(environment: &Environment, uid: u32) -> Self {
+        let is_root = uid == 0;
         let home = environment.home.clone().unwrap_or_else(|| PathBuf::from("/"));
         let own_data = environment.data_home.clone().unwrap_or_else(|| home.join(".local/share"));
-        let own_run = environment.runtime_dir.clone().unwrap_or_else(|| own_data.clone());
+        // Sockets have short paths (unix(7): 108 bytes), homes may be long.
+        let short = || PathBuf::from(format!("/tmp/starling-{uid}"));
+        let own_run = environment.runtime_dir.as_ref().map(|folder| folder.join("starling"));
         let (data, run) = match is_root {
             true => (PathBuf::from("/var/lib/starling"), PathBuf::from("/run/starling")),
-            false => (own_data.join("starling"), own_run.join("starling-run")),
+            false => (own_data.join("starling"), own_run.unwrap_or_else(short)),
         };
         Self { data: environment.data_dir.clone().unwrap_or(data), run, is_root }
     }

@@ -2,9 +2,17 @@
 //!
 //! Way in: [`check`].
 
-use std::{fs, net::TcpListener};
+use std::{fs, net::TcpListener, os::unix::fs::MetadataExt as _};
+
+use nix::unistd::Uid;
 
 use crate::{ClusterRecord, Failure, record::Machine};
+
+/// Longest path of a unix socket, without its end (unix(7)).
+const SOCKET_PATH_MAX: usize = 107;
+
+/// The longest name of a socket below a cluster's folder: that of a pod's shim.
+const LONGEST_SOCKET: &str = "node/pods/00000000-0000-0000-0000-000000000000/shim.sock";
 
 /// This machine, as new clusters see it.
 pub(crate) const MACHINE: Machine<'static> =
@@ -29,6 +37,19 @@ pub(crate) fn check(record: &ClusterRecord) -> Result<(), Failure> {
         let next =
             format!("ss -ltnp 'sport = :{}'   (or: starling up --name other)", record.api_port);
         return Err(Failure::new(cause).next(next));
+    }
+    let longest = record.run_dir.join(LONGEST_SOCKET).as_os_str().len();
+    if longest > SOCKET_PATH_MAX {
+        let cause = format!("the path {} is too long for sockets in it", record.run_dir.display());
+        return Err(Failure::new(cause).next("XDG_RUNTIME_DIR=/run/user/$(id -u) starling up"));
+    }
+    let made = fs::create_dir_all(&record.run_dir).and_then(|()| fs::metadata(&record.run_dir));
+    let owner = made.map_err(|error| {
+        Failure::new(format!("cannot use {}: {error}", record.run_dir.display()))
+    })?;
+    if owner.uid() != Uid::effective().as_raw() {
+        let cause = format!("{} belongs to another user", record.run_dir.display());
+        return Err(Failure::new(cause).next("XDG_RUNTIME_DIR=/run/user/$(id -u) starling up"));
     }
     if record.runtime != "oci" {
         return Ok(());

@@ -83,7 +83,14 @@ fn open_record(
 }
 
 fn unusable(error: &RecordError) -> Failure {
-    Failure::of(error)
+    let failure = Failure::of(error);
+    match error {
+        RecordError::File { path, source } if source.kind() == std::io::ErrorKind::StorageFull => {
+            failure.next(format!("df -h {}", path.parent().unwrap_or(path).display()))
+        }
+        RecordError::Damaged { path, .. } => failure.next(format!("less {}", path.display())),
+        _ => failure,
+    }
 }
 
 /// The machine's name as a node's: lower case, of a DNS name's letters.

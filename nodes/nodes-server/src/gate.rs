@@ -18,7 +18,7 @@ use nodes_door::{Door, Identity, Request, Response, Step, Verb};
 use nodes_pki::Pki;
 use store_catalog::Snapshot;
 use store_mvcc::{Epoch, Proposal, Revision, ShardId, Writer};
-use store_service::{ProposeError, ReadError, Store};
+use store_service::{Health, ProposeError, ReadError, Store};
 use tokio::sync::mpsc;
 
 use crate::watching;
@@ -127,7 +127,8 @@ impl Gate {
             let name = std::mem::take(&mut proposal.writer.name);
             proposal.writer = Writer { shard: ShardId::ALL, epoch, name };
         }
-        self.inner.store.propose(proposal).await.map_err(|error| propose_error(&error))
+        let full = *self.inner.store.health().borrow() == Health::DiskFull;
+        self.inner.store.propose(proposal).await.map_err(|error| propose_error(&error, full))
     }
 
     /// The snapshot that a request is decided on: fresh, cached, or that of a list's first page.
@@ -207,8 +208,13 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// What a client is told of a proposal without an outcome. Spec: 503 with Retry-After where nothing was done, 504 where
 /// nobody knows.
-fn propose_error(error: &ProposeError) -> ApiError {
+fn propose_error(error: &ProposeError, is_disk_full: bool) -> ApiError {
     match error {
+        ProposeError::Unavailable if is_disk_full => {
+            let why =
+                "no space is left for the store's log: writes are refused until there is room";
+            ApiError::service_unavailable(why).retry_after(5)
+        }
         ProposeError::Unknown => ApiError::timeout("the outcome of the write is unknown", 1),
         ProposeError::Busy => {
             ApiError::too_many_requests("too many writes are waiting, please try again", 1)

@@ -65,7 +65,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 fn command(arguments: &Arguments) -> Result<(), Failure> {
     let environment = environment();
-    let place = Place::of_this_user(&environment, Uid::effective().is_root());
+    let place = Place::of_this_user(&environment, Uid::effective().as_raw());
     let mut caller = Caller {
         environment: &environment,
         place,

@@ -184,6 +184,33 @@ impl Cluster {
         self.status()["nodes"][0][field].as_i64()
     }
 
+    /// Runs a script as the user `nobody`, whose home is a folder of this cluster with the binary in it.
+    #[must_use]
+    pub fn as_nobody(&self, script: &str) -> Ran {
+        let home = self.folder.join("nobody");
+        fs::create_dir_all(&home).expect("a home for nobody");
+        // A second script finds the binary there, and perhaps running.
+        if !home.join("starling").exists() {
+            fs::copy(&self.binary, home.join("starling")).expect("the binary can be copied");
+        }
+        let owned =
+            Command::new("chown").args(["-R", "nobody"]).arg(&home).status().expect("chown runs");
+        assert!(owned.success(), "chown failed");
+        let mut command = Command::new("setpriv");
+        command.args([
+            "--reuid",
+            "nobody",
+            "--regid",
+            "nogroup",
+            "--clear-groups",
+            "sh",
+            "-c",
+            script,
+        ]);
+        command.env_clear().env("HOME", &home).env("PATH", "/usr/bin:/bin").stdin(Stdio::null());
+        Ran::of(&command.output().expect("setpriv runs"))
+    }
+
     fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command

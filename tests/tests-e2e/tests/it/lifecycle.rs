@@ -93,3 +93,36 @@ fn a_port_in_use_and_foreign_data_are_told_in_one_sentence() {
     assert_ne!(refused.code, 0);
     assert!(refused.err.contains("belongs to cluster"), "{}", refused.err);
 }
+
+#[test]
+fn without_root_a_pod_runs_a_program_of_the_machine_and_the_lack_is_told() {
+    if let Some(lack) = Cluster::lacking() {
+        return println!("{lack}");
+    }
+    let cluster = Cluster::prepared();
+    let script = r#"
+set -e
+cd "$HOME"
+cat > p.yaml <<'YAML'
+apiVersion: v1
+kind: Pod
+metadata: {name: p}
+spec:
+  containers:
+    - {name: c, image: any, imagePullPolicy: Never, command: [/bin/sh, -c, 'echo hello; exec sleep 1000']}
+YAML
+./starling up --name rootless
+./starling apply -f p.yaml --name rootless
+./starling wait pod/p --for ready --name rootless
+./starling logs p --name rootless
+./starling exec p --name rootless -- /bin/echo there
+./starling delete pod/p --name rootless
+./starling wait pod/p --for delete --name rootless
+"#;
+    let ran = cluster.as_nobody(script);
+    let down = cluster.as_nobody("cd \"$HOME\" && ./starling down --purge --name rootless");
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert!(ran.err.contains("without root"), "{}", ran.err);
+    assert!(ran.out.contains("hello\nthere\n"), "{}", ran.out);
+    assert_eq!(down.code, 0, "{}", down.err);
+}
