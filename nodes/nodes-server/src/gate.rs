@@ -17,11 +17,20 @@ use nodes_client::{Client, Later, WatchStream};
 use nodes_door::{Door, Identity, Request, Response, Step, Verb};
 use nodes_pki::Pki;
 use store_catalog::Snapshot;
-use store_mvcc::{Epoch, Proposal, Revision, ShardId, Writer};
+use store_mvcc::{Epoch, Outcome, Proposal, Revision, ShardId, Writer};
 use store_service::{Health, ProposeError, ReadError, Store};
-use tokio::sync::mpsc;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout},
+};
 
 use crate::watching;
+
+/// How long a write of unknown outcome is proposed again.
+const UNKNOWN_FOR: Duration = Duration::from_secs(10);
+
+/// The pause between two such proposals.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
 /// How long a list's snapshot is kept for its next pages.
 const PAGES_FOR: Duration = Duration::from_secs(300);
@@ -122,13 +131,41 @@ impl Gate {
         }
     }
 
-    async fn propose(&self, mut proposal: Proposal) -> Result<store_mvcc::Outcome, ApiError> {
+    async fn propose(&self, mut proposal: Proposal) -> Result<Outcome, ApiError> {
         if let Some(epoch) = self.epoch {
             let name = std::mem::take(&mut proposal.writer.name);
             proposal.writer = Writer { shard: ShardId::ALL, epoch, name };
         }
         let full = *self.inner.store.health().borrow() == Health::DiskFull;
-        self.inner.store.propose(proposal).await.map_err(|error| propose_error(&error, full))
+        self.propose_until_known(proposal).await.map_err(|error| propose_error(&error, full))
+    }
+
+    /// Proposes again, under the same token, as long as nobody knows what became of the first time: the store applies
+    /// a token at most once, so the outcome is that of the one time that it was applied.
+    async fn propose_until_known(&self, proposal: Proposal) -> Result<Outcome, ProposeError> {
+        let store = &self.inner.store;
+        let mut outcome = store.propose(proposal.clone()).await;
+        if !matches!(outcome, Err(ProposeError::Unknown)) {
+            return outcome;
+        }
+        let deadline = Instant::now() + UNKNOWN_FOR;
+        let mut leadership = store.leadership();
+        while Instant::now() < deadline {
+            outcome = store.propose(proposal.clone()).await;
+            match &outcome {
+                // Not done this time; whether it was before is still open.
+                Err(
+                    ProposeError::Unknown
+                    | ProposeError::Unavailable
+                    | ProposeError::Busy
+                    | ProposeError::NotLeader { .. },
+                ) => {}
+                _ => return outcome,
+            }
+            // A store that comes back says so; one that says nothing is asked again after a moment.
+            drop(timeout(ASK_AGAIN_AFTER, leadership.changed()).await);
+        }
+        Err(ProposeError::Unknown)
     }
 
     /// The snapshot that a request is decided on: fresh, cached, or that of a list's first page.

@@ -103,6 +103,23 @@ fn exec_takes_input_terminal_size_and_time() {
 }
 
 #[test]
+fn a_command_is_told_to_run_before_it_is_heard() {
+    let Some(pod) = Pod::new("order") else { return };
+    let mut client = pod.launch();
+    run(&mut client, pod.container("main", "sleep 1000"));
+    for round in 0..40 {
+        // It has printed and ended before the shim knows that it runs, now and then.
+        client.send(Request::Exec(Box::new(shell("main", "echo quick")))).unwrap();
+        assert_eq!(client.receive().unwrap().reply, Reply::Done, "round {round}");
+        let mut heard = Vec::new();
+        while let Reply::Output { bytes, .. } = client.receive().unwrap().reply {
+            heard.extend(bytes);
+        }
+        assert_eq!(text(&heard), "quick", "round {round}");
+    }
+}
+
+#[test]
 fn the_memory_limit_is_in_force_and_its_breach_is_told() {
     let Some(pod) = Pod::new("oom") else { return };
     let mut client = pod.launch();
