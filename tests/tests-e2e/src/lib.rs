@@ -251,7 +251,8 @@ fn built_binary() -> PathBuf {
 }
 
 /// The archive of the demonstration image, made once a test process.
-fn demo_image() -> String {
+#[must_use]
+pub fn demo_image() -> String {
     let archive =
         std::env::temp_dir().join(format!("starling-e2e-demo-{}.tar", std::process::id()));
     if !archive.is_file() {

@@ -83,6 +83,19 @@ fn an_interactive_shell_reads_what_is_typed_and_a_log_is_followed() {
         .expect("a shell");
     assert_eq!(String::from_utf8_lossy(&typed.stdout), "42\n");
     assert_eq!(typed.status.code(), Some(3));
+
+    // script(1) gives kubectl a terminal, as a person has.
+    let seen = std::process::Command::new("sh")
+        .arg("-c")
+        .arg(format!(
+            "printf 'echo $((6*7)) on $(tty)\nexit 4\n' | script -qec 'kubectl exec -it {pod} -- sh' /dev/null"
+        ))
+        .env("KUBECONFIG", cluster.folder.join("kubeconfig"))
+        .output()
+        .expect("a shell");
+    let screen = String::from_utf8_lossy(&seen.stdout);
+    assert!(screen.contains("42 on /dev/pts/"), "{screen}");
+    assert_eq!(seen.status.code(), Some(4), "{screen}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use tests_e2e::{Cluster, web};
+use tests_e2e::{Cluster, demo_image, web};
 
 /// Asks for the page until told to stop; counts answers and failures.
 struct Load {
@@ -45,6 +45,10 @@ impl Load {
     }
 }
 
+fn image_of(pod: &serde_json::Value) -> String {
+    pod["spec"]["containers"][0]["image"].as_str().expect("an image").to_owned()
+}
+
 fn page(address: &str) -> std::io::Result<String> {
     let target = address.parse().map_err(std::io::Error::other)?;
     let mut stream = TcpStream::connect_timeout(&target, Duration::from_secs(3))?;
@@ -69,6 +73,11 @@ fn no_request_fails_while_a_deployment_is_updated_and_undone() {
     let service = cluster.get("service", "web");
     let address = format!("{}:80", service["spec"]["clusterIP"].as_str().expect("an address"));
     let load = Load::on(address.clone());
+    cluster.starling(&["image", "import", &demo_image(), "--tag", "starling.dev/demo:2"]);
+    cluster.kubectl(&["set", "image", "deployment/web", "web=starling.dev/demo:2"]);
+    cluster.kubectl(&["rollout", "status", "deployment/web", "--timeout=120s"]);
+    let images: Vec<_> = cluster.list("pods", "app=web").iter().map(image_of).collect();
+    assert!(images.contains(&"starling.dev/demo:2".to_owned()), "{images:?}");
     cluster.kubectl(&["set", "env", "deployment/web", "VERSION=two"]);
     cluster.kubectl(&["rollout", "status", "deployment/web", "--timeout=120s"]);
     assert!(page(&address).expect("a page").contains("two"));
@@ -80,7 +89,7 @@ fn no_request_fails_while_a_deployment_is_updated_and_undone() {
     assert!(answered > 20, "only {answered} requests were answered");
     assert_eq!(failures, Vec::<String>::new(), "of {answered}");
     let history = cluster.kubectl(&["rollout", "history", "deployment/web"]);
-    assert!(history.contains("2") && history.contains("3"), "{history}");
+    assert!(history.contains("3") && history.contains("4"), "{history}");
 }
 
 #[test]
