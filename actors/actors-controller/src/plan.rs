@@ -1,8 +1,7 @@
 //! What a controller wants done: plain data, checked and applied by its host.
 //!
 //! Way in: [`Plan`].  Never: a whole-object replacement, or a write without a precondition.
-//! Invariants: 1. items are independent, each with its own verdict, unless the plan is atomic. 2.
-//! every write but a creation carries the uid of the object it was planned for; a creation needs
+//! Invariants: 1. items are independent, each with its own verdict. 2. every write but a creation carries the uid of the object it was planned for; a creation needs
 //! the name to be free.
 
 mod diff;
@@ -19,11 +18,8 @@ use crate::{Kind, Read, Target, World, WriteVerb};
 /// Changes that one run of a controller asks for. Empty means: nothing to do.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// What to do. Independent items do not wait for each other; those of an atomic plan happen in
-    /// this order.
+    /// What to do. Each item stands for itself; they do not wait for each other.
     pub items: Vec<Item>,
-    /// Whether all items happen or none. By default each stands for itself.
-    pub atomic: bool,
     /// When to look at the same key again although nothing has changed.
     pub requeue_after: Option<Duration>,
     /// Why the object cannot be worked on as it is. Nothing is retried until it changes.

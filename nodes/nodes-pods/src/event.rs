@@ -123,6 +123,11 @@ pub enum ImageAnswer {
         /// The digest of its configuration or manifest, as the status shows it.
         id: String,
     },
+    /// It is not here and not needed: programs are the machine's own.
+    Unneeded {
+        /// What stands for it in the container's record.
+        id: String,
+    },
     /// It is not here.
     Missing {
         /// References that are here, so that a typing error shows.

@@ -143,6 +143,10 @@ impl Keyed for PodSlab {
 async fn check_image(shared: Arc<Shared>, container: String, image: String) -> PodEvent {
     let resolved = off_loop(move || container::find_image(&shared, &image)).await;
     let answer = match resolved {
+        // Without isolation `find_image` answers with a nameless image where there is none.
+        Ok(Ok(image)) if image.references.is_empty() => {
+            ImageAnswer::Unneeded { id: image.id.to_string() }
+        }
         Ok(Ok(image)) => ImageAnswer::Present { id: image.id.to_string() },
         Ok(Err(nodes_oci::ResolveError::NotPresent { present, .. })) => {
             ImageAnswer::Missing { present }

@@ -94,9 +94,10 @@ impl PodMachine {
             return;
         }
         let image = container.spec.image.clone();
+        let is_here = matches!(answer, ImageAnswer::Present { .. });
         let text = match answer {
-            ImageAnswer::Present { id } => {
-                if container.image_id != id {
+            ImageAnswer::Present { id } | ImageAnswer::Unneeded { id } => {
+                if is_here && container.image_id != id {
                     let message = format!("image {image:?} is present on this node");
                     out.push(normal(container, "Pulled", message));
                 }

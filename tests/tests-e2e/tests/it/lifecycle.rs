@@ -114,6 +114,7 @@ YAML
 ./starling up --name rootless
 ./starling apply -f p.yaml --name rootless
 ./starling wait pod/p --for ready --name rootless
+./starling get events --name rootless
 ./starling logs p --name rootless
 ./starling exec p --name rootless -- /bin/echo there
 ./starling delete pod/p --name rootless
@@ -123,6 +124,11 @@ YAML
     let down = cluster.as_nobody("cd \"$HOME\" && ./starling down --purge --name rootless");
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
     assert!(ran.err.contains("without root"), "{}", ran.err);
+    assert!(
+        !ran.out.contains("is present"),
+        "an image that is not here is said to be: {}",
+        ran.out
+    );
     assert!(ran.out.contains("hello\nthere\n"), "{}", ran.out);
     assert_eq!(down.code, 0, "{}", down.err);
 }
