@@ -10,3 +10,10 @@ rocksdb_dir="$STARLING_CACHE/rocksdb/$rocksdb_version"
 if [ -f "$rocksdb_dir/librocksdb.a" ]; then
     export ROCKSDB_LIB_DIR="$rocksdb_dir" ROCKSDB_STATIC=1
 fi
+# Cargo judges by times of change whether something must be built, and two checkouts share the build folder: whoever
+# did not build last touches its sources, or it would run what the other one built.
+if [ "$(cat "$CARGO_TARGET_DIR/.checkout" 2>/dev/null)" != "$PWD" ]; then
+    mkdir -p "$CARGO_TARGET_DIR"
+    find actors mesh store nodes chaos tests -type f -exec touch {} + 2>/dev/null
+    printf '%s' "$PWD" >"$CARGO_TARGET_DIR/.checkout"
+fi

@@ -49,6 +49,13 @@ fn image_of(pod: &serde_json::Value) -> String {
     pod["spec"]["containers"][0]["image"].as_str().expect("an image").to_owned()
 }
 
+/// The hash of the template of the pods that run this image.
+fn template_of(cluster: &Cluster, image: &str) -> String {
+    let pods = cluster.list("pods", "app=web");
+    let pod = pods.iter().find(|pod| image_of(pod) == image).expect("a pod of this image");
+    pod["metadata"]["labels"]["pod-template-hash"].as_str().expect("a hash").to_owned()
+}
+
 fn page(address: &str) -> std::io::Result<String> {
     let target = address.parse().map_err(std::io::Error::other)?;
     let mut stream = TcpStream::connect_timeout(&target, Duration::from_secs(3))?;
@@ -78,8 +85,12 @@ fn no_request_fails_while_a_deployment_is_updated_and_undone() {
     cluster.kubectl(&["rollout", "status", "deployment/web", "--timeout=120s"]);
     let images: Vec<_> = cluster.list("pods", "app=web").iter().map(image_of).collect();
     assert!(images.contains(&"starling.dev/demo:2".to_owned()), "{images:?}");
+    let old = template_of(&cluster, "starling.dev/demo:2");
     cluster.kubectl(&["set", "env", "deployment/web", "VERSION=two"]);
     cluster.kubectl(&["rollout", "status", "deployment/web", "--timeout=120s"]);
+    // An old pod answers until its withdrawal has reached this machine's rules.
+    let old = format!("pod-template-hash={old}");
+    cluster.kubectl(&["wait", "--for=delete", "pod", "-l", &old, "--timeout=60s"]);
     assert!(page(&address).expect("a page").contains("two"));
     cluster.kubectl(&["rollout", "undo", "deployment/web"]);
     cluster.kubectl(&["rollout", "status", "deployment/web", "--timeout=120s"]);

@@ -1,0 +1,1 @@
+//! Membership carried by chitchat inside the mesh.

@@ -1,0 +1,1 @@
+//! The QUIC endpoint of a process: identities, links, lanes, back-pressure.

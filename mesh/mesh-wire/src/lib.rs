@@ -1,0 +1,1 @@
+//! Frames and messages between processes: lanes, heads, who may speak to which service.

@@ -1,0 +1,1 @@
+//! The door, the streams of nodes and Raft over the mesh; joining.
