@@ -110,6 +110,17 @@ impl Cluster {
         Ran::of(&command.output().expect("the binary can be run"))
     }
 
+    /// Runs a verb that may fail in a mount namespace of its own, after the script `change` has changed what is seen
+    /// there. The verb runs in the shell's own process.
+    #[must_use]
+    pub fn try_starling_where(&self, change: &str, verb: &str) -> Ran {
+        let binary = self.binary.display();
+        let script = format!("set -e; {change}; exec {binary} {verb} --name {}", self.name);
+        let mut command = self.command(Path::new("unshare"));
+        command.args(["--mount", "sh", "-c", &script]);
+        Ran::of(&command.output().expect("unshare runs"))
+    }
+
     /// Runs kubectl, which must succeed, and returns what it printed.
     pub fn kubectl(&self, arguments: &[&str]) -> String {
         let ran = self.try_kubectl(arguments);

@@ -139,3 +139,28 @@ fn strangers_learn_nothing_but_health() {
         .expect("curl runs");
     assert_eq!(String::from_utf8_lossy(&token.stdout), "401");
 }
+
+#[test]
+fn a_missing_kernel_feature_is_told_in_one_sentence_before_anything_starts() {
+    if let Some(lack) = Cluster::lacking() {
+        return println!("{lack}");
+    }
+    let cluster = Cluster::prepared();
+    let without = |line: &str, file: &str| {
+        let copy = cluster.folder.join("seen");
+        format!("grep -v {line} {file} > {copy}; mount --bind {copy} {file}", copy = copy.display())
+    };
+    let cases = [
+        ("overlay", "/proc/filesystems", "no overlay file systems", "modprobe overlay"),
+        ("cgroup", "/proc/$$/mounts", "no control groups", "mount -t cgroup2"),
+    ];
+    for (line, file, cause, next) in cases {
+        // The verb runs in the shell's own process: its mounts are those that were changed.
+        let refused = cluster.try_starling_where(&without(line, file), "up");
+        assert_ne!(refused.code, 0, "{cause}: started: {}", refused.out);
+        let told: Vec<&str> = refused.err.lines().collect();
+        assert!(told.len() <= 2 && told[0].contains(cause), "{}", refused.err);
+        assert!(refused.err.contains("  try: ") && refused.err.contains(next), "{}", refused.err);
+    }
+    cluster.starling(&["up"]);
+}
