@@ -4,7 +4,7 @@
 //! Invariants: 1. a child waits for at most one start.  2. no more failures are remembered than the intensity counts.
 //! Spec: OTP Design Principles, "Supervisor Behaviour" (one-for-one, intensity, restart types).
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,20 @@ pub enum ExitReason {
     Killed,
     /// The machine or process that it ran on is gone.
     Lost(String),
+}
+
+impl fmt::Display for ExitReason {
+    /// A clause about the actor, as events and tables show it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Normal => f.write_str("ended normally"),
+            Self::Shutdown => f.write_str("was stopped"),
+            Self::Error(text) => write!(f, "failed: {text}"),
+            Self::Panic(text) => write!(f, "panicked: {text}"),
+            Self::Killed => f.write_str("was killed by an operator"),
+            Self::Lost(text) => write!(f, "was lost: {text}"),
+        }
+    }
 }
 
 /// What a supervisor is told.

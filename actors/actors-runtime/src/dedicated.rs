@@ -116,8 +116,11 @@ where
             if self.birth.life.is_ending() {
                 return Ok(());
             }
-            let handled = match mailbox.next() {
+            let next = mailbox.next();
+            let took_event = matches!(next, Next::Event(_));
+            let handled = match next {
                 Next::Idle => return Ok(()),
+                Next::Fault(fault) => self.barrier(|body| body.inbox.end(fault.raise())),
                 Next::Stop => self.barrier(|body| body.driver.stop(&body.inbox)),
                 Next::Event(event) => self.barrier(|body| body.turn(now, event)),
             };
@@ -125,7 +128,9 @@ where
             self.birth.life.meter.add(1, then.mono.since(now.mono));
             now = then;
             if let Err(text) = handled {
-                mailbox.bury(DeadReason::Poison);
+                if took_event {
+                    mailbox.bury(DeadReason::Poison);
+                }
                 self.birth.life.set_exit(ExitReason::Panic(text.clone()));
                 return Err(text.into());
             }

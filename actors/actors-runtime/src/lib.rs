@@ -11,6 +11,7 @@ mod child;
 mod clock;
 mod dedicated;
 mod driver;
+mod fault;
 mod life;
 mod mailbox;
 mod observer;
@@ -26,6 +27,7 @@ pub use asks::{Answers, AskError, Asks};
 pub use child::{Child, Failure, Start, Tree};
 pub use clock::{Clock, entropy};
 pub use driver::{Driver, Inbox};
+pub use fault::Fault;
 pub use mailbox::{Refusal, TellError};
 pub use observer::{
     DeadLetter, DeadLetters, DeadReason, Node, NodeKind, NodeState, Notice, Notices,

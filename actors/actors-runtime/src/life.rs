@@ -9,16 +9,17 @@
 use std::{
     any::Any,
     sync::{
-        Arc, OnceLock, Weak,
+        Arc, Mutex, OnceLock, Weak,
         atomic::{AtomicUsize, Ordering},
     },
 };
 
 use actors_core::{ExitReason, Incarnation};
 use ractor::ActorCell;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::{
+    fault::Fault,
     observer::{Meter, Node, NodeState, Slot},
     supervisor::Table,
     task::{Tasks, lock},
@@ -28,6 +29,8 @@ use crate::{
 pub(crate) trait AnyMailbox: std::fmt::Debug + Send + Sync + 'static {
     /// Tells the actor to stop, ahead of all messages.
     fn request_stop(&self);
+    /// Makes the actor do this at its next turn, ahead of all messages.
+    fn inject(&self, fault: Fault);
     /// Refuses everything from now on; what waits becomes dead letters.
     fn close(&self);
     fn levels(&self) -> Levels;
@@ -45,7 +48,7 @@ pub(crate) trait AnyMailbox: std::fmt::Debug + Send + Sync + 'static {
 /// What an operator may do to one key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum KeyCommand {
-    Kill,
+    Inject(Fault),
     Unpark,
 }
 
@@ -78,6 +81,8 @@ pub(crate) struct Life {
     death: OnceLock<Weak<Death>>,
     children: OnceLock<Table>,
     timers: AtomicUsize,
+    fault: Mutex<Option<Fault>>,
+    fault_told: Notify,
 }
 
 impl Life {
@@ -93,6 +98,7 @@ impl Life {
         if self.mailbox.set(mailbox).is_ok() && *self.phase.borrow() >= Phase::Stopping {
             self.stop();
         }
+        self.pass_fault();
         self.slot.changed.notify_waiters();
     }
 
@@ -154,6 +160,35 @@ impl Life {
         self.phase.send_replace(Phase::Killed);
         if let Some(cell) = self.cell.get() {
             cell.kill();
+        }
+    }
+
+    /// Ends it as `fault` says, at its next turn; a kill even in the middle of one.
+    pub(crate) fn inject(&self, fault: Fault) {
+        if fault == Fault::Kill {
+            return self.kill();
+        }
+        *lock(&self.fault) = Some(fault);
+        self.pass_fault();
+        self.fault_told.notify_one();
+    }
+
+    /// Whatever has a mailbox is told through it, so that the fault waits for its turn.
+    fn pass_fault(&self) {
+        if let Some(mailbox) = self.mailbox.get()
+            && let Some(fault) = lock(&self.fault).take()
+        {
+            mailbox.inject(fault);
+        }
+    }
+
+    /// Resolves when something without a mailbox is told to fail.
+    pub(crate) async fn fault(&self) -> Fault {
+        loop {
+            if let Some(fault) = lock(&self.fault).take() {
+                return fault;
+            }
+            self.fault_told.notified().await;
         }
     }
 
@@ -251,6 +286,8 @@ impl Birth {
             death: OnceLock::new(),
             children: OnceLock::new(),
             timers: AtomicUsize::new(0),
+            fault: Mutex::new(None),
+            fault_told: Notify::new(),
         });
         let death = Arc::new(Death {
             life: Arc::clone(&life),

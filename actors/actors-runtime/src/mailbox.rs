@@ -21,6 +21,7 @@ use ractor::ActorRef;
 use tokio::sync::{Semaphore, TryAcquireError};
 
 use crate::{
+    fault::Fault,
     life::{AnyMailbox, Levels},
     observer::{DeadReason, Morgue},
     task::lock,
@@ -63,6 +64,7 @@ pub struct TellError<E> {
 /// What the host does next.
 pub(crate) enum Next<E> {
     Stop,
+    Fault(Fault),
     Event(E),
     Idle,
 }
@@ -87,6 +89,7 @@ struct Queue<E> {
     is_awake: bool,
     is_closed: bool,
     stop_asked: bool,
+    fault: Option<Fault>,
 }
 
 impl<E: Send + 'static> Mailbox<E> {
@@ -102,6 +105,7 @@ impl<E: Send + 'static> Mailbox<E> {
             is_awake: false,
             is_closed: false,
             stop_asked: false,
+            fault: None,
         };
         Arc::new(Self {
             path,
@@ -192,6 +196,9 @@ impl<E: Send + 'static> Mailbox<E> {
     /// What is to be handled now. `Idle` means that the next message wakes the actor again.
     pub(crate) fn next(&self) -> Next<E> {
         let mut queue = lock(&self.queue);
+        if let Some(fault) = queue.fault.take() {
+            return Next::Fault(fault);
+        }
         if std::mem::take(&mut queue.stop_asked) {
             return Next::Stop;
         }
@@ -225,7 +232,7 @@ impl<E: Send + 'static> Mailbox<E> {
 
 impl<E> Queue<E> {
     fn has_work(&self) -> bool {
-        self.stop_asked || !self.own.is_empty() || !self.told.is_empty()
+        self.stop_asked || self.fault.is_some() || !self.own.is_empty() || !self.told.is_empty()
     }
 
     fn wake(&mut self) {
@@ -243,6 +250,12 @@ impl<E: std::fmt::Debug + Send + 'static> AnyMailbox for Mailbox<E> {
     fn request_stop(&self) {
         let mut queue = lock(&self.queue);
         queue.stop_asked = true;
+        queue.wake();
+    }
+
+    fn inject(&self, fault: Fault) {
+        let mut queue = lock(&self.queue);
+        queue.fault = Some(fault);
         queue.wake();
     }
 

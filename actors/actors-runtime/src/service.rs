@@ -131,10 +131,18 @@ impl Actor for Host {
     ) -> Result<(), ActorProcessingErr> {
         let Some(body) = running.body.take() else { return Ok(()) };
         let life = &running.birth.life;
-        let reason = match caught(body, &life.meter).await {
-            Ok(Ok(())) if life.is_stopping() => ExitReason::Shutdown,
-            Ok(Ok(())) => ExitReason::Normal,
-            Ok(Err(failure)) => ExitReason::Error(failure.to_string()),
+        let work = async {
+            tokio::select! {
+                biased;
+                fault = life.fault() => Err(fault.raise()),
+                done = body => Ok(done),
+            }
+        };
+        let reason = match caught(work, &life.meter).await {
+            Ok(Ok(Ok(()))) if life.is_stopping() => ExitReason::Shutdown,
+            Ok(Ok(Ok(()))) => ExitReason::Normal,
+            Ok(Ok(Err(failure))) => ExitReason::Error(failure.to_string()),
+            Ok(Err(asked_for)) => asked_for,
             Err(text) => ExitReason::Panic(text),
         };
         life.set_exit(reason);

@@ -21,6 +21,7 @@ use tokio::{
 use crate::{
     child::{Child, Job, Tree, start_failure},
     clock::Clock,
+    fault::Fault,
     life::{Birth, KeyCommand, Life, Place},
     mailbox::Mailbox,
     observer::{DeadLetters, Morgue, Node, NodeKind, Notice, Notices, Registry, Slot},
@@ -205,11 +206,20 @@ impl System {
     /// # Errors
     /// [`OrderError::NotFound`].
     pub fn kill(&self, path: &str) -> Result<(), OrderError> {
+        self.inject(path, Fault::Kill)
+    }
+
+    /// Ends an actor (or one key of a slab) in the way that `fault` names, at its next turn. A panic
+    /// or error counts as any other; what waits for the actor is treated as at such an end.
+    ///
+    /// # Errors
+    /// [`OrderError::NotFound`].
+    pub fn inject(&self, path: &str, fault: Fault) -> Result<(), OrderError> {
         if self.0.registry.by_path(path).is_some() {
-            self.life_at(path)?.kill();
+            self.life_at(path)?.inject(fault);
             return Ok(());
         }
-        self.command_key(path, KeyCommand::Kill)
+        self.command_key(path, KeyCommand::Inject(fault))
     }
 
     /// Starts a parked actor (or one parked key of a slab) again.

@@ -101,7 +101,7 @@ async fn other(visit: &Visit<'_>, route: &Route) -> Result<HttpResponse, ApiErro
         (Route::Other, "/version") => Ok(health::version()),
         (Route::Other, "/starling/actors") => Ok(actors::tree(visit.parts.actors.as_ref())),
         (Route::Other, "/starling/actors/kill") if verb == "post" => {
-            actors::kill(visit.parts.actors.as_ref(), visit.query.text("path"))
+            actors::kill(visit.parts.actors.as_ref(), &visit.query)
         }
         (Route::Other, path) => discovery::openapi(visit, path),
         _ => discovery::answer(visit, route),

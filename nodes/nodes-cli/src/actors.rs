@@ -21,10 +21,11 @@ pub(crate) fn run(
             let tree = client.get("/starling/actors")?;
             output.answer(&print(&tree), &tree)
         }
-        ActorsVerb::Kill { path } => {
-            let answer = client
-                .post(&format!("/starling/actors/kill?path={}", escape(path)), &Value::Null)?;
-            output.answer(&format!("killed {path}; its supervisor starts it again"), &answer)
+        ActorsVerb::Kill { path, panic } => {
+            let (fault, done) = if *panic { ("&fault=panic", "panics") } else { ("", "is killed") };
+            let url = format!("/starling/actors/kill?path={}{fault}", escape(path));
+            let answer = client.post(&url, &Value::Null)?;
+            output.answer(&format!("{path} {done}; its supervisor starts it again"), &answer)
         }
     }
 }

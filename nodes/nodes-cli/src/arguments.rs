@@ -225,6 +225,9 @@ pub enum ActorsVerb {
     Kill {
         /// Its path in the tree.
         path: String,
+        /// Let it panic at its next turn instead: a failure that counts, unlike a kill.
+        #[arg(long)]
+        panic: bool,
     },
 }
 

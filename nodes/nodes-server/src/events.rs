@@ -37,14 +37,14 @@ pub(crate) async fn run(service: Service, calls: Calls, node: String) -> Result<
 fn words(notice: &SupervisorNotice) -> (&'static str, String) {
     match notice {
         SupervisorNotice::Restarting { reason, after, .. } => {
-            ("ActorRestarted", format!("ended ({reason:?}) and is started again in {after:?}"))
+            ("ActorRestarted", format!("{reason}; it is started again in {after:?}"))
         }
         SupervisorNotice::Parked { reason, .. } => {
-            ("ActorParked", format!("failed too often and is left stopped: {reason:?}"))
+            ("ActorParked", format!("failed too often and is left stopped; at last it {reason}"))
         }
         SupervisorNotice::Escalated { reason, .. } => (
             "SupervisorEscalated",
-            format!("failed too often; its supervisor gives up: {reason:?}"),
+            format!("failed too often; its supervisor gives up; at last it {reason}"),
         ),
     }
 }

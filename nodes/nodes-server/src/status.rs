@@ -4,7 +4,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use actors_runtime::System;
+use actors_runtime::{Fault, System};
 use nodes_api::{ActorsPort, Condition, Readiness};
 use serde_json::json;
 use store_service::{Health, Store};
@@ -38,17 +38,18 @@ impl ActorsPort for SystemActors {
             // Names as the other answers of this API have them.
             let fields =
                 [("depth", "mailboxDepth"), ("capacity", "mailboxCapacity"), ("busy_us", "busyUs")];
-            for (from, to) in fields.into_iter().chain([("last_exit", "lastExit")]) {
+            for (from, to) in fields {
                 if let Some(value) = one.as_object_mut().and_then(|map| map.remove(from)) {
                     one[to] = value;
                 }
             }
+            one["lastExit"] = json!(node.last_exit.as_ref().map(ToString::to_string));
             one
         });
         json!(told.collect::<Vec<_>>())
     }
 
-    fn kill(&self, path: &str) -> bool {
-        self.0.kill(path).is_ok()
+    fn inject(&self, path: &str, fault: Fault) -> bool {
+        self.0.inject(path, fault).is_ok()
     }
 }

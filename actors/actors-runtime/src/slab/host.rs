@@ -103,8 +103,12 @@ impl<K: Keyed> Actor for Host<K> {
         _wake: Wake,
         slab: &mut Slab<K>,
     ) -> Result<(), ActorProcessingErr> {
-        slab.run();
-        Ok(())
+        // Each key has a barrier of its own; what passes it ends the whole slab.
+        catch_unwind(AssertUnwindSafe(|| slab.run())).map_err(|payload| {
+            let text = panic_text(&*payload);
+            slab.birth.life.set_exit(ExitReason::Panic(text.clone()));
+            text.into()
+        })
     }
 
     async fn handle_supervisor_evt(
@@ -126,6 +130,7 @@ impl<K: Keyed> Slab<K> {
             }
             match self.pool.next() {
                 Next::Idle => return,
+                Next::Fault(fault) => return self.birth.life.end(fault.raise()),
                 Next::Stop => return self.birth.life.end(ExitReason::Shutdown),
                 Next::Order(key, order) => self.carry_out(&key, order, now),
                 Next::Revive(key, life) => {
@@ -232,7 +237,11 @@ impl<K: Keyed> Slab<K> {
                 reason => self.fail(key, reason, now),
             },
             Order::End { .. } => {}
-            Order::Kill => self.fail(key, ExitReason::Killed, now),
+            Order::Inject(fault) => {
+                let reason = catch_unwind(AssertUnwindSafe(|| fault.raise()))
+                    .unwrap_or_else(|payload| ExitReason::Panic(panic_text(&*payload)));
+                self.fail(key, reason, now);
+            }
             Order::Unpark => self.supervise(key, SupervisorEvent::Unpark(KEY.into()), now),
             Order::Waited { incarnation } => {
                 let event = SupervisorEvent::Waited { name: KEY.into(), incarnation };

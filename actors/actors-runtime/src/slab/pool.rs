@@ -21,6 +21,7 @@ use tokio::sync::Notify;
 
 use super::SlabSpec;
 use crate::{
+    fault::Fault,
     life::{AnyMailbox, KeyCommand, Levels},
     mailbox::{Refusal, TellError, Wake},
     observer::{DeadReason, Morgue, Node, NodeKind, NodeState},
@@ -33,6 +34,7 @@ const OWN_MAX: usize = 4_096;
 /// What the slab does next.
 pub(super) enum Next<E> {
     Stop,
+    Fault(Fault),
     Order(Arc<str>, Order),
     /// A key starts again after a failure; it may have no event.
     Revive(Arc<str>, u64),
@@ -44,7 +46,7 @@ pub(super) enum Next<E> {
 #[derive(Debug)]
 pub(super) enum Order {
     End { life: u64, reason: ExitReason },
-    Kill,
+    Inject(Fault),
     Unpark,
     Waited { incarnation: Incarnation },
 }
@@ -79,6 +81,7 @@ struct State<E> {
     is_awake: bool,
     is_closed: bool,
     stop_asked: bool,
+    fault: Option<Fault>,
 }
 
 #[derive(Debug)]
@@ -152,6 +155,7 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
             is_awake: false,
             is_closed: false,
             stop_asked: false,
+            fault: None,
         };
         let (room, refused) = (Notify::new(), AtomicU64::new(0));
         Arc::new(Self { path, spec, state: Mutex::new(state), room, refused, morgue })
@@ -274,6 +278,9 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
     pub(super) fn next(&self) -> Next<E> {
         let mut state = lock(&self.state);
         let state = &mut *state;
+        if let Some(fault) = state.fault.take() {
+            return Next::Fault(fault);
+        }
         if std::mem::take(&mut state.stop_asked) {
             return Next::Stop;
         }
@@ -408,6 +415,12 @@ impl<E: std::fmt::Debug + Send + 'static> AnyMailbox for Pool<E> {
         state.wake();
     }
 
+    fn inject(&self, fault: Fault) {
+        let mut state = lock(&self.state);
+        state.fault = Some(fault);
+        state.wake();
+    }
+
     fn close(&self) {
         let records = {
             let mut state = lock(&self.state);
@@ -444,7 +457,7 @@ impl<E: std::fmt::Debug + Send + 'static> AnyMailbox for Pool<E> {
         let known = lock(&self.state).records.get_key_value(key).map(|(key, _)| Arc::clone(key));
         let Some(key) = known else { return false };
         let order = match command {
-            KeyCommand::Kill => Order::Kill,
+            KeyCommand::Inject(fault) => Order::Inject(fault),
             KeyCommand::Unpark => Order::Unpark,
         };
         self.order(&key, order);

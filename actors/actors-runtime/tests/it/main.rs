@@ -6,6 +6,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod faults;
 mod hosts;
 mod mailboxes;
 mod slabs;

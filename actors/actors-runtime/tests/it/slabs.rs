@@ -9,9 +9,15 @@ use actors_runtime::{Child, KeyInbox, Keyed, NodeState, Refusal, SlabRef, SlabSp
 
 use crate::{Effect, Event, Probe, Said, World, tree};
 
-struct Probes {
+pub(crate) struct Probes {
     said: Said,
     lives: BTreeMap<String, u32>,
+}
+
+impl Probes {
+    pub(crate) fn new(said: Said) -> Self {
+        Self { said, lives: BTreeMap::new() }
+    }
 }
 
 impl Keyed for Probes {

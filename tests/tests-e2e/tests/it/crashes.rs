@@ -1,6 +1,11 @@
 //! Killing things while they run: what is acknowledged stays, what runs runs on, what died comes back.
 
-use std::{fs, process::Command};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{BufRead as _, BufReader},
+    process::Command,
+};
 
 use serde_json::Value;
 use tests_e2e::{Cluster, web};
@@ -185,4 +190,49 @@ fn every_actor_can_be_killed_and_heals() {
     assert_eq!(restarts(&cluster), 0, "containers were restarted");
     let events = cluster.kubectl(&["get", "events", "-A"]);
     assert!(events.contains("ActorRestarted"), "{events}");
+}
+
+/// How often each actor was started again, by path.
+fn actor_restarts(cluster: &Cluster) -> BTreeMap<String, i64> {
+    let tree: Value =
+        serde_json::from_str(&cluster.starling(&["actors", "tree", "-o", "json"])).expect("JSON");
+    let actors = tree["actors"].as_array().expect("actors").iter();
+    let of = |actor: &Value| {
+        (actor["path"].as_str().expect("a path").to_owned(), actor["restarts"].as_i64())
+    };
+    actors.map(of).map(|(path, restarts)| (path, restarts.unwrap_or(0))).collect()
+}
+
+#[test]
+fn a_panic_restarts_one_controller_alone_and_an_event_names_the_cause() {
+    if let Some(lack) = Cluster::lacking() {
+        return println!("{lack}");
+    }
+    let cluster = Cluster::up();
+    cluster.apply(&web("web", 1));
+    cluster.kubectl(&["rollout", "status", "deployment/web", "--timeout=60s"]);
+    let pods = uids(&cluster);
+    let before = actor_restarts(&cluster);
+    let path = before.keys().find(|path| path.ends_with("/control/deployment"));
+    let path = path.expect("the controller of deployments").clone();
+    cluster.starling(&["actors", "kill", &path, "--panic"]);
+    let cause = format!("actor {path} panicked: panic asked for by an operator");
+    // A watch tells of it whether it is there already or comes.
+    let mut events = cluster.spawn_kubectl(&["get", "events", "--watch"]);
+    let lines = BufReader::new(events.stdout.take().expect("a pipe")).lines();
+    let told = lines.map_while(Result::ok).find(|line| line.contains(&cause));
+    events.kill().expect("the watch can be ended");
+    events.wait().expect("the watch ends");
+    assert!(told.is_some_and(|line| line.contains("ActorRestarted")), "no event says: {cause}");
+
+    cluster.kubectl(&["scale", "deployment", "web", "--replicas=3"]);
+    cluster.kubectl(&["rollout", "status", "deployment/web", "--timeout=60s"]);
+    let mut after = actor_restarts(&cluster);
+    assert_eq!(after.remove(&path), Some(before[&path] + 1));
+    let changed: Vec<_> = after
+        .iter()
+        .filter(|(path, restarts)| before.get(*path).is_some_and(|old| old != *restarts))
+        .collect();
+    assert!(changed.is_empty(), "others were restarted too: {changed:?}");
+    assert!(pods.iter().all(|uid| uids(&cluster).contains(uid)), "pods were replaced");
 }
