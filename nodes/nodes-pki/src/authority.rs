@@ -112,6 +112,10 @@ impl Authority {
         self.issuer.key().serialize_pem()
     }
 
+    pub(crate) fn issuer(&self) -> &Issuer<'static, KeyPair> {
+        &self.issuer
+    }
+
     /// Issues one certificate with a new key.
     ///
     /// # Errors
@@ -135,7 +139,7 @@ impl Authority {
     }
 }
 
-fn subject(common_name: &str, organization: Option<&str>) -> DistinguishedName {
+pub(crate) fn subject(common_name: &str, organization: Option<&str>) -> DistinguishedName {
     let mut name = DistinguishedName::new();
     if let Some(organization) = organization {
         name.push(DnType::OrganizationName, organization);
@@ -144,7 +148,7 @@ fn subject(common_name: &str, organization: Option<&str>) -> DistinguishedName {
     name
 }
 
-fn validity(now: Wall, life: Duration) -> (OffsetDateTime, OffsetDateTime) {
+pub(crate) fn validity(now: Wall, life: Duration) -> (OffsetDateTime, OffsetDateTime) {
     let at = |seconds: i64| {
         OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
     };

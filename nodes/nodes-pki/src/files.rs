@@ -32,6 +32,8 @@ pub struct Pki {
     pub tokens: TokenKey,
     /// Seals Secrets before they are proposed (AES-256).
     pub sealing_key: [u8; 32],
+    /// The key of `tokens`, PKCS#8 DER: what other servers get.
+    pub(crate) token_key_der: Vec<u8>,
 }
 
 /// Why the folder cannot be used. The operator mends the named file, or restores it.
@@ -72,8 +74,7 @@ impl Pki {
         now: Wall,
         rng: &mut Rng,
     ) -> Result<Self, PkiError> {
-        fs::create_dir_all(folder).map_err(at(folder))?;
-        fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).map_err(at(folder))?;
+        make_folder(folder)?;
         let authority = open_authority(folder, now)?;
         let server = LeafRequest {
             common_name: "kube-apiserver",
@@ -89,23 +90,31 @@ impl Pki {
             usage: Usage::Client,
             life: LEAF_LIFE,
         };
+        let token_key_der = open_secret(folder, "service-account.der", || {
+            let refused =
+                |source| AuthorityError::Refused { name: "service-account".to_owned(), source };
+            Ok(rcgen::KeyPair::generate().map_err(refused)?.serialize_der())
+        })?;
         Ok(Self {
             server: open_leaf(folder, &authority, &server, now)?,
             admin: open_leaf(folder, &authority, &admin, now)?,
-            tokens: TokenKey::from_pkcs8(&open_secret(folder, "service-account.der", || {
-                let refused =
-                    |source| AuthorityError::Refused { name: "service-account".to_owned(), source };
-                Ok(rcgen::KeyPair::generate().map_err(refused)?.serialize_der())
-            })?)?,
+            tokens: TokenKey::from_pkcs8(&token_key_der)?,
+            token_key_der,
             sealing_key: open_sealing_key(folder, rng)?,
             authority,
         })
     }
 }
 
-fn at(path: &Path) -> impl Fn(io::Error) -> PkiError {
+pub(crate) fn at(path: &Path) -> impl Fn(io::Error) -> PkiError {
     let path = path.to_owned();
     move |source| PkiError::File { path: path.clone(), source }
+}
+
+/// Makes the folder, for its owner alone.
+pub(crate) fn make_folder(folder: &Path) -> Result<(), PkiError> {
+    fs::create_dir_all(folder).map_err(at(folder))?;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).map_err(at(folder))
 }
 
 fn open_authority(folder: &Path, now: Wall) -> Result<Authority, PkiError> {
@@ -175,7 +184,7 @@ fn open_secret(
 }
 
 /// Writes the whole file or nothing: beside it, synced, then renamed.
-fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), PkiError> {
+pub(crate) fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), PkiError> {
     let beside = path.with_extension("new");
     let written = fs::OpenOptions::new()
         .write(true)
