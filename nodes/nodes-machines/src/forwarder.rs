@@ -1,0 +1,242 @@
+//! The forwarder: one address on this host for the API of a cluster, whichever of its servers can answer now.
+//!
+//! Way in: [`run`].  Owns: the port of the kubeconfig, and the host's routes to Services and pods.
+//! Never: a look into a connection; bytes go through as they come.
+//! Time and order: each server is asked every 250 ms whether it is ready and has 500 ms for its answer; what goes
+//! through a server that is not ready is cut, so that its clients come again and are led to another.
+
+mod probe;
+
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject as _},
+};
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinSet,
+    time::{MissedTickBehavior, interval, timeout},
+};
+use tokio_rustls::TlsConnector;
+
+use crate::{MachinePlan, Plan, Role, group, network};
+
+/// Most connections at once; further ones wait in the kernel's queue.
+const CONNECTIONS_MAX: usize = 4_096;
+
+/// How long a new connection may wait for a server that is ready.
+const WAIT_FOR_SERVER: Duration = Duration::from_secs(5);
+
+/// How long a server may take to accept a connection.
+const CONNECT_WITHIN: Duration = Duration::from_millis(500);
+
+/// How often the routes are looked at while nothing changes.
+const LOOK_AT_ROUTES: Duration = Duration::from_secs(1);
+
+/// What the forwarder is told.
+#[derive(Debug, Clone)]
+pub struct ForwarderConfig {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// The authority of the servers' certificates, PEM.
+    pub authority_pem: Vec<u8>,
+    /// The machines on this host.
+    pub plan: Plan,
+    /// The API's port on each server's machine.
+    pub api_port: u16,
+    /// The addresses of Services: sent to a machine that lives.
+    pub services: (Ipv4Addr, u8),
+    /// The addresses of each machine's pods: sent to that machine.
+    pub pods: Vec<(String, (Ipv4Addr, u8))>,
+}
+
+/// One server, as the forwarder sees it.
+struct Server {
+    machine: MachinePlan,
+    address: SocketAddr,
+    ready: watch::Sender<bool>,
+    connections: AtomicUsize,
+}
+
+type Servers = Arc<Vec<Server>>;
+
+/// Runs until the process is asked to end.
+///
+/// # Errors
+/// If the port is taken, or the authority cannot be read.
+pub fn run(config: ForwarderConfig) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(serve(config))
+}
+
+async fn serve(config: ForwarderConfig) -> io::Result<()> {
+    let connector = connector(&config.authority_pem)?;
+    let listener = TcpListener::bind(config.listen).await?;
+    let servers = Arc::new(servers(&config));
+    let changed = watch::Sender::new(());
+    let mut tasks = JoinSet::new();
+    for place in 0..servers.len() {
+        let (servers, connector) = (Arc::clone(&servers), connector.clone());
+        let changed = changed.clone();
+        tasks.spawn(async move {
+            let Some(server) = servers.get(place) else { return };
+            probe::keep(server.address, &connector, |is_ready| {
+                if server.ready.send_if_modified(|was| std::mem::replace(was, is_ready) != is_ready)
+                {
+                    tracing::info!(node = server.machine.node, is_ready, "server");
+                    changed.send_replace(());
+                }
+            })
+            .await;
+        });
+    }
+    let routes = Routes { config, servers: Arc::clone(&servers), used: None };
+    tasks.spawn(routes.keep(changed.subscribe()));
+    loop {
+        let free = tasks.len() < CONNECTIONS_MAX + servers.len();
+        tokio::select! {
+            accepted = listener.accept(), if free => match accepted {
+                Ok((client, _)) => {
+                    tasks.spawn(forward(client, Arc::clone(&servers), changed.subscribe()));
+                }
+                // Out of descriptors: some connection ends, and then it goes on.
+                Err(error) => tracing::warn!(%error, "cannot accept"),
+            },
+            Some(_ended) = tasks.join_next() => {}
+        }
+    }
+}
+
+fn connector(authority_pem: &[u8]) -> io::Result<TlsConnector> {
+    let mut roots = RootCertStore::empty();
+    let authority = CertificateDer::from_pem_slice(authority_pem).map_err(io::Error::other)?;
+    roots.add(authority).map_err(io::Error::other)?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+fn servers(config: &ForwarderConfig) -> Vec<Server> {
+    let servers = config.plan.machines.iter().filter(|machine| machine.role == Role::Server);
+    servers
+        .filter_map(|machine| {
+            let segment = machine.segment.as_ref()?;
+            Some(Server {
+                machine: machine.clone(),
+                address: SocketAddr::from((segment.address, config.api_port)),
+                ready: watch::Sender::new(false),
+                connections: AtomicUsize::new(0),
+            })
+        })
+        .collect()
+}
+
+/// Leads one client to a server that is ready, until either ends or the server is not ready any more.
+async fn forward(mut client: TcpStream, servers: Servers, mut changed: watch::Receiver<()>) {
+    let found = timeout(WAIT_FOR_SERVER, find(&servers, &mut changed)).await;
+    // Closing is the answer when there is no server: clients try again.
+    let Ok(Some((server, mut upstream))) = found else { return };
+    // Small answers must not wait for the acknowledgement of earlier ones; without it they are only slower.
+    let _slower = client.set_nodelay(true).and_then(|()| upstream.set_nodelay(true));
+    server.connections.fetch_add(1, Ordering::Relaxed);
+    let mut ready = server.ready.subscribe();
+    {
+        let mut copied = pin!(copy_bidirectional(&mut client, &mut upstream));
+        tokio::select! {
+            // How a connection ended is between its two ends.
+            _ended = &mut copied => {}
+            _cut = ready.wait_for(|is_ready| !is_ready) => {}
+        }
+    }
+    server.connections.fetch_sub(1, Ordering::Relaxed);
+}
+
+/// A connection to the ready server with the fewest; waits for one to be ready.
+async fn find<'a>(
+    servers: &'a [Server],
+    changed: &mut watch::Receiver<()>,
+) -> Option<(&'a Server, TcpStream)> {
+    loop {
+        changed.mark_unchanged();
+        let mut ready: Vec<&Server> = servers.iter().filter(|one| *one.ready.borrow()).collect();
+        ready.sort_by_key(|server| server.connections.load(Ordering::Relaxed));
+        for server in ready {
+            if let Ok(Ok(upstream)) =
+                timeout(CONNECT_WITHIN, TcpStream::connect(server.address)).await
+            {
+                return Some((server, upstream));
+            }
+        }
+        changed.changed().await.ok()?;
+    }
+}
+
+/// The host's way to Services and pods.
+struct Routes {
+    config: ForwarderConfig,
+    servers: Servers,
+    used: Option<String>,
+}
+
+impl Routes {
+    async fn keep(mut self, mut changed: watch::Receiver<()>) {
+        for (node, range) in &self.config.pods {
+            if let Some(machine) = self.config.plan.find(node) {
+                self.route(machine, *range);
+            }
+        }
+        let mut ticks = interval(LOOK_AT_ROUTES);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                seen = changed.changed() => if seen.is_err() { return },
+                _ = ticks.tick() => {}
+            }
+            self.look();
+        }
+    }
+
+    /// Moves the Services' route when the machine that it leads over is not known to live any more.
+    fn look(&mut self) {
+        let ready = |node: &str| {
+            self.servers.iter().any(|one| one.machine.node == node && *one.ready.borrow())
+        };
+        if self.used.as_deref().is_some_and(ready) {
+            return;
+        }
+        let machines = &self.config.plan.machines;
+        // Without a server that is ready any machine that runs will do: Services work on without servers.
+        let best = machines.iter().find(|one| ready(&one.node)).or_else(|| {
+            let runs = |one: &&MachinePlan| group::state(&one.group) == group::State::Running;
+            let still = machines.iter().find(|one| self.used.as_ref() == Some(&one.node));
+            still.filter(runs).or_else(|| machines.iter().find(runs))
+        });
+        let Some(best) = best.filter(|best| self.used.as_ref() != Some(&best.node)).cloned() else {
+            return;
+        };
+        self.route(&best, self.config.services);
+        self.used = Some(best.node);
+    }
+
+    fn route(&self, machine: &MachinePlan, range: (Ipv4Addr, u8)) {
+        if let Err(error) = network::route(&self.config.plan, machine, range) {
+            tracing::warn!(error = %error, node = machine.node, "route");
+        }
+    }
+}

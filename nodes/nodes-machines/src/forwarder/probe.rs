@@ -1,0 +1,98 @@
+//! Asks one server again and again whether it is ready, over one connection that stays open.
+//!
+//! Way in: [`keep`].  Spec: Kubernetes documentation, "Kubernetes API health endpoints": 200 means ready.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use rustls::pki_types::ServerName;
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufStream},
+    net::TcpStream,
+    time::{MissedTickBehavior, interval, timeout},
+};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+
+/// How often it is asked.
+const EVERY: Duration = Duration::from_millis(250);
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Longest answer that is read.
+const ANSWER_MAX: u64 = 64 << 10;
+
+type Connection = BufStream<TlsStream<TcpStream>>;
+
+/// Tells `say` after each question whether the server is ready. Never ends.
+pub(super) async fn keep(server: SocketAddr, connector: &TlsConnector, mut say: impl FnMut(bool)) {
+    let mut ticks = interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut kept: Option<Connection> = None;
+    loop {
+        ticks.tick().await;
+        let connection = kept.take();
+        let is_old = connection.is_some();
+        let mut asked = timeout(PATIENCE, ask(connection, server, connector)).await;
+        if is_old && matches!(asked, Ok(Err(_))) {
+            // A connection may be closed for its age; only a new one that fails tells something.
+            asked = timeout(PATIENCE, ask(None, server, connector)).await;
+        }
+        let is_ready = match asked {
+            Ok(Ok((is_ready, connection))) => {
+                kept = connection;
+                is_ready
+            }
+            _ => false,
+        };
+        say(is_ready);
+    }
+}
+
+async fn ask(
+    connection: Option<Connection>,
+    server: SocketAddr,
+    connector: &TlsConnector,
+) -> io::Result<(bool, Option<Connection>)> {
+    let mut connection = match connection {
+        Some(connection) => connection,
+        None => {
+            let socket = TcpStream::connect(server).await?;
+            socket.set_nodelay(true)?;
+            let name = ServerName::IpAddress(server.ip().into());
+            BufStream::with_capacity(1 << 10, 1 << 8, connector.connect(name, socket).await?)
+        }
+    };
+    let question = format!("GET /readyz HTTP/1.1\r\nhost: {server}\r\n\r\n");
+    connection.write_all(question.as_bytes()).await?;
+    connection.flush().await?;
+    let (code, length) = read_head(&mut connection).await?;
+    let Some(length) = length.filter(|length| *length <= ANSWER_MAX) else {
+        return Ok((code == 200, None));
+    };
+    let mut body = Vec::new();
+    (&mut connection).take(length).read_to_end(&mut body).await?;
+    Ok((code == 200, Some(connection)))
+}
+
+/// The status and the length of the body, where it is told (RFC 9112 sections 4 and 6.2).
+async fn read_head(connection: &mut Connection) -> io::Result<(u16, Option<u64>)> {
+    let mut head = connection.take(ANSWER_MAX);
+    let mut line = String::new();
+    head.read_line(&mut line).await?;
+    let code = line.split(' ').nth(1).and_then(|code| code.parse().ok());
+    let code = code.ok_or(io::ErrorKind::InvalidData)?;
+    let mut length = None;
+    loop {
+        line.clear();
+        if head.read_line(&mut line).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        match line.trim_end().split_once(':') {
+            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
+                length = value.trim().parse().ok();
+            }
+            Some(_) => {}
+            None => return Ok((code, length)),
+        }
+    }
+}
