@@ -125,6 +125,13 @@ pub enum SupervisorNotice {
         /// Its last reason.
         reason: ExitReason,
     },
+    /// What is never started again failed: a temporary child, or a part of a service.
+    Ended {
+        /// Which.
+        name: String,
+        /// Why it ended.
+        reason: ExitReason,
+    },
     /// Children failed too often: this supervisor fails.
     Escalated {
         /// The child that failed last.

@@ -15,6 +15,7 @@ mod fault;
 mod life;
 mod mailbox;
 mod observer;
+mod part;
 mod reference;
 mod service;
 mod slab;
@@ -32,6 +33,7 @@ pub use mailbox::{Refusal, TellError};
 pub use observer::{
     DeadLetter, DeadLetters, DeadReason, Node, NodeKind, NodeState, Notice, Notices,
 };
+pub use part::{PartError, PartSpec};
 pub use reference::{Exact, Ref};
 pub use service::{Service, SpawnError};
 pub use slab::{EventOf, KeyInbox, Keyed, SlabRef, SlabSpec};

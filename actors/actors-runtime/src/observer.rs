@@ -45,6 +45,8 @@ pub struct Node {
     pub processed: u64,
     /// How its last life ended.
     pub last_exit: Option<ExitReason>,
+    /// Whom a part serves; `None` for everything else.
+    pub about: Option<String>,
 }
 
 /// How an actor is hosted.
@@ -61,6 +63,8 @@ pub enum NodeKind {
     Service,
     /// It starts and restarts others.
     Supervisor,
+    /// One watch, stream or connection of a service.
+    Part,
 }
 
 /// What an actor does now.
@@ -183,11 +187,15 @@ impl Slot {
             busy_us: 0,
             processed: 0,
             last_exit,
+            about: None,
         };
         let Some(life) = current else { return vec![node] };
         node.processed = life.meter.processed();
         node.busy_us = life.meter.busy_us();
-        let Some(mailbox) = life.mailbox() else { return vec![node] };
+        let Some(mailbox) = life.mailbox() else {
+            let parts = life.tasks.nodes(&self.path);
+            return std::iter::once(node).chain(parts).collect();
+        };
         let levels = mailbox.levels();
         (node.depth, node.capacity, node.refused) = (levels.depth, levels.capacity, levels.refused);
         let mut nodes = vec![node];
@@ -260,11 +268,12 @@ impl Registry {
         lock(&self.slots).by_address.get(address).and_then(Weak::upgrade)
     }
 
-    /// The slot of the slab that hosts what is at `path`, with the key.
-    pub(crate) fn slab_above<'a>(&self, path: &'a str) -> Option<(Arc<Slot>, &'a str)> {
+    /// The slot of the slab or service that hosts what is at `path`, with the rest of the path.
+    pub(crate) fn host_above<'a>(&self, path: &'a str) -> Option<(Arc<Slot>, &'a str)> {
         path.match_indices('/').find_map(|(at, _)| {
-            let slot = self.by_path(&path[..at]).filter(|slot| slot.kind == NodeKind::Slab)?;
-            Some((slot, &path[at + 1..]))
+            let slot = self.by_path(&path[..at])?;
+            let is_host = matches!(slot.kind, NodeKind::Slab | NodeKind::Service);
+            is_host.then_some((slot, &path[at + 1..]))
         })
     }
 

@@ -6,14 +6,15 @@
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
-use actors_core::{ExitReason, Incarnation, Rng};
+use actors_core::{ExitReason, Incarnation, Rng, SupervisorNotice};
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 
 use crate::{
     child::Failure,
     life::{Birth, Life},
+    part::{Label, PartError, PartSpec},
     system::System,
-    task::caught,
+    task::{SpawnRefused, caught},
 };
 
 /// What the body of a service is given.
@@ -59,8 +60,54 @@ impl Service {
         self.life.is_stopping()
     }
 
-    /// Runs a shorter part beside the body, such as one connection. It is dropped with the service;
-    /// if it panics, the service ends.
+    /// Runs a part that is listed in the tree and can be killed alone. If it panics, it ends alone,
+    /// and a notice says so.
+    ///
+    /// # Errors
+    /// [`PartError`]: the service is ending, or runs as many as it may.
+    pub fn spawn_part(
+        &self,
+        spec: PartSpec,
+        part: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), PartError> {
+        let path = || self.path().to_owned();
+        let share = self.life.share().ok_or_else(|| PartError::Ending { path: path() })?;
+        let (system, service) = (self.system.clone(), Arc::clone(&self.life.slot));
+        let label = Arc::new(Label::new(spec));
+        let run = {
+            let label = Arc::clone(&label);
+            move |number| async move {
+                let _share = share;
+                let work = async {
+                    tokio::select! {
+                        biased;
+                        fault = label.fault() => fault.raise(),
+                        () = part => ExitReason::Normal,
+                    }
+                };
+                let reason = caught(work, &label.meter).await.unwrap_or_else(ExitReason::Panic);
+                if reason != ExitReason::Normal {
+                    let name = label.file_name(number);
+                    let path = format!("{}/{name}", service.path);
+                    system.notify(path, SupervisorNotice::Ended { name, reason });
+                }
+            }
+        };
+        let max = self.life.tasks.parts_max();
+        self.life.tasks.spawn_labelled(&label, run).map_err(|refused| match refused {
+            SpawnRefused::Full => PartError::Full { path: path(), max },
+            SpawnRefused::Closed => PartError::Ending { path: path() },
+        })
+    }
+
+    /// Sets how many parts this life may run at a time, from now on; 10,000 if nobody says.
+    pub fn limit_parts(&self, max: usize) {
+        self.life.tasks.limit_parts(max);
+    }
+
+    /// Runs a shorter part beside the body, such as a pump that the body needs. It is dropped with the
+    /// service; if it panics, the service ends. What serves somebody is better a
+    /// [`Service::spawn_part`].
     ///
     /// # Errors
     /// The service is ending, or runs 65,536 parts already.

@@ -155,7 +155,9 @@ impl SupervisorDriver {
         let (name, state) = match &notice {
             SupervisorNotice::Restarting { name, .. } => (name, NodeState::Waiting),
             SupervisorNotice::Parked { name, .. } => (name, NodeState::Parked),
-            SupervisorNotice::Escalated { name, .. } => (name, NodeState::Ended),
+            SupervisorNotice::Escalated { name, .. } | SupervisorNotice::Ended { name, .. } => {
+                (name, NodeState::Ended)
+            }
         };
         if let Some(slot) = self.slot_of(name) {
             slot.set_state(state);

@@ -201,7 +201,8 @@ impl System {
     }
 
     /// Kills an actor (or one key of a slab) between two events. Its supervisor starts it again; it
-    /// is not counted as a failure. With a supervisor, all below it is killed too.
+    /// is not counted as a failure. With a supervisor, all below it is killed too; a part of a
+    /// service is not started again.
     ///
     /// # Errors
     /// [`OrderError::NotFound`].
@@ -209,7 +210,7 @@ impl System {
         self.inject(path, Fault::Kill)
     }
 
-    /// Ends an actor (or one key of a slab) in the way that `fault` names, at its next turn. A panic
+    /// Ends an actor, one key of a slab, or one part of a service in the way that `fault` names, at its next turn. A panic
     /// or error counts as any other; what waits for the actor is treated as at such an end.
     ///
     /// # Errors
@@ -241,9 +242,12 @@ impl System {
 
     fn command_key(&self, path: &str, command: KeyCommand) -> Result<(), OrderError> {
         let missing = || OrderError::NotFound(path.to_owned());
-        let (slab, key) = self.0.registry.slab_above(path).ok_or_else(missing)?;
-        let life = slab.current().ok_or_else(missing)?;
-        let is_known = life.mailbox().is_some_and(|mailbox| mailbox.command(key, command));
+        let (host, key) = self.0.registry.host_above(path).ok_or_else(missing)?;
+        let life = host.current().ok_or_else(missing)?;
+        let is_known = match life.mailbox() {
+            Some(mailbox) => mailbox.command(key, command),
+            None => life.tasks.command(key, command),
+        };
         is_known.then_some(()).ok_or_else(missing)
     }
 

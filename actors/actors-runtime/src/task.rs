@@ -15,7 +15,12 @@ use std::{
 
 use tokio::{runtime::Handle, task::AbortHandle};
 
-use crate::observer::Meter;
+use crate::{
+    fault::Fault,
+    life::KeyCommand,
+    observer::{Meter, Node},
+    part::Label,
+};
 
 /// The tasks of one life.
 #[derive(Debug)]
@@ -27,9 +32,20 @@ pub(crate) struct Tasks {
 #[derive(Debug, Default)]
 struct Table {
     next: u64,
-    /// `None` between the admission of a task and its start.
-    running: BTreeMap<u64, Option<AbortHandle>>,
+    running: BTreeMap<u64, Entry>,
+    /// How many of them have labels.
+    parts: usize,
+    /// Most that may have.
+    parts_max: Option<usize>,
     closed: bool,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    /// `None` between the admission of a task and its start.
+    handle: Option<AbortHandle>,
+    /// What people may know of it.
+    label: Option<Arc<Label>>,
 }
 
 /// Why a task was not started.
@@ -45,6 +61,9 @@ impl Tasks {
     /// Most tasks that one life may run at a time.
     pub(crate) const LEN_MAX: usize = 65_536;
 
+    /// Most of them that are listed, if their service says nothing else.
+    pub(crate) const PARTS_MAX: usize = 10_000;
+
     pub(crate) fn new(runtime: Handle) -> Self {
         Self { runtime, table: Arc::default() }
     }
@@ -54,7 +73,7 @@ impl Tasks {
         &self,
         future: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), SpawnRefused> {
-        let done = self.admit()?;
+        let done = self.admit(None)?;
         let id = done.id;
         let task = self.runtime.spawn(async move {
             let _done = done;
@@ -64,12 +83,68 @@ impl Tasks {
         Ok(())
     }
 
+    /// Runs what `part` makes of its number; it is listed under its label as long as it runs.
+    pub(crate) fn spawn_labelled<F>(
+        &self,
+        label: &Arc<Label>,
+        part: impl FnOnce(u64) -> F,
+    ) -> Result<(), SpawnRefused>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let done = self.admit(Some(label))?;
+        let id = done.id;
+        let future = part(id);
+        let task = self.runtime.spawn(async move {
+            let _done = done;
+            future.await;
+        });
+        self.started(id, task.abort_handle());
+        Ok(())
+    }
+
+    pub(crate) fn limit_parts(&self, max: usize) {
+        lock(&self.table).parts_max = Some(max);
+    }
+
+    pub(crate) fn parts_max(&self) -> usize {
+        lock(&self.table).parts_max.unwrap_or(Self::PARTS_MAX)
+    }
+
+    /// What has a label, as nodes below `service`.
+    pub(crate) fn nodes(&self, service: &str) -> Vec<Node> {
+        let labels: Vec<_> = {
+            let table = lock(&self.table);
+            let entries = table.running.iter();
+            entries.filter_map(|(id, entry)| Some((*id, entry.label.clone()?))).collect()
+        };
+        labels.into_iter().map(|(id, label)| label.node(service, id)).collect()
+    }
+
+    /// Does something to the part of this name and number. False if there is none.
+    pub(crate) fn command(&self, part: &str, command: KeyCommand) -> bool {
+        let Some((name, number)) = part.rsplit_once('#') else { return false };
+        let Ok(id) = number.parse::<u64>() else { return false };
+        let (label, handle) = {
+            let table = lock(&self.table);
+            let Some(entry) = table.running.get(&id) else { return false };
+            (entry.label.clone(), entry.handle.clone())
+        };
+        let Some(label) = label.filter(|label| label.is_named(name)) else { return false };
+        match (command, handle) {
+            (KeyCommand::Inject(Fault::Kill), Some(handle)) => handle.abort(),
+            (KeyCommand::Inject(fault), _) => label.inject(fault),
+            (KeyCommand::Unpark, _) => return false,
+        }
+        true
+    }
+
     /// Runs `work` on a thread that may block. It cannot be aborted: the life's end waits for it.
     pub(crate) fn spawn_blocking(
         &self,
         work: impl FnOnce() + Send + 'static,
     ) -> Result<(), SpawnRefused> {
-        let done = self.admit()?;
+        let done = self.admit(None)?;
         let id = done.id;
         let task = self.runtime.spawn_blocking(move || {
             let _done = done;
@@ -79,7 +154,7 @@ impl Tasks {
         Ok(())
     }
 
-    fn admit(&self) -> Result<Done, SpawnRefused> {
+    fn admit(&self, label: Option<&Arc<Label>>) -> Result<Done, SpawnRefused> {
         let mut table = lock(&self.table);
         if table.closed {
             return Err(SpawnRefused::Closed);
@@ -87,9 +162,15 @@ impl Tasks {
         if table.running.len() >= Self::LEN_MAX {
             return Err(SpawnRefused::Full);
         }
+        if label.is_some() {
+            if table.parts >= table.parts_max.unwrap_or(Self::PARTS_MAX) {
+                return Err(SpawnRefused::Full);
+            }
+            table.parts += 1;
+        }
         table.next += 1;
         let id = table.next;
-        table.running.insert(id, None);
+        table.running.insert(id, Entry { handle: None, label: label.cloned() });
         Ok(Done { id, table: Arc::clone(&self.table) })
     }
 
@@ -99,7 +180,7 @@ impl Tasks {
         if table.closed {
             task.abort();
         } else if let Some(entry) = table.running.get_mut(&id) {
-            *entry = Some(task);
+            entry.handle = Some(task);
         }
     }
 
@@ -108,9 +189,10 @@ impl Tasks {
         let running = {
             let mut table = lock(&self.table);
             table.closed = true;
+            table.parts = 0;
             std::mem::take(&mut table.running)
         };
-        running.into_values().flatten().for_each(|task| task.abort());
+        running.into_values().filter_map(|entry| entry.handle).for_each(|task| task.abort());
     }
 }
 
@@ -122,7 +204,11 @@ struct Done {
 
 impl Drop for Done {
     fn drop(&mut self) {
-        lock(&self.table).running.remove(&self.id);
+        let mut table = lock(&self.table);
+        let entry = table.running.remove(&self.id);
+        if entry.is_some_and(|entry| entry.label.is_some()) {
+            table.parts -= 1;
+        }
     }
 }
 

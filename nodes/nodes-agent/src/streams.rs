@@ -16,7 +16,7 @@ use std::{
 };
 
 use actors_object::ApiError;
-use actors_runtime::{Failure, Service};
+use actors_runtime::{Failure, PartSpec, Service};
 use nodes_client::{ExecRequest, ExecStream, Later, LogRequest, LogStream, NodeStreams};
 use tokio::sync::mpsc;
 
@@ -26,8 +26,8 @@ use crate::shared::{PodRecord, Shared, lock};
 /// Most streams that may begin at the same moment.
 const STREAMS_MAX: usize = 256;
 
-/// A stream's pump.
-type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// A stream's pump, and how it is listed.
+type Job = (PartSpec, Pin<Box<dyn Future<Output = ()> + Send>>);
 
 /// Streams of this node, for the API's edge.
 #[derive(Clone)]
@@ -74,7 +74,7 @@ pub(crate) async fn run(jobs: Jobs, service: Service) -> Result<(), Failure> {
             () = service.stopping() => return Ok(()),
             job = queue.recv() => match job {
                 // A stream that is refused here ends at once, which its reader sees.
-                Some(job) => drop(service.spawn(job)),
+                Some((spec, job)) => drop(service.spawn_part(spec, job)),
                 None => return Ok(()),
             },
         }
@@ -94,24 +94,38 @@ impl AgentHandle {
         })
     }
 
-    async fn begin(&self, job: impl Future<Output = ()> + Send + 'static) -> Result<(), ApiError> {
-        let sent = self.jobs.queue.send(Box::pin(job)).await;
+    async fn begin(
+        &self,
+        spec: PartSpec,
+        job: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), ApiError> {
+        let sent = self.jobs.queue.send((spec, Box::pin(job))).await;
         sent.map_err(|_| ApiError::service_unavailable("the node's streams are not running"))
     }
 
     async fn open_logs(&self, request: LogRequest) -> Result<LogStream, ApiError> {
         let record = self.find(&request.namespace, &request.pod, &request.uid)?;
+        let spec = part("logs", (&request.namespace, &request.pod, &request.container));
         let (sender, pieces) = mpsc::channel(16);
         let reader = log_reader::LogReader::open(&self.shared, &record, request).await?;
-        self.begin(reader.run(sender)).await?;
+        self.begin(spec, reader.run(sender)).await?;
         Ok(LogStream { pieces })
     }
 
     async fn open_exec(&self, request: ExecRequest) -> Result<ExecStream, ApiError> {
         let record = self.find(&request.namespace, &request.pod, &request.uid)?;
+        let spec = part("exec", (&request.namespace, &request.pod, &request.container));
         let (stream, pump) = exec::open(&self.shared, &record, request).await?;
-        self.begin(pump).await?;
+        self.begin(spec, pump).await?;
         Ok(stream)
+    }
+}
+
+/// How one stream is listed in the tree of actors.
+fn part(verb: &str, (namespace, pod, container): (&str, &str, &str)) -> PartSpec {
+    PartSpec {
+        name: format!("{verb}-{pod}"),
+        about: format!("container {container} of pod {namespace}/{pod}"),
     }
 }
 

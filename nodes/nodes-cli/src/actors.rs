@@ -31,7 +31,8 @@ pub(crate) fn run(
 }
 
 fn print(tree: &Value) -> String {
-    let header = ["ACTOR", "KIND", "STATE", "RESTARTS", "MAILBOX", "DONE", "BUSY", "LAST EXIT"];
+    let header =
+        ["ACTOR", "KIND", "STATE", "RESTARTS", "MAILBOX", "DONE", "BUSY", "LAST EXIT", "ABOUT"];
     let mut rows = Vec::new();
     for actor in tree["actors"].as_array().into_iter().flatten() {
         let path = actor["path"].as_str().unwrap_or_default();
@@ -49,6 +50,7 @@ fn print(tree: &Value) -> String {
             number("processed"),
             format!("{} ms", actor["busyUs"].as_u64().unwrap_or(0) / 1_000),
             actor["lastExit"].as_str().unwrap_or("-").to_owned(),
+            actor["about"].as_str().unwrap_or_default().to_owned(),
         ]);
     }
     table::render(&header, &rows)

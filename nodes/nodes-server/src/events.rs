@@ -42,6 +42,9 @@ fn words(notice: &SupervisorNotice) -> (&'static str, String) {
         SupervisorNotice::Parked { reason, .. } => {
             ("ActorParked", format!("failed too often and is left stopped; at last it {reason}"))
         }
+        SupervisorNotice::Ended { reason, .. } => {
+            ("ActorEnded", format!("{reason}; it is not started again"))
+        }
         SupervisorNotice::Escalated { reason, .. } => (
             "SupervisorEscalated",
             format!("failed too often; its supervisor gives up; at last it {reason}"),

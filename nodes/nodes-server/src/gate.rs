@@ -12,7 +12,7 @@ use std::{
 
 use actors_core::{Mono, Rng, Turn};
 use actors_object::{ApiError, json};
-use actors_runtime::{Clock, Service};
+use actors_runtime::{Clock, PartError, PartSpec, Service};
 use nodes_client::{Client, Later, WatchStream};
 use nodes_door::{Door, Identity, Request, Response, Step, Verb};
 use nodes_pki::Pki;
@@ -200,6 +200,10 @@ impl Gate {
 
     async fn open_watch(&self, request: Request) -> Result<WatchStream, ApiError> {
         let snapshot = self.snapshot_for(&request).await?;
+        let part = PartSpec {
+            name: request.target.resource.clone(),
+            about: format!("{} {}", request.identity.user, request.user_agent),
+        };
         let plan = self.inner.door.watch(&request, &snapshot)?;
         let changes = self.inner.store.watch(plan.start.after(), plan.prefix.clone());
         let (sender, receiver) = mpsc::channel(WATCH_BATCHES_MAX);
@@ -208,7 +212,10 @@ impl Gate {
         let service = self.inner.watches.read().unwrap_or_else(PoisonError::into_inner).clone();
         let busy =
             || ApiError::service_unavailable("watches cannot be served right now").retry_after(1);
-        service.ok_or_else(busy)?.spawn(pump).map_err(|_| busy())?;
+        service.ok_or_else(busy)?.spawn_part(part, pump).map_err(|error| match error {
+            PartError::Full { .. } => ApiError::too_many_requests(error.to_string(), 1),
+            PartError::Ending { .. } => busy(),
+        })?;
         Ok(WatchStream::new(receiver))
     }
 }

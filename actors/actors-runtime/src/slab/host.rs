@@ -327,6 +327,7 @@ fn named(notice: SupervisorNotice, key: &str) -> SupervisorNotice {
             SupervisorNotice::Restarting { name, reason, after }
         }
         SupervisorNotice::Parked { reason, .. } => SupervisorNotice::Parked { name, reason },
+        SupervisorNotice::Ended { reason, .. } => SupervisorNotice::Ended { name, reason },
         SupervisorNotice::Escalated { reason, .. } => SupervisorNotice::Escalated { name, reason },
     }
 }

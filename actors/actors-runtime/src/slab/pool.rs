@@ -404,6 +404,7 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
             busy_us: u64::try_from(record.busy.as_micros()).unwrap_or(u64::MAX),
             processed: record.processed,
             last_exit: record.last_exit.clone(),
+            about: None,
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Ends that an operator asks for: panics and errors in every kind of actor, and kills of parts.
 
 use actors_core::{ExitReason, MailboxPolicy, OnLimit, SupervisorNotice};
-use actors_runtime::{Child, Fault, Notices, OrderError, SlabSpec};
+use actors_runtime::{Child, Fault, NodeKind, Notices, OrderError, PartSpec, SlabSpec};
 
-use crate::{Event, World, slabs::Probes, spec, tree};
+use crate::{Event, Said, World, slabs::Probes, spec, tree};
 
 fn asked() -> ExitReason {
     ExitReason::Panic(Fault::TEXT_PANIC.into())
@@ -142,4 +142,74 @@ async fn a_slab_panics_as_a_whole_and_one_key_alone() {
     pods.ready().await.unwrap();
     pods.tell("web", Event::Note(2)).await.unwrap();
     world.expect(&["web awake 1", "web: 2"]).await;
+}
+
+fn part(name: &str) -> PartSpec {
+    PartSpec { name: name.into(), about: format!("{name} for a test") }
+}
+
+#[tokio::test]
+async fn parts_of_a_service_are_listed_bounded_and_end_one_by_one() {
+    let mut world = World::new();
+    let mut notices = world.system.notices();
+    let (said, (give, mut take)) = (world.said.clone(), tokio::sync::mpsc::channel(1));
+    let service = Child::service(move |service| {
+        let (said, give) = (said.clone(), give.clone());
+        async move {
+            service.limit_parts(3);
+            for name in ["pods", "nodes", "pods"] {
+                let alive = Alive(said.clone(), name);
+                service.spawn_part(part(name), async move {
+                    let _alive = alive;
+                    std::future::pending().await
+                })?;
+            }
+            give.send(service.clone()).await?;
+            service.stopping().await;
+            Ok(())
+        }
+    });
+    let tree = tree("root", 0, OnLimit::Escalate).child(spec("watches"), service);
+    let _root = world.run(tree).await;
+    let service = take.recv().await.unwrap();
+    let full = service.spawn_part(part("one-more"), async {}).unwrap_err();
+    assert_eq!(full.to_string(), "root/watches: 3 parts run already, and no more are allowed");
+    let parts = || world.system.tree().into_iter().filter(|node| node.kind == NodeKind::Part);
+    let listed: Vec<_> = parts().map(|node| (node.path, node.about)).collect();
+    let line = |path: &str, about: &str| (path.to_owned(), Some(format!("{about} for a test")));
+    assert_eq!(
+        listed,
+        [
+            line("root/watches/pods#1", "pods"),
+            line("root/watches/nodes#2", "nodes"),
+            line("root/watches/pods#3", "pods"),
+        ]
+    );
+    for wrong in ["root/watches/pods#2", "root/watches/pods#9", "root/watches/pods"] {
+        assert_eq!(world.system.kill(wrong), Err(OrderError::NotFound(wrong.into())));
+    }
+    world.system.kill("root/watches/nodes#2").unwrap();
+    world.expect(&["nodes gone"]).await;
+    world.system.inject("root/watches/pods#3", Fault::Panic).unwrap();
+    world.expect(&["pods gone"]).await;
+    let notice = notices.next().await.unwrap();
+    let ended = SupervisorNotice::Ended { name: "pods#3".into(), reason: asked() };
+    assert_eq!((notice.path.as_str(), notice.notice), ("root/watches/pods#3", ended));
+    // The service and its other parts live on, and there is room again.
+    assert_eq!(world.node("root/watches").unwrap().restarts, 0);
+    service.spawn_part(part("a/b#c"), std::future::pending()).unwrap();
+    let listed: Vec<_> = world.system.tree().into_iter().map(|node| node.path).collect();
+    let expected = ["root", "root/watches", "root/watches/pods#1", "root/watches/a-b-c#4"];
+    assert_eq!(listed, expected);
+    world.system.kill("root/watches").unwrap();
+    world.expect(&["pods gone"]).await;
+}
+
+/// Says when it is dropped.
+struct Alive(Said, &'static str);
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.say(format!("{} gone", self.1));
+    }
 }

@@ -236,3 +236,44 @@ fn a_panic_restarts_one_controller_alone_and_an_event_names_the_cause() {
     assert!(changed.is_empty(), "others were restarted too: {changed:?}");
     assert!(pods.iter().all(|uid| uids(&cluster).contains(uid)), "pods were replaced");
 }
+
+#[test]
+fn a_watch_is_seen_with_its_watcher_and_ends_alone() {
+    if let Some(lack) = Cluster::lacking() {
+        return println!("{lack}");
+    }
+    let cluster = Cluster::up();
+    let open = |resource: &str| {
+        let path = format!("/api/v1/namespaces/default/{resource}?watch=1");
+        let mut watch = cluster.spawn_kubectl(&["get", "--raw", &path]);
+        let mut lines = BufReader::new(watch.stdout.take().expect("a pipe")).lines();
+        // What is there already is told first: from then on the watch runs.
+        assert!(lines.next().is_some_and(|line| line.is_ok()), "no first line of {resource}");
+        (watch, lines)
+    };
+    let (mut ended, mut of_ended) = open("configmaps");
+    let (mut stays, _lines) = open("serviceaccounts");
+    let tree: Value =
+        serde_json::from_str(&cluster.starling(&["actors", "tree", "-o", "json"])).expect("JSON");
+    let parts = |tree: &Value| -> Vec<(String, String)> {
+        let actors = tree["actors"].as_array().expect("actors").iter();
+        let text = |actor: &Value, field: &str| actor[field].as_str().unwrap_or("").to_owned();
+        let is_part = |actor: &&Value| actor["kind"] == "part";
+        actors.filter(is_part).map(|actor| (text(actor, "path"), text(actor, "about"))).collect()
+    };
+    let mine = |name: &str| {
+        let of =
+            |(path, about): &(String, String)| path.contains(name) && about.contains("kubectl");
+        parts(&tree).into_iter().find(of).expect("the watch is listed").0
+    };
+    let (victim, other) = (mine("/watches/configmaps#"), mine("/watches/serviceaccounts#"));
+    cluster.starling(&["actors", "kill", &victim]);
+    assert!(of_ended.next().is_none(), "the watch that was killed still tells");
+    ended.wait().expect("kubectl ends with its watch");
+    let tree: Value =
+        serde_json::from_str(&cluster.starling(&["actors", "tree", "-o", "json"])).expect("JSON");
+    let left: Vec<_> = parts(&tree).into_iter().map(|(path, _)| path).collect();
+    assert!(left.contains(&other) && !left.contains(&victim), "{left:?}");
+    stays.kill().expect("the other watch runs still");
+    stays.wait().expect("and ends");
+}
