@@ -17,9 +17,9 @@ use nodes_client::{Authenticator, Client, NodeStreams};
 use nodes_door::{Body, Identity, Media, PatchKind, Request, Target, Verb};
 
 use crate::{
-    ActorsPort, Readiness, actors, discovery, encode, exec, health,
+    ActorsPort, MeshPort, Readiness, actors, discovery, encode, exec, health,
     identity::identify,
-    logs,
+    logs, mesh,
     negotiate::Form,
     path::{self, Route},
     query::{Query, decode, merge_delete_options},
@@ -40,12 +40,14 @@ pub struct EdgeParts {
     pub authenticator: Arc<dyn Authenticator>,
     /// The kinds that are served.
     pub registry: Arc<Registry>,
-    /// Logs and exec of this machine's node.
+    /// Logs and exec of all nodes.
     pub streams: Arc<dyn NodeStreams>,
     /// The supervision tree.
     pub actors: Arc<dyn ActorsPort>,
     /// Whether requests can be served.
     pub readiness: Arc<dyn Readiness>,
+    /// The mesh, if the cluster has one.
+    pub mesh: Option<Arc<dyn MeshPort>>,
 }
 
 /// One request, understood as far as every route needs.
@@ -79,6 +81,15 @@ async fn answer(
     if http.path() == "/readyz" {
         return Ok(health::answer(parts.readiness.as_ref(), query.text("verbose").is_some()));
     }
+    let mut payload = Some(payload);
+    if let Some(port) = &parts.mesh {
+        let from = http.peer_addr().map(|from| from.ip().to_string()).unwrap_or_default();
+        let route = (http.method().as_str(), http.path());
+        if let Some(answer) = mesh::answer_anybody(port.as_ref(), route, from, &mut payload).await {
+            return answer;
+        }
+    }
+    let Some(payload) = payload else { return Err(ApiError::internal("the body was taken")) };
     let identity = identify(http, parts.authenticator.as_ref()).await?;
     let accept =
         http.headers().get("accept").and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -96,6 +107,9 @@ async fn other(visit: &Visit<'_>, route: &Route) -> Result<HttpResponse, ApiErro
     let verb = visit.http.method().as_str().to_lowercase();
     if !visit.parts.client.allows_url(&visit.identity, &verb, path).await {
         return Err(forbidden_url(&visit.identity, &verb, path));
+    }
+    if let Some(answer) = mesh::answer(visit, (&verb, path)).await {
+        return answer;
     }
     match (route, path) {
         (Route::Other, "/version") => Ok(health::version()),
@@ -219,7 +233,7 @@ pub(crate) fn bare_request(
 
 /// Reads a body up to its bound. Of a larger one the rest is read and dropped, up to a second bound, because a client
 /// that is still writing does not hear the answer.
-async fn read(mut payload: web::Payload) -> Result<Bytes, ApiError> {
+pub(crate) async fn read(mut payload: web::Payload) -> Result<Bytes, ApiError> {
     let mut body = BytesMut::new();
     let mut length = 0;
     while let Some(piece) = payload.next().await {

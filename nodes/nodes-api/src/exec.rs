@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     edge::{Visit, bare_request},
-    logs::container_of,
+    logs::{container_of, node_of},
 };
 
 /// Newest first.
@@ -46,6 +46,7 @@ pub(crate) async fn answer(
     }
     let query = &visit.query;
     let request = ExecRequest {
+        node: node_of(&pod)?,
         namespace: pod.namespace().to_owned(),
         pod: pod.name().to_owned(),
         uid: pod.uid().to_owned(),

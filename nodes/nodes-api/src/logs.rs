@@ -20,6 +20,7 @@ pub(crate) async fn answer(visit: &Visit<'_>, target: Target) -> Result<HttpResp
         visit.parts.client.call(bare_request(visit, Verb::Get, target)?).await.into_object()?;
     let query = &visit.query;
     let request = LogRequest {
+        node: node_of(&pod)?,
         namespace: pod.namespace().to_owned(),
         pod: pod.name().to_owned(),
         uid: pod.uid().to_owned(),
@@ -40,6 +41,13 @@ pub(crate) async fn answer(visit: &Visit<'_>, target: Target) -> Result<HttpResp
 async fn next(mut log: LogStream) -> Option<(Result<Bytes, Never>, LogStream)> {
     let piece = log.pieces.recv().await?;
     Some((Ok(piece), log))
+}
+
+/// The node that the pod runs on. Spec: a pod without one has neither logs nor containers yet, which is a bad request.
+pub(crate) fn node_of(pod: &Object) -> Result<String, ApiError> {
+    let node = pod.0.str_at(&["spec", "nodeName"]).filter(|node| !node.is_empty());
+    let unbound = || format!("pod {} does not have a host assigned", pod.name());
+    node.map(str::to_owned).ok_or_else(|| ApiError::bad_request(unbound()))
 }
 
 /// The container that is meant: the named one, the default one, or the only one.

@@ -4,6 +4,7 @@
 
 use actors_object::ApiError;
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use crate::Later;
@@ -18,8 +19,10 @@ pub trait NodeStreams: Send + Sync {
 }
 
 /// Which part of which log. Spec: the options of `pods/log`.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct LogRequest {
+    /// The node that the pod runs on.
+    pub node: String,
     /// The pod's namespace.
     pub namespace: String,
     /// The pod's name.
@@ -52,8 +55,10 @@ pub struct LogStream {
 }
 
 /// Which command, where.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ExecRequest {
+    /// The node that the pod runs on.
+    pub node: String,
     /// The pod's namespace.
     pub namespace: String,
     /// The pod's name.
@@ -80,7 +85,7 @@ pub struct ExecStream {
 }
 
 /// To a running command.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ExecInput {
     /// Bytes of standard input.
     Stdin(Bytes),
@@ -96,7 +101,7 @@ pub enum ExecInput {
 }
 
 /// From a running command.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ExecOutput {
     /// Bytes of standard output (of the terminal, where there is one).
     Stdout(Bytes),
@@ -107,7 +112,7 @@ pub enum ExecOutput {
 }
 
 /// How a command ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ExecExit {
     /// With this exit code (128 + the signal, if a signal ended it).
     Code(i32),

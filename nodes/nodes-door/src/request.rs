@@ -3,6 +3,7 @@
 //! Way in: [`Request`].  Never: an HTTP type; the edge translates.
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 /// Who asks. Spec: Kubernetes documentation, "User accounts versus service accounts".
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -35,7 +36,7 @@ impl Identity {
 }
 
 /// What is to be done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verb {
     /// Read one object.
     Get,
@@ -56,7 +57,7 @@ pub enum Verb {
 }
 
 /// In which language a patch is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PatchKind {
     /// RFC 6902.
     Json,
@@ -86,7 +87,7 @@ impl Verb {
 }
 
 /// Which object, list or subresource is meant.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Target {
     /// The API group; empty for the core group.
     pub group: String,
@@ -103,7 +104,7 @@ pub struct Target {
 }
 
 /// The query of a request. Spec: Kubernetes API reference, "Common parameters".
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Options {
     /// Do everything but store it.
     pub dry_run: bool,
@@ -142,7 +143,7 @@ pub struct Options {
 }
 
 /// What happens to fields that the schema does not have, and to fields that stand twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum FieldValidation {
     /// They are dropped.
     Ignore,
@@ -154,7 +155,7 @@ pub enum FieldValidation {
 }
 
 /// How a body is encoded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Media {
     /// JSON.
     #[default]
@@ -164,7 +165,7 @@ pub enum Media {
 }
 
 /// The body of a request; may be empty.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Body {
     /// Its encoding.
     pub media: Media,

@@ -16,3 +16,4 @@ mod watching;
 pub use config::ServerConfig;
 pub use gate::Gate;
 pub use server::{Server, ServerError};
+pub use store_raft::NodeId;

@@ -22,7 +22,6 @@ use nodes_door::{
     Cidr, Door, DoorConfig, Identity, Options, SealError, Sealer, Target, WatchEvent,
 };
 use nodes_pki::{Pki, PkiError};
-use store_raft::NodeId;
 use store_service::{Alone, Group, OpenError, Ports, RocksDisks, StoreConfig};
 use tokio::sync::watch;
 
@@ -95,8 +94,8 @@ impl Server {
         let door_config = DoorConfig { service_cidr, ..DoorConfig::default() };
         let issuer = door_config.issuer.clone();
         let door = Arc::new(Door::new(registry.clone(), door_config, Some(sealer)));
-        let node = NodeId(1);
-        let store_config = StoreConfig::new(node, uid, vec![node]);
+        let voters = config.first_voters.clone();
+        let store_config = StoreConfig::new(config.member, uid, voters);
         let disks = RocksDisks::new(config.data_dir.join("store"), &store_config);
         let ports =
             Ports { disks: Arc::new(disks), transport: Arc::new(Alone), opener: door.opener() };
@@ -261,6 +260,7 @@ impl Server {
                 streams: Arc::clone(&streams),
                 actors: Arc::new(SystemActors(system.clone())),
                 readiness: Arc::clone(&readiness) as Arc<dyn nodes_api::Readiness>,
+                mesh: None,
             };
             let (pki, listeners) = (Arc::clone(&pki), Arc::clone(&listeners));
             async move {

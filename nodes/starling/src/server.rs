@@ -23,7 +23,7 @@ use nix::sys::{
 use nodes_agent::{Agent, AgentConfig};
 use nodes_cli::ClusterRecord;
 use nodes_network::Cidr;
-use nodes_server::{Server, ServerConfig};
+use nodes_server::{NodeId, Server, ServerConfig};
 use nodes_shim::RuntimeKind;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -80,11 +80,17 @@ async fn serve(record: &ClusterRecord, announcer: &Announcer) -> Result<()> {
     let system = System::new(rng.derive("system"));
     let config = ServerConfig {
         uid: record.uid.clone(),
+        cluster: record.name.clone(),
         node: record.node.clone(),
         data_dir: record.data_dir.clone(),
         api_port: record.api_port,
         node_address: gateway,
         service_cidr: record.service_cidr.clone(),
+        pod_cidr: record.pod_cidr.clone(),
+        node_range: record.pod_cidr.clone(),
+        names: Vec::new(),
+        member: NodeId(1),
+        first_voters: vec![NodeId(1)],
     };
     let server = Server::open(config, &system, rng.derive("server"))?;
     announcer.step("keys and disks are good");
