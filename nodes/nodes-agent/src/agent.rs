@@ -14,7 +14,7 @@ use actors_core::{Backoff, ChildSpec, Intensity, MailboxPolicy, OnLimit};
 use actors_runtime::{Child, ChildError, Clock, Service, SlabSpec, System, Tree};
 use nodes_client::{Calls, SharedClient};
 use nodes_door::Identity;
-use nodes_network::{BridgeConfig, BridgeNetwork, HostNetwork, NetworkError, PodNetwork};
+use nodes_network::{BridgeNetwork, HostNetwork, NetworkError, PodNetwork};
 use nodes_oci::{ImageStore, StoreError, TmpfsError, ensure_tmpfs};
 use nodes_shim::RuntimeKind;
 use tokio::sync::{Notify, watch as watched};
@@ -22,7 +22,7 @@ use tokio::sync::{Notify, watch as watched};
 use crate::{
     AgentConfig, AgentHandle,
     events::{self, EventSender},
-    node,
+    neighbours, node,
     pods::{slab::PodSlab, watch},
     services,
     shared::{Pods, Shared},
@@ -94,6 +94,7 @@ impl Agent {
             services: Mutex::default(),
             services_known: watched::Sender::new(false),
             endpoints: Mutex::default(),
+            neighbours: Mutex::default(),
             slab: OnceLock::new(),
             slab_started: Notify::new(),
             writes: Writes::default(),
@@ -129,7 +130,9 @@ impl Agent {
             )
             .child(ChildSpec::permanent("registration"), self.service(node::run));
         if self.shared.config.runtime == RuntimeKind::Oci {
-            tree = tree.child(ChildSpec::permanent("services"), self.service(services::run));
+            tree = tree
+                .child(ChildSpec::permanent("neighbours"), self.service(neighbours::run))
+                .child(ChildSpec::permanent("services"), self.service(services::run));
         }
         tree
     }
@@ -188,12 +191,7 @@ pub enum StartError {
 pub(crate) fn open_network(config: &AgentConfig) -> Result<Arc<dyn PodNetwork>, NetworkError> {
     Ok(match config.runtime {
         RuntimeKind::Process => Arc::new(HostNetwork::new(config.address)),
-        RuntimeKind::Oci => Arc::new(BridgeNetwork::open(BridgeConfig {
-            index: config.index,
-            pod_range: config.pod_range,
-            service_range: config.service_range,
-            address_file: config.paths().addresses(),
-        })?),
+        RuntimeKind::Oci => Arc::new(BridgeNetwork::open(config.bridge())?),
     })
 }
 
@@ -213,6 +211,7 @@ pub(crate) mod tests {
         let folder = std::env::temp_dir().join("starling-agent-tests");
         AgentConfig {
             cluster: "demo".into(),
+            cluster_uid: "0".repeat(32),
             index: 0,
             node: "n1".into(),
             address: Ipv4Addr::new(192, 0, 2, 1),
@@ -220,10 +219,12 @@ pub(crate) mod tests {
             taints: Vec::new(),
             data: folder.join("data"),
             run: folder.join("run"),
+            netns: None,
             images: folder.join("images"),
             program: "/bin/false".into(),
             runtime: RuntimeKind::Process,
             pod_range: "10.42.0.0/24".parse().expect("a range"),
+            cluster_range: "10.42.0.0/16".parse().expect("a range"),
             service_range: "10.96.0.0/16".parse().expect("a range"),
             table: "starling-demo".into(),
             dns,

@@ -7,31 +7,41 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use actors_object::Value;
-use nodes_network::Cidr;
+use actors_object::{Value, hash::fnv32a};
+use nodes_network::{BridgeConfig, Cidr, ProxyConfig};
 use nodes_pods::NodeFacts;
 use nodes_shim::RuntimeKind;
 
 /// One node's agent.
 #[derive(Debug, Clone)]
 pub struct AgentConfig {
-    /// The cluster's name; in names of cgroups.
+    /// The cluster's name; in names of cgroups. Two clusters of one name on one machine (their data
+    /// lie under different roots) must be given different ones here, and different folders below.
     pub cluster: String,
-    /// The cluster's number on this machine: names of interfaces.
+    /// The cluster's identity, the same on all of its machines: 32 hexadecimal digits. It names the
+    /// tunnel between machines.
+    pub cluster_uid: String,
+    /// The cluster's number on this machine, 0 to 99: names of interfaces.
     pub index: u8,
     /// The node's name.
     pub node: String,
-    /// The node's address.
+    /// The node's address, by which other nodes reach it.
     pub address: Ipv4Addr,
     /// Labels beside the usual ones.
     pub labels: Vec<(String, String)>,
     /// Taints that the node registers with.
     pub taints: Vec<Value>,
-    /// The directory for what outlives a reboot: logs, writable layers, `emptyDir`s.
+    /// The directory for what outlives a reboot: logs, writable layers, `emptyDir`s. No other node
+    /// may have it.
     pub data: PathBuf,
-    /// The directory for sockets, bundles, Secrets; a tmpfs, or made one.
+    /// The directory for sockets, bundles, Secrets; a tmpfs, or made one. No other node may have it,
+    /// nor a cluster of the same name whose data lie elsewhere.
     pub run: PathBuf,
-    /// The image store.
+    /// The network namespace that this node lives in, `/run/netns/NAME`; none if it is that of the
+    /// machine. The agent runs in it already; only [`crate::tear_down`], which is called from
+    /// outside, enters it.
+    pub netns: Option<PathBuf>,
+    /// The image store; machines of one host may share it.
     pub images: PathBuf,
     /// The binary that answers to `shim`.
     pub program: PathBuf,
@@ -39,6 +49,8 @@ pub struct AgentConfig {
     pub runtime: RuntimeKind,
     /// The addresses of this node's pods.
     pub pod_range: Cidr,
+    /// The addresses of all pods of the cluster; `pod_range` is a part of it.
+    pub cluster_range: Cidr,
     /// The addresses of Services.
     pub service_range: Cidr,
     /// The table of the Services' rules.
@@ -65,10 +77,45 @@ impl AgentConfig {
         Paths { data: self.data.clone(), run: self.run.clone() }
     }
 
-    /// The cgroup below which all of this node's are.
+    /// The cgroup below which all of this node's are: pods, and in its child `system` what serves
+    /// them. Killing what is in it is the death of the node.
     #[must_use]
     pub fn cgroup(&self) -> String {
-        format!("/starling/{}", self.cluster)
+        format!("/starling/{}/{}", self.cluster, self.node)
+    }
+
+    /// The cgroup of the pods' shims, and of the node's own processes if their starter puts them
+    /// there.
+    #[must_use]
+    pub fn system_cgroup(&self) -> String {
+        format!("{}/system", self.cgroup())
+    }
+
+    /// The pod network of this node.
+    #[must_use]
+    pub(crate) fn bridge(&self) -> BridgeConfig {
+        BridgeConfig {
+            index: self.index,
+            node: self.node.clone(),
+            address: self.address,
+            pod_range: self.pod_range,
+            cluster_range: self.cluster_range,
+            service_range: self.service_range,
+            vni: tunnel_number(&self.cluster_uid),
+            address_file: self.paths().addresses(),
+        }
+    }
+
+    /// The Services' rules of this node.
+    #[must_use]
+    pub(crate) fn proxy(&self) -> ProxyConfig {
+        ProxyConfig {
+            table: self.table.clone(),
+            pod_range: self.pod_range,
+            cluster_range: self.cluster_range,
+            service_range: self.service_range,
+            bridge: format!("sl-{}", self.index),
+        }
     }
 
     /// What pods may know of the node.
@@ -76,6 +123,11 @@ impl AgentConfig {
     pub(crate) fn facts(&self, allocatable: Vec<(String, String)>) -> NodeFacts {
         NodeFacts { name: self.node.clone(), ips: vec![self.address.to_string()], allocatable }
     }
+}
+
+/// The number of a cluster's tunnel: 24 bits (RFC 7348), never 0.
+fn tunnel_number(cluster: &str) -> u32 {
+    fnv32a(cluster.as_bytes()) % 0x00ff_ffff + 1
 }
 
 impl Paths {

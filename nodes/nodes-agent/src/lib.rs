@@ -8,7 +8,7 @@
 //! Never: a decision about a pod; that is `nodes-pods`. Drivers here carry out its effects and tell
 //! their ends.
 //! Where to look: `pods` (machines, sandboxes, containers, probes), `volumes`, `node`
-//! (registration, readings), `services` (the proxy), `streams` (logs, exec), `mirror` (how the API
+//! (registration, readings), `neighbours` (ways to other nodes' pods), `services` (the proxy), `streams` (logs, exec), `mirror` (how the API
 //! is followed through outages).
 
 mod agent;
@@ -16,6 +16,7 @@ mod blocking;
 mod config;
 mod events;
 mod mirror;
+mod neighbours;
 mod node;
 mod pods;
 mod services;

@@ -13,9 +13,7 @@ use std::{
 use actors_object::Object;
 use actors_runtime::{Failure, Service};
 use nodes_door::Options;
-use nodes_network::{
-    Desired, HostPort, NftCommand, Protocol, ProxyConfig, ServiceProxy, desired_services,
-};
+use nodes_network::{Desired, HostPort, NftCommand, Protocol, ServiceProxy, desired_services};
 use tokio::sync::Notify;
 
 use crate::{
@@ -87,7 +85,7 @@ async fn apply(
     (slices, lists): (&Mutex<Objects>, &Lists),
     changed: &Notify,
 ) {
-    let mut proxy = Some(ServiceProxy::new(proxy_config(shared), Box::new(NftCommand)));
+    let mut proxy = Some(ServiceProxy::new(shared.config.proxy(), Box::new(NftCommand)));
     loop {
         tokio::select! {
             () = service.stopping() => return,
@@ -95,7 +93,7 @@ async fn apply(
             () = shared.ports_changed.notified() => {}
         }
         let Some(mut working) = proxy.take().filter(|_| lists.are_complete()) else {
-            proxy = Some(ServiceProxy::new(proxy_config(shared), Box::new(NftCommand)));
+            proxy = Some(ServiceProxy::new(shared.config.proxy(), Box::new(NftCommand)));
             continue;
         };
         *lock(&shared.endpoints) = Some(named_pods(slices));
@@ -125,15 +123,6 @@ fn named_pods(slices: &Mutex<Objects>) -> BTreeSet<String> {
         .collect()
 }
 
-fn proxy_config(shared: &Shared) -> ProxyConfig {
-    ProxyConfig {
-        table: shared.config.table.clone(),
-        pod_range: shared.config.pod_range,
-        service_range: shared.config.service_range,
-        bridge: format!("sl-{}", shared.config.index),
-    }
-}
-
 fn desired(shared: &Shared, slices: &Mutex<Objects>) -> Desired {
     // Copied, so that nobody waits for the computation.
     let services: Vec<Arc<Object>> = lock(&shared.services).values().cloned().collect();
@@ -152,7 +141,7 @@ fn desired(shared: &Shared, slices: &Mutex<Objects>) -> Desired {
         })
         .collect();
     host_ports.sort_unstable();
-    Desired { services, host_ports }
+    Desired { services, host_ports, nodes: lock(&shared.neighbours).clone() }
 }
 
 /// Ports of the node that this pod has, while it has an address.

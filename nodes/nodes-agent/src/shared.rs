@@ -6,6 +6,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
+    net::Ipv4Addr,
     str::FromStr,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
@@ -39,13 +40,15 @@ pub(crate) struct Shared {
     pub(crate) services_known: watch::Sender<bool>,
     /// Uids of the pods that some EndpointSlice names; `None` until that is known.
     pub(crate) endpoints: Mutex<Option<BTreeSet<String>>>,
+    /// Addresses of other nodes that know the way to this node's pods.
+    pub(crate) neighbours: Mutex<BTreeSet<Ipv4Addr>>,
     /// Set when the slab of pods starts for the first time; survives its restarts.
     pub(crate) slab: OnceLock<SlabRef<PodEvent>>,
     /// A life of the slab begins: its pods must be told what they should be.
     pub(crate) slab_started: Notify,
     pub(crate) writes: Writes,
     pub(crate) events: EventSender,
-    /// Pods changed in a way that concerns the proxy: addresses, ports of the node.
+    /// Something changed that concerns the proxy: pods' addresses and ports, other nodes.
     pub(crate) ports_changed: Notify,
     pub(crate) clock: Clock,
 }

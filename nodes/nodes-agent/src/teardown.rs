@@ -1,11 +1,12 @@
 //! Removes everything that an agent made on this machine but its data: for `starling down`.
 //!
-//! Way in: [`tear_down`].  The agent must not run any more. Safe to repeat.
+//! Way in: [`tear_down`].  The agent must not run any more. Safe to repeat. Never: anything of
+//! another node, also of the same cluster on the same machine.
 //! Order: pods first, then their volumes, then the network, rules and cgroups.
 
 use std::{fs, io};
 
-use nodes_network::{NetworkError, NftCommand, ProxyConfig, ProxyError, ServiceProxy};
+use nodes_network::{NamespaceError, NetworkError, NftCommand, ProxyError, ServiceProxy, within};
 use nodes_oci::{
     FileError,
     cgroup::{CgroupError, Hierarchies},
@@ -37,6 +38,9 @@ pub enum TearDownError {
         #[source]
         source: io::Error,
     },
+    /// The node's network namespace cannot be entered.
+    #[error("the network namespace of the node")]
+    Namespace(#[source] NamespaceError),
     /// Interfaces.
     #[error("the pod network")]
     Network(#[source] NetworkError),
@@ -44,7 +48,7 @@ pub enum TearDownError {
     #[error("the Services' rules")]
     Rules(#[source] ProxyError),
     /// Cgroups.
-    #[error("the cgroup of the cluster")]
+    #[error("the cgroup of the node")]
     Cgroup(#[source] CgroupError),
     /// The run directory.
     #[error("the run directory")]
@@ -72,21 +76,30 @@ pub fn tear_down(config: &AgentConfig) -> Result<(), TearDownError> {
     if config.runtime == RuntimeKind::Process {
         return Ok(());
     }
-    open_network(config).and_then(|network| network.tear_down()).map_err(TearDownError::Network)?;
-    let proxy = ProxyConfig {
-        table: config.table.clone(),
-        pod_range: config.pod_range,
-        service_range: config.service_range,
-        bridge: format!("sl-{}", config.index),
-    };
-    ServiceProxy::new(proxy, Box::new(NftCommand)).clear().map_err(TearDownError::Rules)?;
+    match &config.netns {
+        // What was in a namespace went with it; of that name in this one is somebody else's.
+        Some(netns) if !netns.exists() => {}
+        Some(netns) => {
+            within(netns, || remove_network(config)).map_err(TearDownError::Namespace)??;
+        }
+        None => remove_network(config)?,
+    }
     let group = config.cgroup();
     let groups = Hierarchies::discover().map_err(TearDownError::Cgroup)?;
     if groups.exists(&group) {
         groups.kill(&group, KILL_TIMEOUT_MS).map_err(TearDownError::Cgroup)?;
         groups.remove(&group).map_err(TearDownError::Cgroup)?;
     }
+    // The last machine of the cluster takes the cluster's own group along.
+    let cluster = group.rsplit_once('/').map_or("", |(cluster, _)| cluster);
+    groups.remove_if_empty(cluster).map_err(TearDownError::Cgroup)?;
     remove_tmpfs(&config.run).map_err(TearDownError::Run)
+}
+
+/// Interfaces, routes and rules of this node, in the namespace of this thread.
+fn remove_network(config: &AgentConfig) -> Result<(), TearDownError> {
+    open_network(config).and_then(|network| network.tear_down()).map_err(TearDownError::Network)?;
+    ServiceProxy::new(config.proxy(), Box::new(NftCommand)).clear().map_err(TearDownError::Rules)
 }
 
 /// A shim that lives ends in order; one that is dead is buried.

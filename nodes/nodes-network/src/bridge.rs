@@ -1,7 +1,7 @@
 //! The pod network of one node: a bridge, and a pair of interfaces for each pod.
 //!
-//! Way in: [`BridgeNetwork`].  Owns: the bridge `sl-<index>`, interfaces `sl<index>-…`, the file of
-//! addresses.
+//! Way in: [`BridgeNetwork`].  Owns: the bridge `sl-<index>`, interfaces `sl<index>-…`, the tunnel
+//! `slx-<index>`, the routes to other nodes' pods, the file of addresses.
 //! Never: address translation; that is one table with the Services', see [`crate::ruleset`].
 //! Order: an address is written down before the kernel learns it, and freed after the interface is
 //! gone.
@@ -16,9 +16,10 @@ use std::{
 };
 
 use crate::{
-    AddressBook, Cidr, NamespaceError, NetworkError, PodNetwork,
+    AddressBook, Cidr, Machine, NamespaceError, NetworkError, PodNetwork,
     links::{self, POD_INTERFACE, Pair},
     namespace::run_in,
+    reach, survey,
 };
 
 /// Where a node's pods live.
@@ -26,6 +27,14 @@ use crate::{
 pub struct BridgeConfig {
     /// Tells the clusters of one machine apart, 0 to 99.
     pub index: u8,
+    /// The node's name.
+    pub node: String,
+    /// The node's address, by which other nodes reach it.
+    pub address: Ipv4Addr,
+    /// The addresses of all pods of the cluster.
+    pub cluster_range: Cidr,
+    /// The number of the cluster's tunnel, the same on all of its nodes; 24 bits, not 0.
+    pub vni: u32,
     /// The addresses of this node's pods.
     pub pod_range: Cidr,
     /// The addresses of Services; they are routed here, so that they can be reached on a machine
@@ -33,6 +42,14 @@ pub struct BridgeConfig {
     pub service_range: Cidr,
     /// The file of addresses.
     pub address_file: PathBuf,
+}
+
+impl BridgeConfig {
+    /// The name of the tunnel to nodes that are far away.
+    #[must_use]
+    pub fn tunnel_name(&self) -> String {
+        format!("slx-{}", self.index)
+    }
 }
 
 /// Pods behind a bridge.
@@ -84,13 +101,15 @@ impl BridgeNetwork {
         let opened =
             File::open(netns).map_err(|source| NamespaceError::Open { path: netns.into(), source });
         let opened = opened.map_err(NetworkError::Namespace)?;
+        let node = self.config.address;
         run_in(None, |handle| async move {
+            let mtu = survey::outer_mtu(&survey::interfaces(&handle).await?, node);
             let bridge =
                 links::index_of(&bridge).ok_or_else(|| NetworkError::Missing(bridge.clone()))?;
             let netns = opened.as_raw_fd();
             // One of a sandbox that died lives until the kernel has cleaned up.
             links::delete(&handle, &name).await?;
-            let pair = Pair { name: &name, bridge, address, netns, mtu: default_mtu() };
+            let pair = Pair { name: &name, bridge, address, netns, mtu };
             links::add_pair(&handle, &pair).await
         })
         .map_err(NetworkError::Namespace)??;
@@ -111,9 +130,10 @@ impl PodNetwork for BridgeNetwork {
         set("net/ipv4/ip_forward", "1")?;
         let (bridge, gateway) = (self.bridge_name(), self.gateway());
         let (pods, services) = (self.config.pod_range, self.config.service_range);
+        let node = self.config.address;
         run_in(None, |handle| async move {
-            let index =
-                links::ensure_bridge(&handle, &bridge, (gateway, pods), default_mtu()).await?;
+            let mtu = survey::outer_mtu(&survey::interfaces(&handle).await?, node);
+            let index = links::ensure_bridge(&handle, &bridge, (gateway, pods), mtu).await?;
             links::route_range(&handle, services, index, gateway).await
         })
         .map_err(NetworkError::Namespace)?
@@ -155,9 +175,15 @@ impl PodNetwork for BridgeNetwork {
         gone.iter().try_for_each(|owner| self.detach(owner))
     }
 
+    fn reach(&self, machines: &[Machine]) -> Result<BTreeSet<Ipv4Addr>, NetworkError> {
+        let work = |handle| async move { reach::reach(&handle, &self.config, machines).await };
+        run_in(None, work).map_err(NetworkError::Namespace)?
+    }
+
     fn tear_down(&self) -> Result<(), NetworkError> {
         let (bridge, prefix) = (self.bridge_name(), self.pair_prefix());
         run_in(None, |handle| async move {
+            reach::tear_down(&handle, &self.config).await?;
             for name in links::names_with(&prefix) {
                 links::delete(&handle, &name).await?;
             }
@@ -180,14 +206,4 @@ fn set(setting: &str, value: &str) -> Result<(), NetworkError> {
     }
     fs::write(&path, value)
         .map_err(|source| NetworkError::Setting { setting: path.display().to_string(), source })
-}
-
-/// What fits through the interface of the default route; Ethernet's usual 1,500 if there is none.
-fn default_mtu() -> u32 {
-    let routes = fs::read_to_string("/proc/thread-self/net/route").unwrap_or_default();
-    let mut rows = routes.lines().skip(1).map(|row| row.split_whitespace().collect::<Vec<_>>());
-    let interface =
-        rows.find(|row| row.get(1) == Some(&"00000000")).and_then(|row| row.first().copied());
-    let read = |name| fs::read_to_string(format!("/sys/class/net/{name}/mtu")).ok();
-    interface.and_then(read).and_then(|mtu| mtu.trim().parse().ok()).unwrap_or(1_500)
 }

@@ -6,7 +6,10 @@
 //! Internal Traffic Policy": ready endpoints take traffic; if there is none, those that still serve
 //! while they terminate do.
 
-use std::{collections::BTreeMap, net::Ipv4Addr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::Ipv4Addr,
+};
 
 use actors_object::{Object, Value};
 
@@ -17,6 +20,8 @@ pub struct Desired {
     pub services: Vec<Service>,
     /// Ports of the node that belong to pods.
     pub host_ports: Vec<HostPort>,
+    /// Addresses of nodes that know the way back to this node's pods.
+    pub nodes: BTreeSet<Ipv4Addr>,
 }
 
 /// One Service.

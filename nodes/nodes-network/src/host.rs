@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeSet, net::Ipv4Addr, path::Path};
 
-use crate::{NetworkError, PodNetwork};
+use crate::{Machine, NetworkError, PodNetwork};
 
 /// Every pod has the node's address.
 #[derive(Debug, Clone)]
@@ -39,6 +39,10 @@ impl PodNetwork for HostNetwork {
 
     fn retain(&self, _owners: &BTreeSet<String>) -> Result<(), NetworkError> {
         Ok(())
+    }
+
+    fn reach(&self, _machines: &[Machine]) -> Result<BTreeSet<Ipv4Addr>, NetworkError> {
+        Ok(BTreeSet::new())
     }
 
     fn tear_down(&self) -> Result<(), NetworkError> {

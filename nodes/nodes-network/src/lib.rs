@@ -1,8 +1,9 @@
-//! The pod network of one node, and its service proxy, behind their ports.
+//! The pod network of one node, its ways to other nodes' pods, and its service proxy.
 //!
 //! Way in: [`PodNetwork`] ([`BridgeNetwork`], [`HostNetwork`]); [`ServiceProxy`] over a
 //! [`RuleSink`].
-//! Owns: a bridge, the pods' interfaces, the file of their addresses, and one nf_tables table.
+//! Owns: a bridge, the pods' interfaces, the file of their addresses, routes and a tunnel to other
+//! nodes, and one nf_tables table.
 //! Never: a look at the API; desired state comes as plain data, and rules are computed by a pure
 //! function. Everything here blocks for milliseconds: callers run it off their event loops. IPv4
 //! only.
@@ -17,8 +18,12 @@ mod links;
 mod namespace;
 mod nft;
 mod proxy;
+mod reach;
+mod routes;
 mod ruleset;
 mod script;
+mod survey;
+mod tunnel;
 
 use std::{collections::BTreeSet, net::Ipv4Addr, path::Path};
 
@@ -29,9 +34,10 @@ pub use desired::{
     Desired, Endpoint, HostPort, Protocol, Service, ServicePort, Traffic, desired_services,
 };
 pub use host::HostNetwork;
-pub use namespace::NamespaceError;
+pub use namespace::{NamespaceError, within};
 pub use nft::{NftCommand, RuleSink, SinkError};
 pub use proxy::{Applied, ProxyConfig, ProxyError, ServiceProxy};
+pub use routes::{Link, Machine, NodeRoute, Place, Way, desired_routes, machines};
 pub use ruleset::{Ruleset, ruleset};
 pub use script::script;
 
@@ -64,6 +70,14 @@ pub trait PodNetwork: Send + Sync {
     /// # Errors
     /// The step that failed.
     fn retain(&self, owners: &BTreeSet<String>) -> Result<(), NetworkError>;
+
+    /// Makes the pods of other nodes reachable by their own addresses, and forgets nodes that are
+    /// not in `machines`; the addresses of those that are on a network of this machine, which know
+    /// the way back to this node's pods. Safe to repeat.
+    ///
+    /// # Errors
+    /// The step that failed first; other nodes are reached nevertheless.
+    fn reach(&self, machines: &[Machine]) -> Result<BTreeSet<Ipv4Addr>, NetworkError>;
 
     /// Removes everything. Safe to repeat.
     ///

@@ -165,7 +165,7 @@ fn hardware_address(address: Ipv4Addr) -> Vec<u8> {
     [&[0x0a, 0x58], &address.octets()[..]].concat()
 }
 
-fn unless_there(
+pub(crate) fn unless_there(
     result: Result<(), Error>,
     step: impl FnOnce() -> String,
 ) -> Result<(), NetworkError> {
@@ -175,11 +175,11 @@ fn unless_there(
     }
 }
 
-fn refused(step: String, source: Error) -> NetworkError {
+pub(crate) fn refused(step: String, source: Error) -> NetworkError {
     NetworkError::Link { step, source }
 }
 
-fn code(error: &Error) -> Option<i32> {
+pub(crate) fn code(error: &Error) -> Option<i32> {
     match error {
         Error::NetlinkError(message) => message.to_io().raw_os_error(),
         _ => None,

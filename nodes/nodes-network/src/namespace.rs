@@ -1,6 +1,6 @@
 //! Runs a piece of netlink work in a network namespace, on a thread that ends with it.
 //!
-//! Way in: [`run_in`].  Never: a change of the calling thread's namespace.
+//! Way in: [`run_in`], [`within`].  Never: a change of the calling thread's namespace.
 
 use std::{
     fs::File,
@@ -60,15 +60,35 @@ where
     })
 }
 
+/// Runs `work` in the namespace at `netns`, on a thread of its own; programs that it starts are there
+/// too.
+///
+/// # Errors
+/// If the namespace cannot be entered.
+pub fn within<T: Send>(netns: &Path, work: impl FnOnce() -> T + Send) -> Result<T, NamespaceError> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("netns".into());
+        let thread = thread.spawn_scoped(scope, || {
+            enter(netns)?;
+            Ok(work())
+        });
+        thread.map_err(NamespaceError::Netlink)?.join().map_err(|_| NamespaceError::Lost)?
+    })
+}
+
+fn enter(path: &Path) -> Result<(), NamespaceError> {
+    let opened =
+        File::open(path).map_err(|source| NamespaceError::Open { path: path.into(), source })?;
+    setns(opened, CloneFlags::CLONE_NEWNET)
+        .map_err(|source| NamespaceError::Enter { path: path.into(), source })
+}
+
 fn on_this_thread<T, F: Future<Output = T>>(
     netns: Option<&Path>,
     work: impl FnOnce(Handle) -> F,
 ) -> Result<T, NamespaceError> {
     if let Some(path) = netns {
-        let opened = File::open(path)
-            .map_err(|source| NamespaceError::Open { path: path.into(), source })?;
-        setns(opened, CloneFlags::CLONE_NEWNET)
-            .map_err(|source| NamespaceError::Enter { path: path.into(), source })?;
+        enter(path)?;
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
     runtime.map_err(NamespaceError::Netlink)?.block_on(async {

@@ -17,8 +17,11 @@ use crate::{
 pub struct ProxyConfig {
     /// The name of its table: `starling-<cluster>`.
     pub table: String,
-    /// The addresses of this node's pods; what they send elsewhere leaves under the node's address.
+    /// The addresses of this node's pods; what they send out of the cluster leaves under the node's
+    /// address.
     pub pod_range: Cidr,
+    /// The addresses of all pods of the cluster, which see each other's own addresses.
+    pub cluster_range: Cidr,
     /// The addresses of Services.
     pub service_range: Cidr,
     /// The interface behind which pods are.

@@ -4,12 +4,16 @@
 //! Way in: [`ruleset`].  Never: a look at the kernel.
 //! How a packet goes: `services` (from the hooks of arriving and of the node's own packets) finds
 //! its destination in a verdict map; the chain of a Service's port draws an endpoint's chain, which
-//! rewrites the destination. What comes from the outside, and what a pod sends to itself, is marked
-//! and leaves under the node's address. What still has a Service's address behind that has no
+//! rewrites the destination. What comes from outside of the cluster, and what a pod sends to itself,
+//! is marked and leaves under the node's address, so that the answer comes back through this node.
+//! Between pods, and between pods and nodes that know the way back, no address is changed. What still has a Service's address behind that has no
 //! endpoint, and is refused.
 //! Spec: Kubernetes documentation, "Virtual IPs and Service Proxies".
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::Ipv4Addr,
+};
 
 use actors_object::hash::fnv32a;
 
@@ -47,6 +51,7 @@ pub fn ruleset(config: &ProxyConfig, desired: &Desired) -> Ruleset {
         .maps
         .insert("refused-ports".into(), ("inet_proto . inet_service".into(), BTreeMap::new()));
     add_base_chains(&mut rules, config);
+    rules.chains.insert("leaving".into(), leaving(config, &desired.nodes));
     for service in &desired.services {
         for port in &service.ports {
             add_port(&mut rules, service, port);
@@ -59,26 +64,20 @@ pub fn ruleset(config: &ProxyConfig, desired: &Desired) -> Ruleset {
 }
 
 fn add_base_chains(rules: &mut Ruleset, config: &ProxyConfig) {
+    let (services, cluster) = (&config.service_range, &config.cluster_range);
     let dispatch = [
+        // Another machine's answer would go past this node, which alone can translate it back.
+        format!(
+            "ip daddr {services} ip saddr != {cluster} fib saddr type != local \
+             meta mark set meta mark or {MARK}"
+        ),
         "ip daddr . meta l4proto . th dport vmap @services".to_owned(),
         "fib daddr type local ip daddr != 127.0.0.0/8 meta l4proto . th dport vmap @node-ports"
             .to_owned(),
     ];
-    let services = &config.service_range;
-    let (pods, bridge) = (&config.pod_range, &config.bridge);
     let refuse = [
         format!("ct state new ip daddr {services} goto refuse"),
         "ct state new fib daddr type local meta l4proto . th dport vmap @refused-ports".to_owned(),
-    ];
-    let leave = vec![
-        format!("meta mark & {MARK} == 0 ip saddr != {pods} return"),
-        format!(
-            "meta mark & {MARK} == {MARK} meta mark set meta mark xor {MARK} \
-             masquerade fully-random"
-        ),
-        format!(
-            "ip saddr {pods} oifname != \"{bridge}\" oifname != \"lo\" masquerade fully-random"
-        ),
     ];
     let reject = vec!["meta l4proto tcp reject with tcp reset".to_owned(), "reject".to_owned()];
     let chains = [
@@ -90,7 +89,6 @@ fn add_base_chains(rules: &mut Ruleset, config: &ProxyConfig) {
             vec!["jump services".into()],
         ),
         ("own", "type nat hook output priority -100; policy accept;", vec!["jump services".into()]),
-        ("leaving", "type nat hook postrouting priority srcnat; policy accept;", leave),
         (
             "refuse-forwarded",
             "type filter hook forward priority filter; policy accept;",
@@ -106,6 +104,27 @@ fn add_base_chains(rules: &mut Ruleset, config: &ProxyConfig) {
     for (name, hook, lines) in chains {
         rules.chains.insert(name.into(), (hook.into(), lines));
     }
+}
+
+/// What leaves under the node's address.
+fn leaving(config: &ProxyConfig, nodes: &BTreeSet<Ipv4Addr>) -> (String, Vec<String>) {
+    let ProxyConfig { pod_range: pods, cluster_range: cluster, bridge, .. } = config;
+    let mut lines = vec![
+        format!("meta mark & {MARK} == 0 ip saddr != {pods} return"),
+        format!(
+            "meta mark & {MARK} == {MARK} meta mark set meta mark xor {MARK} \
+             masquerade fully-random"
+        ),
+        format!("ip daddr {cluster} return"),
+    ];
+    if !nodes.is_empty() {
+        let all: Vec<String> = nodes.iter().map(Ipv4Addr::to_string).collect();
+        lines.push(format!("ip daddr {{ {} }} return", all.join(", ")));
+    }
+    lines.push(format!(
+        "ip saddr {pods} oifname != \"{bridge}\" oifname != \"lo\" masquerade fully-random"
+    ));
+    ("type nat hook postrouting priority srcnat; policy accept;".to_owned(), lines)
 }
 
 fn add_port(rules: &mut Ruleset, service: &Service, port: &ServicePort) {

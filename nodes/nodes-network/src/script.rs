@@ -2,8 +2,9 @@
 //!
 //! Way in: [`script`].
 //! Order: everything is declared before anything refers to it, and removed after nothing does.
-//! Chains and maps are written anew; sets that the kernel fills stay, so that clients keep their
-//! endpoints.
+//! Chains and maps that changed are written anew, others are not mentioned: a change costs what it
+//! changes, however many Services there are. Sets that the kernel fills stay, so that clients keep
+//! their endpoints.
 
 use std::fmt::Write as _;
 
@@ -20,15 +21,21 @@ pub fn script(before: Option<&Ruleset>, after: &Ruleset) -> String {
         text.line("delete table ip", "");
         text.line("add table ip", "");
     }
-    for (name, (hook, _)) in &after.chains {
+    let is_new_chain =
+        |name: &str| before.is_none_or(|before| before.chains.get(name) != after.chains.get(name));
+    for (name, (hook, _)) in after.chains.iter().filter(|(name, _)| is_new_chain(name)) {
         let hook = if hook.is_empty() { String::new() } else { format!(" {{ {hook} }}") };
         text.line("add chain ip", &format!("{name}{hook}"));
         text.line("flush chain ip", name);
     }
-    for (name, definition) in &after.sets {
+    let is_known = |name: &str| before.is_some_and(|before| before.sets.contains_key(name));
+    for (name, definition) in after.sets.iter().filter(|(name, _)| !is_known(name)) {
         text.line("add set ip", &format!("{name} {{ {definition} }}"));
     }
     for (name, (kind, elements)) in &after.maps {
+        if before.is_some_and(|before| before.maps.get(name) == after.maps.get(name)) {
+            continue;
+        }
         text.line("add map ip", &format!("{name} {{ type {kind} : verdict; }}"));
         text.line("flush map ip", name);
         if !elements.is_empty() {
@@ -37,7 +44,7 @@ pub fn script(before: Option<&Ruleset>, after: &Ruleset) -> String {
             text.line("add element ip", &format!("{name} {{ {} }}", all.join(", ")));
         }
     }
-    for (name, (_, rules)) in &after.chains {
+    for (name, (_, rules)) in after.chains.iter().filter(|(name, _)| is_new_chain(name)) {
         for rule in rules {
             text.line("add rule ip", &format!("{name} {rule}"));
         }

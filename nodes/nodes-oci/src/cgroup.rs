@@ -264,6 +264,23 @@ impl Hierarchies {
         Ok(())
     }
 
+    /// Removes a group that has neither processes nor groups below it; any other is left alone.
+    ///
+    /// # Errors
+    /// If the path is refused, or the kernel refuses for another reason than that.
+    pub fn remove_if_empty(&self, path: &str) -> Result<(), CgroupError> {
+        check(path)?;
+        for directory in self.directories(path) {
+            match fs::remove_dir(&directory) {
+                Err(error) if !is_busy(&error) && error.kind() != io::ErrorKind::NotFound => {
+                    return Err(at("remove cgroup", &directory)(error).into());
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// How often the kernel killed a process of this very group for lack of memory.
     #[must_use]
     pub fn oom_kills(&self, path: &str) -> u64 {

@@ -159,6 +159,7 @@ fn agent_config(record: &ClusterRecord) -> Result<AgentConfig> {
     };
     Ok(AgentConfig {
         cluster: record.name.clone(),
+        cluster_uid: record.uid.clone(),
         index: record.index,
         node: record.node.clone(),
         address: gateway_of(&record.pod_cidr)?,
@@ -166,6 +167,7 @@ fn agent_config(record: &ClusterRecord) -> Result<AgentConfig> {
         taints: Vec::new(),
         data: record.data_dir.join("node"),
         run: record.run_dir.join("node"),
+        netns: None,
         images: record.data_dir.join("images"),
         program: std::env::current_exe()?,
         runtime: match record.runtime.as_str() {
@@ -173,6 +175,7 @@ fn agent_config(record: &ClusterRecord) -> Result<AgentConfig> {
             _ => RuntimeKind::Oci,
         },
         pod_range: range(&record.pod_cidr)?,
+        cluster_range: range(&record.pod_cidr)?,
         service_range: range(&record.service_cidr)?,
         table: record.table.clone(),
         dns: None,

@@ -310,7 +310,7 @@ fn shim_spec(shared: &Shared, pod: &Object) -> PodSpec {
         run: paths.run().to_owned(),
         data: paths.data().to_owned(),
         cgroup: format!("{root}{class}/pod{}", pod.uid()),
-        shim_cgroup: format!("{root}/shims"),
+        shim_cgroup: shared.config.system_cgroup(),
         hostname: if is("hostNetwork") { String::new() } else { etc_files::hostname(pod) },
         sysctls: spec.list_at(&["securityContext", "sysctls"]).iter().filter_map(sysctl).collect(),
         host_network: is("hostNetwork"),

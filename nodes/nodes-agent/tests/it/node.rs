@@ -53,6 +53,7 @@ impl Node {
         fs::create_dir_all(&base).unwrap();
         let config = AgentConfig {
             cluster: format!("test-{}-{name}", std::process::id()),
+            cluster_uid: "9".repeat(32),
             index: 9,
             node: "n1".into(),
             address: Ipv4Addr::new(10, 42, 0, 1),
@@ -60,10 +61,12 @@ impl Node {
             taints: Vec::new(),
             data: base.join("data"),
             run: base.join("run"),
+            netns: None,
             images: base.join("images"),
             program: env!("CARGO_BIN_EXE_starling-agent-test").into(),
             runtime: RuntimeKind::Oci,
             pod_range: "10.42.0.0/24".parse().unwrap(),
+            cluster_range: "10.42.0.0/16".parse().unwrap(),
             service_range: "10.96.0.0/16".parse().unwrap(),
             table: "starling-agent-test".into(),
             dns: None,
@@ -170,7 +173,7 @@ impl Node {
 
     /// Kills the first process of this node's pods whose command line has `text` in it.
     pub(crate) fn kill_first_process(&self, text: &str) {
-        let group = format!("/starling/{}", self.config.cluster);
+        let group = self.config.cgroup();
         let mut pids: Vec<i32> = Vec::new();
         for entry in fs::read_dir("/proc").unwrap().flatten() {
             let Ok(pid) = entry.file_name().to_string_lossy().parse::<i32>() else { continue };

@@ -9,6 +9,7 @@ fn config() -> ProxyConfig {
     ProxyConfig {
         table: "starling-demo".into(),
         pod_range: "10.42.0.0/24".parse().expect("a range"),
+        cluster_range: "10.42.0.0/16".parse().expect("a range"),
         service_range: "10.96.0.0/16".parse().expect("a range"),
         bridge: "sl-0".into(),
     }
@@ -38,7 +39,7 @@ fn web(endpoints: &[&str]) -> Service {
 }
 
 fn desired(services: Vec<Service>) -> Desired {
-    Desired { services, host_ports: Vec::new() }
+    Desired { services, ..Desired::default() }
 }
 
 fn check(before: Option<&Desired>, after: &Desired, wanted: &ExpectFile) {
@@ -93,7 +94,7 @@ fn ports_of_the_node_lead_to_pods() {
         address: "10.42.0.9".parse().expect("an address"),
         port: 5353,
     };
-    let rules = ruleset(&config(), &Desired { services: Vec::new(), host_ports: vec![port] });
+    let rules = ruleset(&config(), &Desired { host_ports: vec![port], ..Desired::default() });
     let expected = expect![[r#"
         [
             "ip saddr 10.42.0.9 meta mark set meta mark or 0x00004000",
