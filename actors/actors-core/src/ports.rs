@@ -95,6 +95,27 @@ pub trait StateStore: Send + Sync {
     /// The disk's.
     fn range(&self, range: KeyRange<'_>) -> Result<Vec<Pair>, DiskError>;
 
+    /// Reads the pairs of a range in order as they all were at one time, while others write: page
+    /// by page, each of at most `limit` pairs, until `page` answers false.
+    ///
+    /// A store that is larger than memory does better than this, which reads everything first.
+    ///
+    /// # Errors
+    /// The disk's.
+    fn scan(
+        &self,
+        range: KeyRange<'_>,
+        page: &mut dyn FnMut(Vec<Pair>) -> bool,
+    ) -> Result<(), DiskError> {
+        let all = self.range(KeyRange { limit: usize::MAX, ..range })?;
+        for part in all.chunks(range.limit.max(1)) {
+            if !page(part.to_vec()) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Makes everything before this call durable.
     ///
     /// # Errors

@@ -14,9 +14,9 @@ use crate::{Epoch, GroupId, Key, LeaseId, Revision, ShardId, Token};
 /// The version byte that this build writes; it reads this one only.
 pub const ENTRY_VERSION: u8 = 1;
 
-/// Most bytes of one encoded entry: a batch of many objects, and still a fraction of a second on
-/// the wire.
-pub const ENTRY_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Most bytes of one encoded entry: the largest value with its columns, or a batch of many objects;
+/// and still one frame on the wire.
+pub const ENTRY_BYTES_MAX: usize = 7 * 512 * 1024;
 
 /// Most bytes of one value. Kubernetes documents a limit of 1.5 MiB for a request; the default
 /// fields come on top.

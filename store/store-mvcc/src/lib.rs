@@ -32,6 +32,7 @@ pub use outcome::{Flaw, OpResult, Outcome};
 pub use reader::{Lease, Position, ReadError, Reader};
 pub use sweep::Swept;
 pub use tokens::{TOKEN_AGE_MAX, TOKENS_MAX};
+pub use transfer::export;
 
 #[cfg(test)]
 mod tests;

@@ -67,6 +67,20 @@ impl Mvcc {
     }
 }
 
+/// Reads every row of a group as all were at one time, page by page, until `page` answers false;
+/// entries may be applied meanwhile. For [`Mvcc::import`].
+///
+/// # Errors
+/// The disk's.
+pub fn export(
+    store: &dyn StateStore,
+    group: GroupId,
+    page: &mut dyn FnMut(Vec<Pair>) -> bool,
+) -> Result<(), DiskError> {
+    let (start, end) = Rows(group).everything();
+    store.scan(KeyRange { start: &start, end: Some(&end), limit: CLEARED, reverse: false }, page)
+}
+
 /// Deletes every row of a group.
 pub(crate) fn clear(store: &dyn StateStore, rows: Rows) -> Result<(), DiskError> {
     let (start, end) = rows.everything();

@@ -9,7 +9,7 @@ use raft::{
     eraftpb::{Entry, HardState, Snapshot},
 };
 
-use crate::{Mark, Members};
+use crate::{Mark, Members, NodeId};
 
 /// Entries above the base, and what a snapshot would cover.
 #[derive(Debug, Clone)]
@@ -149,10 +149,11 @@ impl Storage for LogCache {
         Ok(self.last())
     }
 
-    fn snapshot(&self, request_index: u64, _to: u64) -> Result<Snapshot> {
+    fn snapshot(&self, request_index: u64, to: u64) -> Result<Snapshot> {
         let later = Error::Store(StorageError::SnapshotTemporarilyUnavailable);
         let (mark, members) = self.applied.as_ref().ok_or(later)?;
-        if mark.index < request_index.max(1) {
+        // Whom the state does not know as a member yet, would refuse it.
+        if mark.index < request_index.max(1) || !members.contains(NodeId(to)) {
             return Err(Error::Store(StorageError::SnapshotTemporarilyUnavailable));
         }
         let mut snapshot = Snapshot::default();
@@ -160,6 +161,7 @@ impl Storage for LogCache {
         meta.index = mark.index;
         meta.term = mark.term;
         meta.set_conf_state(members.to_raft());
+        snapshot.data = members.extra().to_bytes();
         Ok(snapshot)
     }
 }

@@ -98,14 +98,21 @@ pub struct Proposed {
 }
 
 /// One change of the members.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MemberChange {
     /// Adds a member that receives the log and does not vote; demotes a voter.
     AddLearner(NodeId),
     /// Adds a voter, or promotes a learner.
     AddVoter(NodeId),
-    /// Removes a member.
+    /// Removes a member. Its number is never used again.
     Remove(NodeId),
+    /// Adds a learner that the leader makes a voter as soon as it has caught up.
+    Join {
+        /// A new number.
+        node: NodeId,
+        /// What [`Members::contexts`] says of it.
+        context: Vec<u8>,
+    },
 }
 
 /// How the delivery of a snapshot ended.

@@ -23,8 +23,13 @@ use slog::{Discard, Logger, o};
 
 use crate::{
     Mark, MemberChange, Members, NodeId, Proposed, RaftConfig, RaftEffect, RaftEvent, RaftNotice,
-    RecoverError, Refusal, Role, RoleView, cache::LogCache, members::to_raft_change,
-    proposals::Proposals, reads::Reads, record::open_frame, recover::Recovered,
+    RecoverError, Refusal, Role, RoleView,
+    cache::LogCache,
+    members::{Extra, to_raft_change},
+    proposals::Proposals,
+    reads::Reads,
+    record::open_frame,
+    recover::Recovered,
     timeout::ElectionTimeout,
 };
 use ready::Write;
@@ -53,6 +58,10 @@ pub struct RaftMachine {
     members_at: u64,
     /// Changes of members above what is applied, oldest first; the members before them in front.
     members_history: VecDeque<(u64, Members)>,
+    /// What raft does not keep of its members.
+    extra: Extra,
+    /// The applied index of the last image that was installed.
+    image: u64,
     /// The first record of the log on disk, as far as known.
     log_first: u64,
     /// What was last told of the role.
@@ -109,6 +118,8 @@ impl RaftMachine {
             applied: from.applied,
             members_at: from.members_at,
             members_history: VecDeque::new(),
+            extra: from.extra,
+            image: from.image,
             log_first,
             told: RoleView::default(),
             phase: Phase::New,
@@ -163,7 +174,7 @@ impl RaftMachine {
     }
 
     fn members(&self) -> Members {
-        Members::from_raft(&self.node.raft.prs().conf().to_conf_state())
+        Members::from_raft(&self.node.raft.prs().conf().to_conf_state(), &self.extra)
     }
 
     fn is_leader(&self) -> bool {

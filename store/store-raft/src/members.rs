@@ -1,13 +1,18 @@
 //! The members of a group as plain data, and their translation to and from raft's own types.
 //!
 //! Way in: [`Members`].
+//! Raft knows numbers only. What else belongs to a member travels beside them: in the context of
+//! the change that brought it, in the data of a snapshot.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use raft::eraftpb::{ConfChangeSingle, ConfChangeType, ConfChangeV2, ConfState};
 use serde::{Deserialize, Serialize};
 
-use crate::{MemberChange, NodeId};
+use crate::{
+    MemberChange, NodeId,
+    record::{decode, encode},
+};
 
 /// Who votes, who only listens; during a joint change, also who votes until it ends.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -22,6 +27,30 @@ pub struct Members {
     pub learners_next: BTreeSet<NodeId>,
     /// Whether the joint change ends by itself.
     pub auto_leave: bool,
+    /// What members were said to be when they came (a node's name, for instance), as opaque bytes;
+    /// only of those that are members now, and only of those of whom something was said.
+    pub contexts: BTreeMap<NodeId, Vec<u8>>,
+    /// Learners that the leader makes voters as soon as they have caught up.
+    pub joining: BTreeSet<NodeId>,
+}
+
+/// What raft does not keep of its members.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct Extra {
+    pub(crate) contexts: BTreeMap<NodeId, Vec<u8>>,
+    pub(crate) joining: BTreeSet<NodeId>,
+}
+
+impl Extra {
+    /// The bytes beside raft's own; none if there is nothing to say.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        if *self == Self::default() { Vec::new() } else { encode(self) }
+    }
+
+    /// Reads what [`Extra::to_bytes`] wrote; every member reads the same from the same bytes.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
+        decode(bytes).unwrap_or_default()
+    }
 }
 
 impl Members {
@@ -37,15 +66,39 @@ impl Members {
         self.voters.len() == 1 && self.voters.contains(&node) && self.voters_outgoing.is_empty()
     }
 
-    pub(crate) fn from_raft(state: &ConfState) -> Self {
+    /// Whether `node` is one of them, in whichever way.
+    #[must_use]
+    pub fn contains(&self, node: NodeId) -> bool {
+        let sets = [&self.voters, &self.learners, &self.voters_outgoing, &self.learners_next];
+        sets.iter().any(|set| set.contains(&node))
+    }
+
+    /// All of them, in order.
+    #[must_use]
+    pub fn all(&self) -> BTreeSet<NodeId> {
+        let sets = [&self.voters, &self.learners, &self.voters_outgoing, &self.learners_next];
+        sets.into_iter().flatten().copied().collect()
+    }
+
+    pub(crate) fn from_raft(state: &ConfState, extra: &Extra) -> Self {
         let set = |ids: &[u64]| ids.iter().copied().map(NodeId).collect();
-        Self {
+        let mut members = Self {
             voters: set(&state.voters),
             learners: set(&state.learners),
             voters_outgoing: set(&state.voters_outgoing),
             learners_next: set(&state.learners_next),
             auto_leave: state.auto_leave,
-        }
+            contexts: BTreeMap::new(),
+            joining: extra.joining.clone(),
+        };
+        members.joining.retain(|node| members.learners.contains(node));
+        let of_members = extra.contexts.iter().filter(|(node, _)| members.contains(**node));
+        members.contexts = of_members.map(|(node, bytes)| (*node, bytes.clone())).collect();
+        members
+    }
+
+    pub(crate) fn extra(&self) -> Extra {
+        Extra { contexts: self.contexts.clone(), joining: self.joining.clone() }
     }
 
     pub(crate) fn to_raft(&self) -> ConfState {
@@ -62,15 +115,22 @@ impl Members {
 
 /// One change is done at once; several go through a joint configuration that ends by itself.
 pub(crate) fn to_raft_change(changes: &[MemberChange]) -> ConfChangeV2 {
-    let single = |change: &MemberChange| {
+    let mut extra = Extra::default();
+    let mut list = Vec::with_capacity(changes.len());
+    for change in changes {
         let (kind, node) = match change {
             MemberChange::AddLearner(node) => (ConfChangeType::AddLearnerNode, node),
             MemberChange::AddVoter(node) => (ConfChangeType::AddNode, node),
             MemberChange::Remove(node) => (ConfChangeType::RemoveNode, node),
+            MemberChange::Join { node, context } => {
+                extra.joining.insert(*node);
+                extra.contexts.insert(*node, context.clone());
+                (ConfChangeType::AddLearnerNode, node)
+            }
         };
         let mut single = ConfChangeSingle { node_id: node.0, ..ConfChangeSingle::default() };
         single.set_change_type(kind);
-        single
-    };
-    ConfChangeV2 { changes: changes.iter().map(single).collect(), ..ConfChangeV2::default() }
+        list.push(single);
+    }
+    ConfChangeV2 { changes: list, context: extra.to_bytes(), ..ConfChangeV2::default() }
 }

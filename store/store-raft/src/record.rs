@@ -4,6 +4,8 @@
 //! Invariant: every encoding begins with a version byte; what a newer version wrote is refused,
 //! never guessed.
 
+use std::collections::BTreeSet;
+
 use actors_core::ports::LogRecord;
 use prost::Message as _;
 use raft::eraftpb::{Entry, EntryType, Message, MessageType};
@@ -11,8 +13,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Members, NodeId, RaftConfig};
 
-/// The only version of each encoding so far.
+/// The only version of each encoding so far, but for the head's.
 const VERSION: u8 = 1;
+/// The head's version. The first one knew neither contexts nor images that are ahead of the log.
+const HEAD_VERSION: u8 = 2;
 /// Version, cluster, group.
 const FRAME_HEAD_LEN: usize = 1 + 16 + 2;
 
@@ -54,15 +58,55 @@ pub(crate) struct Head {
     /// A snapshot that is being installed: its last entry and its members. Its image is the state
     /// if, and only if, the state has applied at least this index.
     pub(crate) incoming: Option<(Mark, Members)>,
+    /// The applied index of the last image that was installed: the state may be up to here although
+    /// the log is not yet.
+    pub(crate) image: u64,
+}
+
+/// The head as its first version had it.
+#[derive(Deserialize)]
+struct FirstHead {
+    owner: Sender,
+    term: u64,
+    vote: u64,
+    commit: u64,
+    members: FirstMembers,
+    members_at: u64,
+    incoming: Option<(Mark, FirstMembers)>,
+}
+
+#[derive(Deserialize)]
+struct FirstMembers {
+    voters: BTreeSet<NodeId>,
+    learners: BTreeSet<NodeId>,
+    voters_outgoing: BTreeSet<NodeId>,
+    learners_next: BTreeSet<NodeId>,
+    auto_leave: bool,
+}
+
+impl From<FirstMembers> for Members {
+    fn from(first: FirstMembers) -> Self {
+        let FirstMembers { voters, learners, voters_outgoing, learners_next, auto_leave } = first;
+        let (contexts, joining) = Default::default();
+        Self { voters, learners, voters_outgoing, learners_next, auto_leave, contexts, joining }
+    }
+}
+
+impl From<FirstHead> for Head {
+    fn from(first: FirstHead) -> Self {
+        let FirstHead { owner, term, vote, commit, members, members_at, incoming } = first;
+        let incoming = incoming.map(|(mark, members)| (mark, members.into()));
+        Self { owner, term, vote, commit, members: members.into(), members_at, incoming, image: 0 }
+    }
 }
 
 impl Head {
     pub(crate) fn encode(&self) -> Vec<u8> {
-        encode(self)
+        encode_as(HEAD_VERSION, self)
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
-        decode(bytes)
+        decode_as(HEAD_VERSION, bytes).or_else(|| decode::<FirstHead>(bytes).map(Self::from))
     }
 }
 
@@ -172,15 +216,23 @@ pub(crate) fn open_frame(
     if known { Ok(message) } else { Err("of an unknown kind") }
 }
 
-fn encode<T: Serialize>(value: &T) -> Vec<u8> {
-    // Only a `Serialize` that fails by itself could fail here, and ours are derived. An empty
-    // result would be refused when read, so it can never pass for something else.
-    postcard::to_extend(value, vec![VERSION]).unwrap_or_default()
+pub(crate) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
+    encode_as(VERSION, value)
 }
 
-fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
+pub(crate) fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
+    decode_as(VERSION, bytes)
+}
+
+fn encode_as<T: Serialize>(version: u8, value: &T) -> Vec<u8> {
+    // Only a `Serialize` that fails by itself could fail here, and ours are derived. An empty
+    // result would be refused when read, so it can never pass for something else.
+    postcard::to_extend(value, vec![version]).unwrap_or_default()
+}
+
+fn decode_as<'a, T: Deserialize<'a>>(expected: u8, bytes: &'a [u8]) -> Option<T> {
     let (version, body) = bytes.split_first()?;
-    if *version != VERSION {
+    if *version != expected {
         return None;
     }
     let (value, rest) = postcard::take_from_bytes(body).ok()?;

@@ -9,6 +9,7 @@ use raft::eraftpb::{Entry, HardState};
 use crate::{
     Mark, Members, NodeId, RaftConfig, RaftMachine, Sender,
     cache::LogCache,
+    members::Extra,
     record::{Decoded, Head, decode_record, encode_mark},
 };
 
@@ -93,14 +94,21 @@ impl Bootstrap {
     /// The first contents of the log of `config.node`, one of the first `voters`.
     #[must_use]
     pub fn new(config: &RaftConfig, voters: &[NodeId]) -> Self {
+        Self::with(config, Members::voters(voters.iter().copied()))
+    }
+
+    /// The same with more said of the members, which are all voters.
+    #[must_use]
+    pub fn with(config: &RaftConfig, members: Members) -> Self {
         let head = Head {
             owner: config.sender(),
             term: Self::BEGIN.term,
             vote: 0,
             commit: Self::BEGIN.index,
-            members: Members::voters(voters.iter().copied()),
+            members,
             members_at: Self::BEGIN.index,
             incoming: None,
+            image: 0,
         };
         Self { head: head.encode(), records: vec![encode_mark(Self::BEGIN)] }
     }
@@ -111,10 +119,21 @@ pub(crate) struct Recovered {
     pub(crate) cache: LogCache,
     pub(crate) members_at: u64,
     pub(crate) applied: u64,
+    pub(crate) extra: Extra,
+    /// See [`Head::image`].
+    pub(crate) image: u64,
     /// The snapshot whose image was installed, but whose mark the log does not have yet.
     pub(crate) unfinished: Option<(Mark, Members)>,
     /// The snapshot whose image was to replace the state, and did not: neither is there now.
     pub(crate) owed: Option<(Mark, Members)>,
+}
+
+impl Recovered {
+    fn nothing(cache: LogCache) -> Self {
+        let (members_at, applied, image) = (0, 0, 0);
+        let extra = Extra::default();
+        Self { cache, members_at, applied, extra, image, unfinished: None, owed: None }
+    }
 }
 
 impl Stored {
@@ -134,7 +153,7 @@ impl Stored {
         // A new group's state is empty where its log begins.
         let fresh = self.applied == 0 && base == Bootstrap::BEGIN;
         let applied = if fresh { base.index } else { self.applied };
-        if last < applied {
+        if last < applied && applied > head.image {
             return Err(RecoverError::LogBehindState { last, applied });
         }
         if base.index > applied.min(head.members_at) {
@@ -146,8 +165,8 @@ impl Stored {
         let commit = head.commit.max(applied).max(head.members_at).min(last);
         let hard = HardState { term: head.term, vote: head.vote, commit };
         let cache = LogCache::new(base, entries, hard, &head.members);
-        let members_at = head.members_at;
-        Ok(Recovered { cache, members_at, applied, unfinished: None, owed: None })
+        let (members_at, extra, image) = (head.members_at, head.members.extra(), head.image);
+        Ok(Recovered { cache, members_at, applied, extra, image, unfinished: None, owed: None })
     }
 
     fn interpret_empty(&self) -> Result<Recovered, RecoverError> {
@@ -159,7 +178,7 @@ impl Stored {
         }
         let hard = HardState::default();
         let cache = LogCache::new(Mark::default(), Vec::new(), hard, &Members::default());
-        Ok(Recovered { cache, members_at: 0, applied: 0, unfinished: None, owed: None })
+        Ok(Recovered::nothing(cache))
     }
 
     /// The image was installed and then the power went, before the log was begun anew behind it.
@@ -169,6 +188,8 @@ impl Stored {
             cache: LogCache::new(mark, Vec::new(), hard, members),
             members_at: mark.index,
             applied: self.applied,
+            extra: members.extra(),
+            image: self.applied,
             unfinished: Some((mark, members.clone())),
             owed: None,
         }
@@ -180,7 +201,7 @@ impl Stored {
     fn await_snapshot(head: &Head, owed: (Mark, Members)) -> Recovered {
         let hard = HardState { term: head.term, vote: head.vote, commit: 0 };
         let cache = LogCache::new(Mark::default(), Vec::new(), hard, &Members::default());
-        Recovered { cache, members_at: 0, applied: 0, unfinished: None, owed: Some(owed) }
+        Recovered { owed: Some(owed), ..Recovered::nothing(cache) }
     }
 
     /// The base and the entries behind it. The first record only lends its term, unless it is the

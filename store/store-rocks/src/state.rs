@@ -16,6 +16,9 @@ use crate::{
     tuning,
 };
 
+/// Bytes after which a page of a scan ends, however few pairs it has.
+const SCAN_BYTES: usize = 256 * 1024;
+
 /// The state of a node, without a log of its own: what a crash takes, the Raft log brings back.
 pub struct RocksState {
     db: DB,
@@ -104,6 +107,47 @@ impl StateStore for RocksState {
         }
         rows.status().map_err(|error| disk_error(&error))?;
         Ok(found)
+    }
+
+    fn scan(
+        &self,
+        range: KeyRange<'_>,
+        page: &mut dyn FnMut(Vec<Pair>) -> bool,
+    ) -> Result<(), DiskError> {
+        if range.end.is_some_and(|end| end <= range.start) {
+            return Ok(());
+        }
+        let mut options = ReadOptions::default();
+        options.set_iterate_lower_bound(range.start);
+        if let Some(end) = range.end {
+            options.set_iterate_upper_bound(end);
+        }
+        // A copy of everything must not drive what is in use out of the cache.
+        options.fill_cache(false);
+        // An iterator shows what was there when it was made, whatever is written meanwhile.
+        let mut rows = self.db.raw_iterator_opt(options);
+        match range.reverse {
+            true => rows.seek_to_last(),
+            false => rows.seek_to_first(),
+        }
+        let (mut found, mut bytes, mut is_wanted) = (Vec::new(), 0, true);
+        while is_wanted && let Some((key, value)) = rows.item() {
+            bytes += key.len() + value.len();
+            found.push((key.to_vec(), value.to_vec()));
+            match range.reverse {
+                true => rows.prev(),
+                false => rows.next(),
+            }
+            if found.len() >= range.limit || bytes >= SCAN_BYTES {
+                bytes = 0;
+                is_wanted = page(std::mem::take(&mut found));
+            }
+        }
+        rows.status().map_err(|error| disk_error(&error))?;
+        if is_wanted && !found.is_empty() {
+            page(found);
+        }
+        Ok(())
     }
 
     fn flush(&self) -> Result<(), DiskError> {

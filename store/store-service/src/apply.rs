@@ -22,8 +22,8 @@ use store_raft::{Bootstrap, Committed, NodeId, RaftEvent};
 use tokio::sync::oneshot;
 
 use crate::{
-    Page,
     error::DiskFailure,
+    image::Spool,
     locks::{lock, read, write},
     queue::{Queue, Taken},
     shared::{Health, Shared},
@@ -55,7 +55,7 @@ pub(crate) enum ApplyOp {
         frame: Vec<u8>,
     },
     /// An image came; it is kept until the peer says that it is wanted.
-    Image(Vec<Page>),
+    Image(Spool),
     /// Make the image the state.
     Install {
         number: u64,
@@ -74,6 +74,10 @@ enum Fault {
     Read(#[from] store_mvcc::ReadError),
     #[error("the state cannot be opened")]
     Open(#[source] DiskFailure),
+    #[error("an image of the state cannot be read")]
+    Image(#[source] DiskFailure),
+    #[error("an image at {index} was announced and did not come")]
+    NoImage { index: u64 },
 }
 
 impl From<DiskError> for Fault {
@@ -119,6 +123,7 @@ fn run(
         flushed_at: Clock.mono(),
         sweeping: compacted > Revision::default(),
     };
+    lock(&shared.samples).restart(applier.mvcc.position());
     applier.publish_all()?;
     let _open = shared.apply.open(queue);
     applier.serve(queue)
@@ -168,7 +173,7 @@ struct Applier<'a> {
     store: Arc<dyn StateStore>,
     owner: Owner,
     /// The newest image that came.
-    image: Option<Vec<Page>>,
+    image: Option<Spool>,
     /// What was published already; the state was lost back to before it and is being applied again.
     behind: Option<Revision>,
     batch: Batch,
@@ -223,9 +228,9 @@ impl Applier<'_> {
                 }
                 ApplyOp::Export { to, frame } => {
                     self.end_batch()?;
-                    self.send_image(to, frame)?;
+                    self.send_image(to, frame);
                 }
-                ApplyOp::Image(pages) => self.image = Some(pages),
+                ApplyOp::Image(image) => self.keep_image(image),
                 ApplyOp::Install { number, index } => {
                     self.end_batch()?;
                     self.install(number, index)?;
@@ -249,10 +254,12 @@ impl Applier<'_> {
             }
             if data.is_empty() {
                 self.mvcc.skip(index, term)?;
+                lock(&self.shared.samples).note(self.mvcc.position());
             } else {
                 let proposal =
                     Proposal::decode(&data).map_err(|source| Fault::Entry { index, source })?;
                 let applied = self.mvcc.apply(index, term, &proposal)?;
+                lock(&self.shared.samples).note(self.mvcc.position());
                 self.batch.changes.extend(applied.changes);
                 self.batch.outcomes.extend(id.map(|id| (id, applied.outcome)));
             }

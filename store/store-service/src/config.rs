@@ -22,10 +22,15 @@ pub struct StoreConfig {
     /// The voters that a new group begins with, the same on each of them; empty for a member that
     /// joins.
     pub first_voters: Vec<NodeId>,
+    /// What [`store_raft::Members::contexts`] says of this member if it is the only first voter;
+    /// others are told by [`crate::Store::add_member`].
+    pub context: Vec<u8>,
     /// Under which name this member holds shards: the server's.
     pub holder: String,
     /// How long a proposal is waited for before its outcome is called unknown.
     pub propose_within: Duration,
+    /// How long a proposal waits for a leader to be known.
+    pub leader_within: Duration,
     /// How long a read may take to be confirmed.
     pub read_within: Duration,
     /// The state is made durable this often, so that a restart has little to apply again.
@@ -34,6 +39,8 @@ pub struct StoreConfig {
     pub flush_entries: u64,
     /// How much history is kept, and how often what is older is given up.
     pub history: Duration,
+    /// How often the leader compares its state with that of the others.
+    pub compare_every: Duration,
     /// How many events wait for slow watchers in memory.
     pub ring: RingLimits,
 }
@@ -48,12 +55,15 @@ impl StoreConfig {
             cluster,
             group: GroupId::MAIN,
             first_voters,
+            context: Vec::new(),
             holder: format!("server-{}", node.0),
             propose_within: Duration::from_secs(10),
+            leader_within: Duration::from_secs(3),
             read_within: Duration::from_secs(5),
             flush_every: Duration::from_secs(30),
             flush_entries: 50_000,
             history: Duration::from_secs(300),
+            compare_every: Duration::from_secs(5),
             ring: RingLimits::default(),
         }
     }

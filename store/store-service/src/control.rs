@@ -76,7 +76,7 @@ impl Control {
         let holder = self.shared.config.holder.clone();
         let op = Op::GrantShard { shard: ShardId::ALL, epoch, holder };
         let proposal = self.proposal(Writer::unplaced("store/control"), op);
-        match self.store.propose(proposal).await {
+        match self.store.propose_here(proposal).await {
             Ok(outcome) if outcome.is_ok() => {}
             Ok(outcome) => {
                 tracing::warn!(?outcome, "the shards were not granted");
@@ -105,7 +105,7 @@ impl Control {
         let name = "store/control".to_owned();
         let writer = Writer { shard: ShardId::ALL, epoch, name };
         let proposal = self.proposal(writer, Op::Compact { below });
-        match self.store.propose(proposal).await {
+        match self.store.propose_here(proposal).await {
             Ok(outcome) if outcome.is_ok() => tracing::debug!(%below, "history was compacted"),
             Ok(outcome) => tracing::warn!(?outcome, "history was not compacted"),
             Err(error) => tracing::debug!(%error, "history was not compacted"),

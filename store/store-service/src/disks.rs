@@ -2,7 +2,7 @@
 //!
 //! Way in: [`Disks`].
 
-use std::sync::Arc;
+use std::{fs::File, sync::Arc};
 
 use actors_core::ports::{LogStore, StateStore};
 
@@ -24,4 +24,10 @@ pub trait Disks: Send + Sync + 'static {
     /// # Errors
     /// The disk's.
     fn open_state(&self) -> Result<Arc<dyn StateStore>, DiskFailure>;
+
+    /// An empty file for an image on its way in: read and written, and gone when it is closed.
+    ///
+    /// # Errors
+    /// The disk's.
+    fn spool(&self) -> Result<File, DiskFailure>;
 }

@@ -45,11 +45,11 @@ pub enum OpenError {
     },
 }
 
-/// Why a proposal has no outcome. The store never proposes anything a second time.
+/// Why a proposal has no outcome. The store repeats only what has a token, under that token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProposeError {
-    /// This member does not lead. Nothing was done; the caller asks the leader.
-    #[error("this member does not lead the group")]
+    /// Nobody leads who could be reached. Nothing was done; the caller tries later.
+    #[error("the group has no leader that can be reached")]
     NotLeader {
         /// The leader, if one is known.
         leader: Option<NodeId>,

@@ -8,17 +8,21 @@
 //! Time and order: a proposal is gathered (`intake`), replicated (`peer`), synced (`log`), applied
 //! and published (`apply`), answered; then watchers are woken (`herald`).
 
+mod agreement;
 mod apply;
 mod config;
 mod control;
 mod disks;
 mod error;
+mod forward;
 mod group;
 mod herald;
+mod image;
 mod intake;
 mod interest;
 mod locks;
 mod log;
+mod membership;
 mod peer;
 mod pulse;
 mod queue;
@@ -28,14 +32,16 @@ mod store;
 mod transport;
 mod waiting;
 mod watch;
+mod wire;
 mod worker;
 
 pub use config::StoreConfig;
 pub use disks::Disks;
 pub use error::{DiskFailure, OpenError, ProposeError, ReadError, WatchEnd};
 pub use group::{Group, Ports};
+pub use image::{ImageError, IncomingImage, OutgoingImage};
 pub use rocks::RocksDisks;
 pub use shared::{Health, Leadership, Progress};
 pub use store::Store;
-pub use transport::{Alone, Delivery, Image, InProcess, Page, Transport};
+pub use transport::{Alone, AskError, Delivery, FRAME_BYTES_MAX, InProcess, Later, Transport};
 pub use watch::Watch;

@@ -9,10 +9,13 @@ use std::{sync::Arc, time::Duration};
 
 use actors_core::ExitReason;
 use actors_runtime::{Child, Driver, Failure, Inbox, Start};
-use store_raft::{Bootstrap, RaftConfig, RaftEffect, RaftEvent, RaftMachine, Role, Stored};
+use store_raft::{
+    Bootstrap, Members, RaftConfig, RaftEffect, RaftEvent, RaftMachine, Role, Stored,
+};
 use tokio::sync::oneshot;
 
 use crate::{
+    StoreConfig,
     apply::ApplyOp,
     log::{Contents, LogOp, Write},
     pulse::Pulse,
@@ -44,7 +47,7 @@ async fn build(
     let is_new = contents.head.is_none() && contents.records.is_empty() && applied == 0;
     if is_new && !shared.config.first_voters.is_empty() {
         let Bootstrap { head, records } =
-            Bootstrap::new(&shared.config.raft(), &shared.config.first_voters);
+            Bootstrap::with(&shared.config.raft(), first_members(&shared.config));
         push(&log, LogOp::Write(Write { number: 0, records, head: Some(head) }))?;
         contents = load(&log, &inbox).await?;
     }
@@ -56,6 +59,14 @@ async fn build(
     let pulse = Arc::new(Pulse::default());
     inbox.spawn(tick(Arc::clone(&pulse), inbox.clone()));
     Ok((machine, PeerDriver { shared, log, apply, pulse }))
+}
+
+fn first_members(config: &StoreConfig) -> Members {
+    let mut members = Members::voters(config.first_voters.iter().copied());
+    if members.is_sole_voter(config.node) && !config.context.is_empty() {
+        members.contexts.insert(config.node, config.context.clone());
+    }
+    members
 }
 
 async fn wait_for<T>(port: &Port<T>, part: &str) -> Result<Arc<Queue<T>>, Failure> {
@@ -127,16 +138,17 @@ impl Driver<RaftMachine> for PeerDriver {
             RaftEffect::Refused { id, refusal } => waiting.answer(id, Reply::Refused(refusal)),
             RaftEffect::RoleChanged(role) => {
                 tracing::info!(?role, "the role changed");
+                self.shared.quorum.send_replace(role.leader.is_some());
                 leadership.send_modify(|leadership| {
                     let leads_on = role.role == Role::Leader && role.term == leadership.role.term;
                     leadership.epoch = leadership.epoch.filter(|_| leads_on);
                     leadership.role = role;
                 });
             }
-            RaftEffect::MembersChanged { id, members, .. } => {
+            RaftEffect::MembersChanged { id, index, members } => {
                 known.send_replace(members.clone());
                 if let Some(id) = id {
-                    waiting.answer(id, Reply::Members(members));
+                    waiting.answer(id, Reply::Members(index, members));
                 }
             }
             RaftEffect::SendSnapshot { to, bytes, .. } => {
@@ -158,6 +170,7 @@ impl Driver<RaftMachine> for PeerDriver {
 impl Drop for PeerDriver {
     fn drop(&mut self) {
         self.shared.leadership.send_replace(crate::Leadership::default());
+        self.shared.quorum.send_replace(false);
         self.shared.abandon_questions();
     }
 }

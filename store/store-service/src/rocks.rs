@@ -2,7 +2,11 @@
 //!
 //! Way in: [`RocksDisks`].
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    fs::{self, File, OpenOptions},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use actors_core::ports::{LogStore, StateStore};
 use store_mvcc::GroupId;
@@ -34,5 +38,14 @@ impl Disks for RocksDisks {
 
     fn open_state(&self) -> Result<Arc<dyn StateStore>, DiskFailure> {
         Ok(Arc::new(RocksState::open(&self.dir.join("state"), self.cluster)?))
+    }
+
+    fn spool(&self) -> Result<File, DiskFailure> {
+        let path = self.dir.join("incoming");
+        let file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path);
+        // Without a name, it is gone together with whoever has it open.
+        fs::remove_file(&path)?;
+        Ok(file?)
     }
 }

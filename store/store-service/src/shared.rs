@@ -12,10 +12,11 @@ use actors_core::{
 use store_catalog::{Catalog, Opener, Snapshot};
 use store_mvcc::{Epoch, Position, Reader};
 use store_raft::{Members, Proposed, RoleView};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::{
     Disks, StoreConfig, Transport,
+    agreement::Samples,
     apply::ApplyOp,
     interest::Interest,
     locks::{lock, write},
@@ -23,6 +24,9 @@ use crate::{
     queue::Queue,
     waiting::{Reply, Waiting},
 };
+
+/// Images that may come in at once: from the present leader, and from one that was it.
+const IMAGES_MAX: usize = 2;
 
 /// How far this replica is. Written by the apply actor.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -53,6 +57,22 @@ pub enum Health {
     DiskFull,
     /// A part failed and is started again; the text says why.
     Failed(String),
+    /// This member was removed from its group. It serves nothing more; its disks are worth nothing.
+    Removed,
+    /// The state of this replica is not that of the others. It serves nothing more; it is removed,
+    /// and comes again with another number and empty disks.
+    Differs {
+        /// The log index where that was found.
+        index: u64,
+    },
+}
+
+impl Health {
+    /// Whether this is the end: nothing but an operator's act helps.
+    #[must_use]
+    pub const fn is_final(&self) -> bool {
+        matches!(self, Self::Removed | Self::Differs { .. })
+    }
 }
 
 /// Where the present life of a thread takes its work from, if it is ready.
@@ -122,6 +142,12 @@ pub(crate) struct Shared {
     /// Written by the peer actor.
     pub(crate) members: watch::Sender<Members>,
     pub(crate) health: watch::Sender<Health>,
+    /// Whether a leader is known that hears from most voters. Written by the peer actor.
+    pub(crate) quorum: watch::Sender<bool>,
+    /// What the state was lately. Written by the apply actor.
+    pub(crate) samples: Mutex<Samples>,
+    /// How many images may come in at once.
+    pub(crate) images: Arc<Semaphore>,
     pub(crate) interest: Interest,
     /// Stays open from one life of the apply actor to the next, unless it failed: what is in memory
     /// is good.
@@ -153,6 +179,9 @@ impl Shared {
             leadership: watch::Sender::default(),
             members: watch::Sender::default(),
             health: watch::Sender::default(),
+            quorum: watch::Sender::default(),
+            samples: Mutex::default(),
+            images: Arc::new(Semaphore::new(IMAGES_MAX)),
             interest: Interest::default(),
             state: Mutex::default(),
             opened_log: Mutex::default(),
@@ -166,10 +195,17 @@ impl Shared {
 
     pub(crate) fn set_health(&self, health: Health) {
         self.health.send_if_modified(|present| {
-            let changed = *present != health;
-            *present = health;
+            let changed = *present != health && !present.is_final();
+            if changed {
+                *present = health;
+            }
             changed
         });
+    }
+
+    /// Whether this replica must not serve any more.
+    pub(crate) fn is_out(&self) -> bool {
+        self.health.borrow().is_final()
     }
 
     /// Lets go of the state, so that it can be opened again.
@@ -236,6 +272,11 @@ impl Intake {
         }
         let later = state.items.split_off(limit);
         std::mem::replace(&mut state.items, later)
+    }
+
+    /// Whether somebody takes proposals.
+    pub(crate) fn is_open(&self) -> bool {
+        lock(&self.state).is_open
     }
 
     pub(crate) fn set_open(&self, is_open: bool) {

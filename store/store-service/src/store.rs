@@ -1,29 +1,29 @@
 //! The store as its users see it: propose, read, watch.
 //!
-//! Way in: [`Store`].  Never: a second try; what is unknown is said to be unknown.
+//! Way in: [`Store`]; its members are in `membership.rs`, the way to the leader in `forward.rs`.
+//! Never: a second try of what has no token; what is unknown is said to be unknown.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use actors_core::Correlation;
 use actors_runtime::{Ref, System};
 use store_catalog::Snapshot;
-use store_mvcc::{Epoch, Key, Outcome, Proposal, Reader, Revision};
-use store_raft::{MemberChange, Members, NodeId, RaftEvent, Refusal};
+use store_mvcc::{Epoch, Key, Outcome, Proposal, Reader, Revision, Token};
+use store_raft::{NodeId, RaftEvent, Refusal};
 use tokio::sync::watch;
 
 use crate::{
-    Health, Image, Leadership, Progress, ProposeError, ReadError, Watch,
-    apply::ApplyOp,
+    Health, ImageError, IncomingImage, Leadership, Progress, ProposeError, ReadError, Watch,
     locks::read,
-    shared::{NotGathered, Shared},
-    waiting::{Question, Reply},
+    shared::Shared,
+    waiting::Reply,
+    wire::{Answer, Request},
 };
 
 /// One group's replica on this server. Cheap to clone; it survives restarts of the group's actors.
 #[derive(Clone)]
 pub struct Store {
-    shared: Arc<Shared>,
-    peer: Ref<RaftEvent>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) peer: Ref<RaftEvent>,
 }
 
 impl Store {
@@ -32,29 +32,42 @@ impl Store {
         Self { shared: Arc::clone(shared), peer }
     }
 
-    /// Proposes changes; resolves when a quorum has them on disk and this replica has applied them.
+    /// Proposes changes, at whichever member this is called; resolves when a quorum has them on
+    /// disk and this replica has applied them, so that [`Store::snapshot`] shows them.
     ///
-    /// The outcome says what became of each operation; an error says why there is no outcome.
+    /// The outcome says what became of each operation; an error says why there is no outcome. A
+    /// proposal with a token is repeated under it while its outcome is unknown or nobody leads, up
+    /// to the times of the configuration, and applied at most once. One without a token is given
+    /// to a leader at most once.
     ///
     /// # Errors
     /// [`ProposeError`]; only `Unknown` leaves open whether something was done.
     pub async fn propose(&self, proposal: Proposal) -> Result<Outcome, ProposeError> {
+        let repeatable = proposal.token != Token::NONE;
         let bytes = proposal.encode().map_err(ProposeError::Refused)?;
-        let question = self.shared.waiting.open().ok_or(ProposeError::Busy)?;
-        self.shared.intake.add(question.id, bytes).map_err(|cause| match cause {
-            NotGathered::Full => ProposeError::Busy,
-            NotGathered::Closed => ProposeError::Unavailable,
-        })?;
-        match self.outcome(question).await? {
-            Reply::Applied(outcome) => Ok(outcome),
-            reply => Err(refused(&reply)),
+        match self.deliver(Request::Propose(bytes), repeatable).await? {
+            Answer::Applied(outcome) => {
+                // It was done; but without it in the snapshot the caller could not go on.
+                self.wait_applied(outcome.index).await.map_err(|_| ProposeError::Unknown)?;
+                Ok(outcome)
+            }
+            _ => Err(ProposeError::Unknown),
         }
     }
 
-    async fn outcome(&self, mut question: Question) -> Result<Reply, ProposeError> {
-        let within = self.shared.config.propose_within;
-        let reply = tokio::time::timeout(within, &mut question.reply).await;
-        reply.ok().and_then(Result::ok).ok_or(ProposeError::Unknown)
+    /// The same, but only if this member leads, and without another try.
+    pub(crate) async fn propose_here(&self, proposal: Proposal) -> Result<Outcome, ProposeError> {
+        let bytes = proposal.encode().map_err(ProposeError::Refused)?;
+        self.once_here(Request::Propose(bytes)).await
+    }
+
+    /// Waits until this replica has applied everything up to `index`.
+    pub(crate) async fn wait_applied(&self, index: u64) -> Result<Revision, ReadError> {
+        let mut progress = self.shared.progress.subscribe();
+        let reached = progress.wait_for(|progress| progress.position.index >= index);
+        let reached = tokio::time::timeout(self.shared.config.read_within, reached).await;
+        let reached = reached.map_err(|_| ReadError::Late)?;
+        reached.map(|progress| progress.position.revision).map_err(|_| ReadError::Unavailable)
     }
 
     /// Confirms with a quorum what is newest, waits until this replica has it, and returns its
@@ -69,6 +82,9 @@ impl Store {
     }
 
     async fn confirm_read(&self) -> Result<Revision, ReadError> {
+        if self.shared.is_out() {
+            return Err(ReadError::Unavailable);
+        }
         let mut question = self.shared.waiting.open().ok_or(ReadError::Busy)?;
         let event = RaftEvent::Read { id: question.id };
         self.peer.tell(event).await.map_err(|_| ReadError::Unavailable)?;
@@ -80,9 +96,7 @@ impl Store {
             }
             _ => return Err(ReadError::Unavailable),
         };
-        let mut progress = self.shared.progress.subscribe();
-        let reached = progress.wait_for(|progress| progress.position.index >= index).await;
-        reached.map(|progress| progress.position.revision).map_err(|_| ReadError::Unavailable)
+        self.wait_applied(index).await
     }
 
     /// Everything that is applied here, as it is now.
@@ -133,45 +147,11 @@ impl Store {
         self.shared.health.subscribe()
     }
 
-    /// The members, as they change.
+    /// Whether a leader is known that hears from most voters, as it changes: false within a second
+    /// after that ended. Without it nothing can be written, and no read confirmed.
     #[must_use]
-    pub fn members(&self) -> watch::Receiver<Members> {
-        self.shared.members.subscribe()
-    }
-
-    /// Changes the members; resolves when the change is committed and in force here.
-    ///
-    /// # Errors
-    /// [`ProposeError`]; only `Unknown` leaves open whether something was done.
-    pub async fn change_members(
-        &self,
-        changes: Vec<MemberChange>,
-    ) -> Result<Members, ProposeError> {
-        let question = self.shared.waiting.open().ok_or(ProposeError::Busy)?;
-        let id: Correlation = question.id;
-        let told = self.peer.tell(RaftEvent::ConfChange { id, changes }).await;
-        told.map_err(|_| ProposeError::Unavailable)?;
-        match self.outcome(question).await? {
-            Reply::Members(members) => Ok(members),
-            reply => Err(refused(&reply)),
-        }
-    }
-
-    /// Makes another voter the leader; resolves when this member no longer leads, or `within` is
-    /// over.
-    ///
-    /// # Errors
-    /// [`ProposeError::Unavailable`] if the peer does not run, [`ProposeError::Busy`] if it still
-    /// leads.
-    pub async fn transfer_leader(&self, to: NodeId, within: Duration) -> Result<(), ProposeError> {
-        let told = self.peer.tell(RaftEvent::Transfer { to }).await;
-        told.map_err(|_| ProposeError::Unavailable)?;
-        let mut leadership = self.leadership();
-        let gone = leadership.wait_for(|present| present.role.leader == Some(to));
-        match tokio::time::timeout(within, gone).await {
-            Ok(Ok(_)) => Ok(()),
-            _ => Err(ProposeError::Busy),
-        }
+    pub fn quorum(&self) -> watch::Receiver<bool> {
+        self.shared.quorum.subscribe()
     }
 
     /// Takes a frame that another member's transport sent. May drop it.
@@ -180,27 +160,13 @@ impl Store {
         drop(self.peer.try_tell(RaftEvent::Message { from, bytes: frame }));
     }
 
-    /// Takes an image of another member's state; false if it was dropped.
-    #[must_use]
-    pub fn receive_image(&self, from: NodeId, image: Image) -> bool {
-        let apply = self.shared.apply.queue();
-        let taken = apply.is_some_and(|apply| apply.push(ApplyOp::Image(image.pages)));
-        let event = RaftEvent::Message { from, bytes: image.frame };
-        taken && self.peer.try_tell(event).is_ok()
-    }
-}
-
-fn refused(reply: &Reply) -> ProposeError {
-    match reply {
-        Reply::Unavailable => ProposeError::Unavailable,
-        Reply::Refused(Refusal::NotLeader { leader }) => {
-            ProposeError::NotLeader { leader: *leader }
-        }
-        Reply::Refused(Refusal::Busy) => ProposeError::Busy,
-        Reply::Refused(Refusal::Superseded) => ProposeError::Superseded,
-        Reply::Refused(Refusal::BadChange) => ProposeError::BadChange,
-        // The others do not answer proposals; if one did, nobody could tell what it means.
-        _ => ProposeError::Unknown,
+    /// Takes in an image of another member's state, piece by piece; `head` is what
+    /// [`crate::OutgoingImage::head`] was.
+    ///
+    /// # Errors
+    /// [`ImageError`]; the sender tries again later.
+    pub fn receive_image(&self, from: NodeId, head: Vec<u8>) -> Result<IncomingImage, ImageError> {
+        IncomingImage::open(&self.shared, &self.peer, (from, head))
     }
 }
 

@@ -23,8 +23,8 @@ pub(crate) enum Reply {
     Applied(Outcome),
     /// A read may be answered once this index is applied.
     ReadAt(u64),
-    /// The members are these now.
-    Members(Members),
+    /// The members are these, from this index on.
+    Members(u64, Members),
     /// It will not happen, or nobody knows.
     Refused(Refusal),
     /// It never got anywhere: nothing was done.

@@ -15,6 +15,7 @@ use raft::{
 use super::{RaftMachine, refuse};
 use crate::{
     Committed, Mark, Members, NodeId, RaftConfig, RaftEffect, Refusal,
+    members::Extra,
     record::{Head, encode_entry, frame},
 };
 
@@ -179,6 +180,7 @@ impl RaftMachine {
             members: self.members(),
             members_at: self.members_at.max(self.handed),
             incoming: incoming.or_else(|| self.owed.clone()),
+            image: self.image,
         }
     }
 
@@ -265,12 +267,21 @@ impl RaftMachine {
         }
         self.members_at = entry.index;
         let change: Result<ConfChangeV2, _> = prost::Message::decode(entry.data.as_slice());
-        let applied = change.is_ok_and(|change| self.node.apply_conf_change(&change).is_ok());
+        let applied = change.is_ok_and(|change| {
+            let done = self.node.apply_conf_change(&change).is_ok();
+            if done {
+                let told = Extra::from_bytes(&change.context);
+                self.extra.contexts.extend(told.contexts);
+                self.extra.joining.extend(told.joining);
+            }
+            done
+        });
         if !applied {
             // Every member refuses it in the same way: the members stay what they were.
             return refuse(id, Refusal::BadChange, out);
         }
         let members = self.members();
+        self.extra = members.extra();
         self.members_history.push_back((entry.index, members.clone()));
         out.push(RaftEffect::MembersChanged { id, index: entry.index, members });
     }

@@ -14,6 +14,7 @@ use raft::{
 use super::RaftMachine;
 use crate::{
     Mark, Members, NodeId, RaftEffect, Refusal, SnapshotDelivery,
+    members::Extra,
     record::{encode_entry, encode_mark},
 };
 
@@ -59,7 +60,8 @@ impl RaftMachine {
     ) {
         let meta = ready.snapshot().get_metadata();
         let mark = Mark { index: meta.index, term: meta.term };
-        let members = Members::from_raft(meta.get_conf_state());
+        let extra = Extra::from_bytes(&ready.snapshot().data);
+        let members = Members::from_raft(meta.get_conf_state(), &extra);
         let old_members = self.members_history.back().map(|(_, members)| members.clone());
         let mut head = self.head(Some((mark, members.clone())));
         // Until the image is the state, a restart goes on with the old log and the old members.
@@ -117,6 +119,7 @@ impl RaftMachine {
         let expected = self.installing.as_ref().is_some_and(|it| it.stage == Stage::Image(number));
         if expected {
             self.applied = self.applied.max(applied);
+            self.image = applied;
             self.write_mark(now, out);
         }
     }
@@ -131,6 +134,7 @@ impl RaftMachine {
         self.members_at = mark.index;
         self.members_history.clear();
         self.members_history.push_back((mark.index, installing.members.clone()));
+        self.extra = installing.members.extra();
         let mut records = vec![encode_mark(mark)];
         records.extend(installing.entries.iter().map(encode_entry));
         self.log_first = mark.index;

@@ -50,6 +50,7 @@ fn the_head_keeps_its_encoding() {
         members: Members::voters([NodeId(1), NodeId(2)]),
         members_at: 1,
         incoming: None,
+        image: 0,
     };
     check(
         &head.encode(),

@@ -1,6 +1,7 @@
 //! One server's group in a folder of its own, on disks that can be told to fail.
 
 use std::{
+    fs::File,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
@@ -11,7 +12,7 @@ use std::{
 
 use actors_core::{
     Intensity, OnLimit, Rng, Wall,
-    ports::{DiskError, KeyRange, LogRecord, LogStore, StateStore, Write},
+    ports::{DiskError, KeyRange, LogRecord, LogStore, Pair, StateStore, Write},
 };
 use actors_runtime::{Root, System, Tree};
 use store_mvcc::{
@@ -99,6 +100,10 @@ impl Disks for BadDisks {
     fn open_state(&self) -> Result<Arc<dyn StateStore>, DiskFailure> {
         Ok(Arc::new(BadState { state: self.disks.open_state()?, faults: self.faults.clone() }))
     }
+
+    fn spool(&self) -> Result<File, DiskFailure> {
+        self.disks.spool()
+    }
 }
 
 struct BadLog {
@@ -158,6 +163,14 @@ impl StateStore for BadState {
 
     fn range(&self, range: KeyRange<'_>) -> Result<Vec<(Vec<u8>, Vec<u8>)>, DiskError> {
         self.state.range(range)
+    }
+
+    fn scan(
+        &self,
+        range: KeyRange<'_>,
+        page: &mut dyn FnMut(Vec<Pair>) -> bool,
+    ) -> Result<(), DiskError> {
+        self.state.scan(range, page)
     }
 
     fn flush(&self) -> Result<(), DiskError> {
