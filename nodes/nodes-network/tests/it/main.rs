@@ -9,6 +9,8 @@
     reason = "a test may fail, and says why it does not run"
 )]
 
+mod machines;
+
 use std::{
     collections::BTreeSet,
     fs::{self, File},
@@ -23,8 +25,8 @@ use std::{
 
 use nix::sched::{CloneFlags, setns, unshare};
 use nodes_network::{
-    Applied, BridgeConfig, BridgeNetwork, Desired, Endpoint, HostPort, NftCommand, PodNetwork as _,
-    Protocol, ProxyConfig, Service, ServicePort, ServiceProxy, Traffic,
+    Applied, BridgeConfig, BridgeNetwork, Cidr, Desired, Endpoint, HostPort, NftCommand,
+    PodNetwork as _, Protocol, ProxyConfig, Service, ServicePort, ServiceProxy, Traffic,
 };
 
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -43,7 +45,16 @@ fn on_a_node(name: &'static str, test: impl FnOnce(&Node) + Send) {
             let folder =
                 std::env::temp_dir().join(format!("starling-net-{}-{name}", std::process::id()));
             fs::create_dir_all(&folder).expect("a folder");
-            test(&Node::new(folder.join("addresses")));
+            test(&Node::new(BridgeConfig {
+                index: 7,
+                node: "a".into(),
+                address: Ipv4Addr::new(10, 42, 0, 1),
+                pod_range: "10.42.0.0/24".parse().expect("a range"),
+                cluster_range: "10.42.0.0/16".parse().expect("a range"),
+                service_range: "10.96.0.0/16".parse().expect("a range"),
+                vni: 7,
+                address_file: folder.join("addresses"),
+            }));
         });
         node.join().expect("the test on its node");
     });
@@ -51,37 +62,21 @@ fn on_a_node(name: &'static str, test: impl FnOnce(&Node) + Send) {
 
 struct Node {
     network: BridgeNetwork,
+    pod_range: Cidr,
 }
 
 impl Node {
-    fn new(address_file: PathBuf) -> Self {
+    fn new(config: BridgeConfig) -> Self {
         let status = Command::new("ip").args(["link", "set", "lo", "up"]).status().expect("ip");
         assert!(status.success(), "loopback of the node");
-        let network = BridgeNetwork::open(BridgeConfig {
-            index: 7,
-            pod_range: "10.42.0.0/24".parse().expect("a range"),
-            service_range: "10.96.0.0/16".parse().expect("a range"),
-            address_file,
-        });
-        let network = network.expect("a network");
+        let pod_range = config.pod_range;
+        let network = BridgeNetwork::open(config).expect("a network");
         network.set_up().expect("set up");
-        Self { network }
+        Self { network, pod_range }
     }
 
     fn pod(&self, name: &str) -> Pod {
-        let (tell, told) = mpsc::channel();
-        let (stop, stopped) = mpsc::channel::<()>();
-        // A namespace lives as long as someone is in it.
-        thread::Builder::new()
-            .spawn(move || {
-                unshare(CloneFlags::CLONE_NEWNET).expect("a namespace");
-                let path =
-                    format!("/proc/{}/task/{}/ns/net", std::process::id(), nix::unistd::gettid());
-                tell.send(path.into()).expect("someone listens");
-                stopped.recv().unwrap_or_default();
-            })
-            .expect("a thread");
-        let netns: PathBuf = told.recv().expect("a path");
+        let (netns, stop) = namespace();
         let address = self.network.attach(name, &netns).expect("attached");
         Pod { netns, address, _stop: stop }
     }
@@ -89,7 +84,8 @@ impl Node {
     fn proxy(&self) -> ServiceProxy {
         let config = ProxyConfig {
             table: "starling-it".into(),
-            pod_range: "10.42.0.0/24".parse().expect("a range"),
+            pod_range: self.pod_range,
+            cluster_range: "10.42.0.0/16".parse().expect("a range"),
             service_range: "10.96.0.0/16".parse().expect("a range"),
             bridge: self.network.bridge_name(),
         };
@@ -144,6 +140,22 @@ impl Pod {
     }
 }
 
+/// A namespace of its own, which lives as long as someone is in it: until the sender is dropped.
+fn namespace() -> (PathBuf, mpsc::Sender<()>) {
+    let (tell, told) = mpsc::channel();
+    let (stop, stopped) = mpsc::channel::<()>();
+    thread::Builder::new()
+        .spawn(move || {
+            unshare(CloneFlags::CLONE_NEWNET).expect("a namespace");
+            let path =
+                format!("/proc/{}/task/{}/ns/net", std::process::id(), nix::unistd::gettid());
+            tell.send(path.into()).expect("someone listens");
+            stopped.recv().unwrap_or_default();
+        })
+        .expect("a thread");
+    (told.recv().expect("a path"), stop)
+}
+
 fn enter(netns: &Path) {
     setns(File::open(netns).expect("a namespace"), CloneFlags::CLONE_NEWNET).expect("entered");
 }
@@ -171,7 +183,7 @@ fn service(protocol: Protocol, port: u16, endpoints: Vec<Endpoint>) -> Desired {
         external: Traffic::Cluster,
         ports: vec![port],
     };
-    Desired { services: vec![service], host_ports: Vec::new() }
+    Desired { services: vec![service], ..Desired::default() }
 }
 
 #[test]
@@ -271,7 +283,7 @@ fn a_port_of_the_node_leads_to_its_pod() {
         let port =
             HostPort { protocol: Protocol::Tcp, host_port: 8088, address: pod.address, port: 8080 };
         let mut proxy = node.proxy();
-        proxy.apply(&Desired { services: Vec::new(), host_ports: vec![port] }).expect("applied");
+        proxy.apply(&Desired { host_ports: vec![port], ..Desired::default() }).expect("applied");
         let gateway = node.network.gateway();
         assert_eq!(ask(gateway, 8088).map(|(own, _)| own), Ok(pod.address));
         assert_eq!(other.within(|| ask(gateway, 8088)).map(|(own, _)| own), Ok(pod.address));
