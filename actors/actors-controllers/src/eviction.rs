@@ -3,23 +3,29 @@
 //! Way in: [`TaintEvictionController`].  Writes: deletions of pods, their `DisruptionTarget`
 //! condition.
 //! Time: a toleration's seconds count from the taint's `timeAdded`, which `node_lifecycle` makes
-//! sure of.
+//! sure of. A node that is declared dead evicts at once, but only what someone replaces elsewhere ([`is_moved`]);
+//! everything else goes as from any unreachable node, after its toleration of that taint.
 //! Spec: Kubernetes documentation, "Taints and Tolerations", taint based evictions.
 
 use std::time::Duration;
 
 use actors_controller::{
-    Access, Controller, EventType, Key, Plan, Primary, Relations, World, WriteVerb,
+    Access, Controller, EventType, Key, Kind, Plan, Primary, Relations, World, WriteVerb,
 };
 use actors_core::{Now, Wall};
-use actors_object::{Object, Value, timefmt};
+use actors_object::{Object, OwnerRef, Value, timefmt, value};
 
 use crate::{
     conditions::{Conditions, Says},
-    kinds::{NODE, POD},
+    dead_nodes::{self, UNREACHABLE},
+    fencing,
+    kinds::{NODE, POD, REPLICA_SET},
     pods::{self, NODE_FIELD},
     taints::{NO_EXECUTE, tolerates},
 };
+
+const JOB: Kind = Kind::new("batch/v1", "Job");
+const REPLICATION_CONTROLLER: Kind = Kind::new("v1", "ReplicationController");
 
 /// See the module.
 #[derive(Debug, Clone, Copy, Default)]
@@ -54,6 +60,7 @@ impl Controller for TaintEvictionController {
             .list_at(&["spec", "taints"])
             .iter()
             .filter(|taint| taint.at("effect").as_str() == Some(NO_EXECUTE))
+            .filter(|taint| !dead_nodes::is_dead_taint(taint) || is_moved(pod))
             .filter_map(|taint| borne_until(pod, taint, now.wall).map(|until| (until, taint)))
             .min_by_key(|(until, _)| *until);
         let Some((until, taint)) = due else { return plan };
@@ -64,6 +71,27 @@ impl Controller for TaintEvictionController {
         evict(pod, taint, now, &mut plan);
         plan
     }
+}
+
+/// Whether the death of its node moves `pod` at once: it asks for a fence, or its controller makes another one under
+/// another name. Not if it says itself how long it bears an unreachable node, as a DaemonSet's pods do. Of a pod without a
+/// controller, and of one with an identity (a StatefulSet's), nothing is won by ending it early: the machine may come back.
+fn is_moved(pod: &Object) -> bool {
+    let tolerations = pod.list_at(&["spec", "tolerations"]);
+    !tolerations.iter().any(is_own_toleration)
+        && (fencing::is_fenced(pod)
+            || pod.controller_of().is_some_and(|owner| makes_others(&owner)))
+}
+
+/// Whether a toleration of unreachable nodes is the pod's own, not the one of 300 s that admission adds.
+fn is_own_toleration(toleration: &Value) -> bool {
+    let taint = value!({ "key": UNREACHABLE, "effect": NO_EXECUTE });
+    tolerates(toleration, &taint) && toleration.at("tolerationSeconds").as_i64() != Some(300)
+}
+
+/// Whether pods of this owner are as good as each other: it makes a new one under a new name.
+fn makes_others(owner: &OwnerRef) -> bool {
+    [&REPLICA_SET, &JOB, &REPLICATION_CONTROLLER].iter().any(|kind| pods::is_owned_as(owner, kind))
 }
 
 /// Until when `pod` bears `taint`; `None`: for ever.

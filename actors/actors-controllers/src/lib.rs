@@ -4,11 +4,13 @@
 
 mod claims;
 mod conditions;
+pub mod dead_nodes;
 mod deployment;
 mod endpoint_slice;
 mod endpoints;
 mod event_ttl;
 mod eviction;
+pub mod fencing;
 mod furnishing;
 mod garbage;
 pub mod kinds;

@@ -3,16 +3,17 @@
 //!
 //! Way in: [`NodeLifecycleController`].  Writes: `Node.spec.taints` (the keys below, and
 //! `timeAdded` of NoExecute ones), the `Ready` condition of pods on a node whose state is unknown.
-//! Never: a node's conditions; whether a machine lives is known by membership, not by heartbeats
-//! (see `mesh-member`).
+//! Never: a node's conditions, or the taint of a dead node: whether a machine lives is known by membership, not by
+//! heartbeats, and `nodes-control`'s health says it. While most nodes are silent at once, nothing evicts.
 //! Spec: Kubernetes documentation, "Nodes", "Taint Nodes by Condition".
 
-use actors_controller::{Access, Controller, Plan, Primary, World, WriteVerb};
+use actors_controller::{Access, Controller, Key, Plan, Primary, Relations, World, WriteVerb};
 use actors_core::Now;
 use actors_object::{Object, Value, timefmt, value};
 
 use crate::{
     conditions::{self, Conditions, Says},
+    dead_nodes::{self, Silence, UNREACHABLE},
     kinds::{NODE, POD},
     pods::{self, NODE_FIELD},
     taints::{NO_EXECUTE, NO_SCHEDULE},
@@ -23,7 +24,6 @@ use crate::{
 pub struct NodeLifecycleController;
 
 const NOT_READY: &str = "node.kubernetes.io/not-ready";
-const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
 const UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";
 
 /// Conditions that keep new pods away while they are true.
@@ -43,6 +43,10 @@ impl Controller for NodeLifecycleController {
         Primary::Of(NODE)
     }
 
+    fn relations(&self) -> Relations {
+        Relations::default().watches(&NODE, silent_nodes)
+    }
+
     fn access(&self) -> Access {
         Access::reads(&[&NODE, &POD]).writes(&NODE, WriteVerb::Patch, &["spec.taints"]).writes(
             &POD,
@@ -54,21 +58,33 @@ impl Controller for NodeLifecycleController {
     fn reconcile(&self, node: &Object, world: &dyn World, now: Now) -> Plan {
         let mut plan = Plan::default();
         let current = node.list_at(&["spec", "taints"]);
-        let wanted = taints(node, &timefmt::seconds(now.wall));
+        let due = due_taints(node, world);
+        let wanted = taints(node, &due, &timefmt::seconds(now.wall));
         if current != wanted {
             let list = if wanted.is_empty() { Value::Null } else { Value::List(wanted) };
             plan.patch_exactly(node, value!({ "spec": { "taints": list } }));
         }
-        if conditions::is(node, "Ready", "Unknown") {
+        if is_silent(node) {
             withdraw_pods(node, world, now, &mut plan);
         }
         plan
     }
 }
 
-/// The taints that the node should have: those of others as they are, ours by its conditions.
-fn taints(node: &Object, stamp: &str) -> Vec<Value> {
-    let due = due_taints(node);
+/// Whether nobody hears of the node, by its condition or by the verdict.
+fn is_silent(node: &Object) -> bool {
+    conditions::is(node, "Ready", "Unknown") || dead_nodes::is_dead(node)
+}
+
+/// The nodes that nobody hears of: how many there are decides whether they evict.
+fn silent_nodes(_: &Object, world: &dyn World) -> Vec<Key> {
+    let mut nodes = world.list(&NODE, None);
+    nodes.retain(|node| is_silent(node));
+    nodes.iter().map(|node| Key::of(node)).collect()
+}
+
+/// The taints that the node should have: those of others as they are, ours as they are `due`.
+fn taints(node: &Object, due: &[(&str, &str)], stamp: &str) -> Vec<Value> {
     let current = node.list_at(&["spec", "taints"]);
     let fits = |taint: &Value, (key, effect): &(&str, &str)| {
         taint.at("key").as_str() == Some(*key) && taint.at("effect").as_str() == Some(*effect)
@@ -78,7 +94,7 @@ fn taints(node: &Object, stamp: &str) -> Vec<Value> {
         .filter(|taint| !is_ours(taint) || due.iter().any(|one| fits(taint, one)))
         .cloned()
         .collect();
-    for one in &due {
+    for one in due {
         if !wanted.iter().any(|taint| fits(taint, one)) {
             wanted.push(value!({ "key": one.0, "effect": one.1 }));
         }
@@ -99,11 +115,16 @@ fn is_ours(taint: &Value) -> bool {
         || PRESSURES.iter().any(|(_, own)| *own == key)
 }
 
-/// The taints that follow from the node's conditions and spec.
-fn due_taints(node: &Object) -> Vec<(&'static str, &'static str)> {
+/// The taints that follow from the node's conditions and spec. What evicts for silence waits while most nodes are
+/// silent; a verdict (which health withholds in that case) always counts.
+fn due_taints(node: &Object, world: &dyn World) -> Vec<(&'static str, &'static str)> {
     let ready = conditions::find(node, "Ready").and_then(|ready| ready.at("status").as_str());
     let mut due = match ready {
+        _ if dead_nodes::is_dead(node) => {
+            vec![(UNREACHABLE, NO_SCHEDULE), (UNREACHABLE, NO_EXECUTE)]
+        }
         Some("True") => Vec::new(),
+        Some("Unknown") if Silence::of(world).stops_eviction() => vec![(UNREACHABLE, NO_SCHEDULE)],
         Some("Unknown") => vec![(UNREACHABLE, NO_SCHEDULE), (UNREACHABLE, NO_EXECUTE)],
         _ => vec![(NOT_READY, NO_SCHEDULE), (NOT_READY, NO_EXECUTE)],
     };

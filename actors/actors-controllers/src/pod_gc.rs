@@ -2,7 +2,9 @@
 //! service.
 //!
 //! Way in: [`PodGcController`].  Writes: deletions of pods with grace 0, their phase and
-//! `DisruptionTarget` condition.
+//! `DisruptionTarget` condition, whose stamp is when the node was first missed.
+//! Never: the end of a fenced pod whose node is merely gone; it may still run, until `nodes-control`'s health knows that
+//! it does not. (Who declares a node out of service vouches for all that ran there.)
 //! Spec: Kubernetes documentation, "Pod Lifecycle", garbage collection of pods; "Nodes",
 //! non-graceful shutdown.
 
@@ -11,11 +13,13 @@ use std::time::Duration;
 use actors_controller::{
     Access, Controller, Key, Plan, Primary, Propagation, Relations, Target, World, WriteVerb,
 };
-use actors_core::Now;
+use actors_core::{Now, Wall};
 use actors_object::{Object, Value, timefmt};
 
 use crate::{
     conditions::{self, Conditions, Says},
+    dead_nodes::OUT_OF_SERVICE,
+    fencing,
     kinds::{NODE, POD},
     pods::{self, NODE_FIELD},
 };
@@ -24,8 +28,9 @@ use crate::{
 #[derive(Debug, Clone, Copy, Default)]
 pub struct PodGcController;
 
-const OUT_OF_SERVICE: &str = "node.kubernetes.io/out-of-service";
-/// A young pod may name a node that has not joined yet.
+const TARGET: &str = "DisruptionTarget";
+const GC: &str = "DeletionByPodGC";
+/// A node may join after a pod that names it, or be registered again.
 const QUARANTINE: Duration = Duration::from_secs(40);
 
 impl Controller for PodGcController {
@@ -60,27 +65,52 @@ impl Controller for PodGcController {
             Some(node) if pod.is_terminating() && is_out_of_service(&node) => {
                 end(pod, "The pod's node was declared out of service.", now, &mut plan);
             }
-            Some(_) => {}
-            None => {
-                let born = timefmt::parse(pod.creation_timestamp()).unwrap_or(now.wall);
-                match QUARANTINE.checked_sub(now.wall.since(born)) {
-                    Some(rest) if !rest.is_zero() => plan.requeue(rest),
-                    _ => end(pod, "The pod's node is gone.", now, &mut plan),
+            Some(_) => forgive(pod, now, &mut plan),
+            None => match missed_since(pod) {
+                None => {
+                    plan.set_status_exactly(pod, &mark(pod, "The pod's node is gone.", now));
+                    plan.requeue(QUARANTINE);
                 }
-            }
+                Some(since) => match QUARANTINE.checked_sub(now.wall.since(since)) {
+                    Some(rest) if !rest.is_zero() => plan.requeue(rest),
+                    _ if fencing::is_fenced(pod) && !pods::is_finished(pod) => {}
+                    _ => end(pod, "The pod's node is gone.", now, &mut plan),
+                },
+            },
         }
         plan
     }
 }
 
+/// Since when the pod's node has been missed.
+fn missed_since(pod: &Object) -> Option<Wall> {
+    let mark = conditions::find(pod, TARGET).filter(|mark| mark.at("reason").as_str() == Some(GC));
+    mark.and_then(|mark| mark.at("lastTransitionTime").as_str()).and_then(timefmt::parse)
+}
+
+/// The node is back before the pod was taken away.
+fn forgive(pod: &Object, now: Now, plan: &mut Plan) {
+    if !pod.is_terminating() && missed_since(pod).is_some() {
+        let mut conditions = Conditions::of(pod, now.wall);
+        conditions.remove(TARGET);
+        let mut status = pod.status().clone();
+        status.set_path(&["conditions"], conditions.into_value());
+        plan.set_status_exactly(pod, &status);
+    }
+}
+
+fn mark(pod: &Object, message: &str, now: Now) -> Value {
+    let mut conditions = Conditions::of(pod, now.wall);
+    conditions.set(TARGET, Says { status: "True", reason: GC, message });
+    let mut status = pod.status().clone();
+    status.set_path(&["conditions"], conditions.into_value());
+    status
+}
+
 fn end(pod: &Object, message: &str, now: Now, plan: &mut Plan) {
     if !pods::is_finished(pod) {
-        let mut conditions = Conditions::of(pod, now.wall);
-        let says = Says { status: "True", reason: "DeletionByPodGC", message };
-        conditions.set("DisruptionTarget", says);
-        let mut status = pod.status().clone();
+        let mut status = mark(pod, message, now);
         status.set_path(&["phase"], "Failed");
-        status.set_path(&["conditions"], conditions.into_value());
         plan.set_status(pod, &status);
     }
     plan.delete_as(Target::of(pod), Propagation::Background, Some(0));

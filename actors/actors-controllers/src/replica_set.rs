@@ -3,6 +3,7 @@
 //! Way in: [`ReplicaSetController`].  Writes: pods (create, delete, owner references),
 //! `ReplicaSet.status`.
 //! Never: a change of the set's spec, or a deletion of a pod that it does not control.
+//! A pod that is terminating is replaced at once, wherever it is; a fenced one (see [`fencing`]) only when it has ended.
 //! Spec: Kubernetes documentation, "ReplicaSet".
 
 mod ranking;
@@ -20,6 +21,7 @@ use actors_object::Object;
 use crate::{
     claims::{claim, selector_of},
     conditions::{Conditions, Says},
+    fencing,
     kinds::{POD, REPLICA_SET},
     pods,
 };
@@ -64,7 +66,8 @@ impl Controller for ReplicaSetController {
         let active: Vec<Arc<Object>> =
             owned.iter().filter(|pod| pods::is_active(pod)).cloned().collect();
         if !set.is_terminating() {
-            plan_replicas(set, &active, world, now, &mut plan);
+            let pods = Pods { active: &active, ending: fenced_and_ending(&owned) };
+            plan_replicas(set, &pods, world, now, &mut plan);
         }
         status::plan_status(set, &owned, now, &mut plan);
         plan
@@ -90,21 +93,30 @@ pub(crate) fn replicas(set: &Object) -> i64 {
     set.spec().at("replicas").as_i64().unwrap_or(1).max(0)
 }
 
+/// A set's pods, as they count when it is sized.
+struct Pods<'a> {
+    active: &'a [Arc<Object>],
+    /// How many are terminating and keep their place until they have ended.
+    ending: usize,
+}
+
+/// How many pods still keep their place though they are terminating.
+fn fenced_and_ending(owned: &[Arc<Object>]) -> usize {
+    let ending = |pod: &&Arc<Object>| pod.is_terminating() && !pods::is_finished(pod);
+    owned.iter().filter(ending).filter(|pod| fencing::is_fenced(pod)).count()
+}
+
 /// Makes or deletes pods until there are as many active ones as wanted.
 ///
 /// Creation starts slowly: a batch is one larger than what exists (1, 2, 4, 8…), so that a set
 /// whose pods are all refused asks for one of them, not for hundreds. It needs no memory: what
 /// exists is the measure.
-fn plan_replicas(
-    set: &Object,
-    active: &[Arc<Object>],
-    world: &dyn World,
-    now: Now,
-    plan: &mut Plan,
-) {
+fn plan_replicas(set: &Object, pods: &Pods<'_>, world: &dyn World, now: Now, plan: &mut Plan) {
     let wanted = usize::try_from(replicas(set)).unwrap_or(usize::MAX);
+    let Pods { active, ending } = *pods;
     if active.len() < wanted {
-        let batch = (wanted - active.len()).min(active.len() + 1).min(BURST_MAX);
+        let missing = wanted.saturating_sub(active.len() + ending);
+        let batch = missing.min(active.len() + 1).min(BURST_MAX);
         for _ in 0..batch {
             plan.create(pods::from_template(set, set.spec().at("template")));
         }

@@ -29,7 +29,7 @@ impl Rollout<'_> {
         for index in &running {
             self.resize(Which::Old(*index), 0);
         }
-        if !running.is_empty() || self.has_old_pods() {
+        if !running.is_empty() || self.has_unsettled_old_sets() || self.has_old_pods() {
             return;
         }
         self.make_new_set();
@@ -100,6 +100,13 @@ impl Rollout<'_> {
                 self.resize(Which::Old(index), size);
             }
         }
+    }
+
+    /// Whether an old set's controller may not have seen yet that it is to have no pods: it may be about to make one.
+    fn has_unsettled_old_sets(&self) -> bool {
+        self.old.iter().any(|set| {
+            set.count("observedGeneration") < set.object.generation() || set.count("replicas") > 0
+        })
     }
 
     /// Whether pods of old sets have not ended yet, terminating ones included.

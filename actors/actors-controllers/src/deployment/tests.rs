@@ -144,6 +144,28 @@ fn recreate_ends_all_old_pods_before_it_makes_new_ones() {
 }
 
 #[test]
+fn recreate_waits_until_an_old_sets_controller_knows_that_it_is_to_make_no_more() {
+    let mut scene = rolled_out(1, value!({ "type": "Recreate" }));
+    set_image(&mut scene, "v2");
+    settle(&mut scene);
+    assert_eq!(shape(&scene), "1:0 2:1");
+    // The new set's controller is about to make a pod, by what it saw before the next update.
+    let second = sets(&scene)[1].name().to_owned();
+    scene.change(&REPLICA_SET, &format!("d/{second}"), |set| {
+        set.set_path(&["status"], value!({ "observedGeneration": 0 }));
+    });
+    let pods: Vec<_> = scene.world.iter().filter(|(key, _)| key.kind == POD).collect();
+    let pods: Vec<_> = pods.into_iter().map(|(key, _)| key.clone()).collect();
+    pods.iter().for_each(|key| scene.world.remove(key));
+    set_image(&mut scene, "v3");
+    step(&mut scene);
+    step(&mut scene);
+    assert_eq!(shape(&scene), "1:0 2:0", "it may still make one");
+    settle(&mut scene);
+    assert_eq!(shape(&scene), "1:0 2:0 3:1");
+}
+
+#[test]
 fn a_paused_deployment_scales_but_does_not_roll_out() {
     let mut scene = rolled_out(3, rolling(1, 0));
     scene.change(&DEPLOYMENT, "d/web", |web| web.set_path(&["spec", "paused"], true));

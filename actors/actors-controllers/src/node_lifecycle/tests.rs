@@ -94,3 +94,42 @@ fn pods_of_an_unknown_node_are_not_ready() {
         assert!(conditions::is(&pod, "Ready", expected), "node Ready={state}");
     }
 }
+
+#[test]
+fn a_dead_node_is_unreachable_whatever_it_says_until_its_taint_is_taken_away() {
+    let spec = value!({ "taints": [
+        { "key": "starling.dev/node-dead", "effect": "NoExecute", "timeAdded": "2026-01-01T00:00:00Z" },
+    ] });
+    assert_eq!(
+        taints(&mut scene("True", spec)),
+        [
+            "starling.dev/node-dead:NoExecute 2026-01-01T00:00:00Z",
+            "node.kubernetes.io/unreachable:NoSchedule -",
+            "node.kubernetes.io/unreachable:NoExecute 2026-01-01T00:00:00Z",
+        ]
+    );
+}
+
+#[test]
+fn nothing_evicts_while_most_nodes_are_silent() {
+    let mut scene = scene("Unknown", value!({}));
+    let sibling = |name: &str, ready: &str| {
+        value!({
+            "apiVersion": "v1", "kind": "Node", "metadata": { "name": name },
+            "status": { "conditions": [{ "type": "Ready", "status": ready }] },
+        })
+    };
+    for name in ["n2", "n3"] {
+        scene = scene.with(sibling(name, "Unknown"));
+    }
+    for name in ["n4", "n5"] {
+        scene = scene.with(sibling(name, "True"));
+    }
+    assert_eq!(taints(&mut scene), ["node.kubernetes.io/unreachable:NoSchedule -"]);
+    // One comes back: it is likelier now that the others are dead.
+    scene.change(&NODE, "n2", |node| {
+        *node = actors_object::Object(sibling("n2", "True"));
+        node.set_uid("n2");
+    });
+    assert_eq!(taints(&mut scene).len(), 2);
+}

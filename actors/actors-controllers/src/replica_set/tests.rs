@@ -172,3 +172,23 @@ fn a_selector_that_would_match_everything_is_rejected() {
     let scene = Scene::new().with(set);
     check(&scene, "reject spec.selector: must be a selector that is not empty\n");
 }
+
+#[test]
+fn a_fenced_pod_keeps_its_place_until_it_has_ended() {
+    let fenced = |name: &str, state: &str| {
+        let mut pod = mine(name, state);
+        pod.set_path(&["metadata", "annotations", "starling.dev/fence-after"], "30s");
+        pod
+    };
+    let makes = |scene: &Scene| {
+        let text = scene.text(&ReplicaSetController, "d/web");
+        text.lines().filter(|line| line.starts_with("create")).count()
+    };
+    let scene = Scene::new().with(replica_set("web", 1)).with(fenced("a", "ending"));
+    assert_eq!(makes(&scene), 0, "it may still run");
+    let mut scene = Scene::new().with(replica_set("web", 3)).with(fenced("a", "ending"));
+    scene.world.put(fenced("b", "ready"));
+    assert_eq!(makes(&scene), 1, "one place is free");
+    scene.change(&POD, "d/a", |pod| pod.set_path(&["status", "phase"], "Failed"));
+    assert_eq!(makes(&scene), 2, "it has finished");
+}
