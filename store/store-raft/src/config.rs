@@ -35,14 +35,23 @@ pub struct RaftConfig {
 impl RaftConfig {
     /// The length of a tick: the driver delivers [`crate::RaftEvent::Tick`] this often.
     pub const TICK: Duration = Duration::from_millis(50);
-    /// A leader sends a heartbeat every tick.
-    pub const HEARTBEAT_TICKS: usize = 1;
-    /// A follower waits at least this long for its leader: 300 ms.
-    pub const ELECTION_TICKS_MIN: usize = 6;
-    /// A follower waits at most this long for its leader: 600 ms.
-    pub const ELECTION_TICKS_MAX: usize = 12;
+    /// A leader sends a heartbeat every other tick: 100 ms. Less would cost an idle group its rest.
+    pub const HEARTBEAT_TICKS: usize = 2;
+    /// A follower waits at least this long for its leader: 400 ms. A leader that hears from no
+    /// majority steps down after twice that, at most.
+    pub const ELECTION_TICKS_MIN: usize = 8;
+    /// A follower waits at most this long for its leader: 800 ms.
+    pub const ELECTION_TICKS_MAX: usize = 16;
+    /// Most ticks that one event counts for: who was kept from running for long did not see that
+    /// the others were silent.
+    pub const LATE_TICKS_MAX: u32 = 2;
     /// A leader whose disk has not answered for this long steps down.
-    pub const STALL_MAX: Duration = Duration::from_secs(1);
+    pub const STALL_MAX: Duration = Duration::from_secs(2);
+    /// A learner that joins is made a voter when it was up to date for this many ticks on end.
+    pub const PROMOTION_TICKS: u32 = 4;
+    /// How much longer the cached log may grow while a follower is sent a snapshot, so that the log
+    /// leads on from there.
+    pub const CACHE_STRETCH: usize = 4;
     /// A round of reads that nobody answered is asked again after this long.
     pub const READ_RETRY: Duration = Duration::from_millis(300);
     /// A read that could not be confirmed within this time is refused.

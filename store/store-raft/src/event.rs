@@ -71,6 +71,11 @@ pub enum RaftEvent {
         /// Which.
         peer: NodeId,
     },
+    /// This member's process has ended, for certain: a leader that is gone need not be waited for.
+    Gone {
+        /// Which.
+        peer: NodeId,
+    },
     /// The end of [`RaftEffect::SendSnapshot`].
     SnapshotSent {
         /// To whom it went.
@@ -106,7 +111,8 @@ pub enum MemberChange {
     AddVoter(NodeId),
     /// Removes a member. Its number is never used again.
     Remove(NodeId),
-    /// Adds a learner that the leader makes a voter as soon as it has caught up.
+    /// Adds a learner that the leader makes a voter as soon as it has caught up. A voter stays one,
+    /// and gets the context.
     Join {
         /// A new number.
         node: NodeId,
@@ -202,6 +208,11 @@ pub enum RaftEffect {
     Truncate {
         /// The first record that stays.
         below: u64,
+    },
+    /// This member was removed from its group: it is nobody from now on.
+    Removed {
+        /// The members without it are those as of this index.
+        index: u64,
     },
     /// Something that people should know.
     Notice(RaftNotice),

@@ -11,13 +11,15 @@
 //! of members when it stands for election (raft-rs pull request 530 is missing in 0.7.0).
 //! Time and order: see `machine/ready.rs`.
 
+mod farewell;
 mod owed;
 mod ready;
 mod snapshot;
+mod tick;
 
 use std::collections::VecDeque;
 
-use actors_core::{Correlation, Effects, Machine, Mono, Turn, ports::DiskError};
+use actors_core::{Correlation, Effects, Machine, Mono, Rng, Turn, ports::DiskError};
 use raft::{Config, RawNode, ReadOnlyOption, StateRole, eraftpb};
 use slog::{Discard, Logger, o};
 
@@ -28,12 +30,13 @@ use crate::{
     members::{Extra, to_raft_change},
     proposals::Proposals,
     reads::Reads,
-    record::open_frame,
+    record::{Framed, open_frame},
     recover::Recovered,
     timeout::ElectionTimeout,
 };
 use ready::Write;
 use snapshot::Installing;
+use tick::Pace;
 
 /// A member of a group.
 pub struct RaftMachine {
@@ -64,6 +67,7 @@ pub struct RaftMachine {
     image: u64,
     /// The first record of the log on disk, as far as known.
     log_first: u64,
+    pace: Pace,
     /// What was last told of the role.
     told: RoleView,
     phase: Phase,
@@ -76,6 +80,8 @@ enum Phase {
     Running,
     /// A write failed: only recovery from disk helps.
     Halted,
+    /// It is no member any more: nothing helps.
+    Removed,
 }
 
 /// What a member knows of itself, for people and metrics.
@@ -121,6 +127,7 @@ impl RaftMachine {
             extra: from.extra,
             image: from.image,
             log_first,
+            pace: Pace::default(),
             told: RoleView::default(),
             phase: Phase::New,
         };
@@ -170,7 +177,7 @@ impl RaftMachine {
         let raft = &self.node.raft;
         let has_others = raft.prs().iter().any(|(id, _)| *id != self.config.node.0);
         let waits = !self.writes.is_empty() || self.reads.len() > 0 || self.installing.is_some();
-        !self.is_leader() || has_others || waits
+        self.phase != Phase::Removed && (!self.is_leader() || has_others || waits)
     }
 
     fn members(&self) -> Members {
@@ -181,38 +188,17 @@ impl RaftMachine {
         self.node.raft.state == StateRole::Leader
     }
 
-    fn tick(&mut self, now: Mono, out: &mut Effects<RaftEffect>) {
-        let stalled = self.writes.front().is_some_and(|write| write.is_stalled(now));
-        if self.is_leader() && stalled {
-            // Others can have a leader whose disk works; this one answers nobody until it has
-            // caught up.
-            let term = self.node.raft.term;
-            self.node.raft.become_follower(term, raft::INVALID_ID);
-            out.push(RaftEffect::Notice(RaftNotice::DiskStalled));
-        }
-        // A member whose log is not on disk must not stand for election: raft asserts that a
-        // candidate's is. A sole voter would elect itself on the spot, the others could only vote
-        // once the disk answers.
-        let waits = stalled || self.installing.is_some();
-        let alone = !self.writes.is_empty() && self.members().is_sole_voter(self.config.node);
-        if self.is_leader() || !(waits || alone) {
-            self.node.tick();
-        }
-        let leader = self.role().leader;
-        for id in self.reads.expire(now) {
-            out.push(RaftEffect::Refused { id, refusal: Refusal::NotLeader { leader } });
-        }
-    }
-
     fn step(&mut self, from: NodeId, bytes: &[u8], out: &mut Effects<RaftEffect>) {
         let message = match open_frame(&self.config, from, bytes) {
-            Ok(message) => message,
+            Ok(Framed::Message(message)) => message,
+            Ok(Framed::Farewell(farewell)) => return self.take_farewell(farewell, out),
             Err(why) => {
                 let notice = RaftNotice::FrameDropped { from, why: why.to_owned() };
                 return out.push(RaftEffect::Notice(notice));
             }
         };
         let Some(message) = self.without_memory(message) else { return };
+        self.bid_farewell(from, out);
         // Proposals are never forwarded: their outcome could not find its way back. What else raft
         // refuses (a message from a member that it does not know any more) is as good as lost on
         // the way.
@@ -283,7 +269,7 @@ impl RaftMachine {
             return refuse([id], refusal, out);
         }
         let index = self.node.raft.raft_log.last_index() + 1;
-        match self.node.propose_conf_change(Vec::new(), to_raft_change(changes)) {
+        match self.node.propose_conf_change(Vec::new(), to_raft_change(changes, &self.members())) {
             Ok(()) => {
                 let displaced = self.proposals.track(index, self.node.raft.term, id);
                 refuse(displaced, Refusal::Unknown, out);
@@ -301,7 +287,12 @@ impl RaftMachine {
         out.push(RaftEffect::Halt { error });
     }
 
-    fn dispatch(&mut self, now: Mono, event: RaftEvent, out: &mut Effects<RaftEffect>) {
+    fn dispatch(
+        &mut self,
+        (now, rng): (Mono, &mut Rng),
+        event: RaftEvent,
+        out: &mut Effects<RaftEffect>,
+    ) {
         match event {
             RaftEvent::Tick => self.tick(now, out),
             RaftEvent::Message { from, bytes } => self.step(from, &bytes, out),
@@ -322,6 +313,7 @@ impl RaftMachine {
                 }
             }
             RaftEvent::Unreachable { peer } => self.node.report_unreachable(peer.0),
+            RaftEvent::Gone { peer } => self.note_gone(peer, rng),
             RaftEvent::SnapshotSent { to, delivery } => self.note_snapshot_sent(to, delivery),
             RaftEvent::SnapshotInstalled { number, applied } => {
                 self.note_installed(number, applied, now, out);
@@ -351,7 +343,8 @@ fn raft_config(config: &RaftConfig, applied: u64) -> Config {
         pre_vote: true,
         check_quorum: true,
         read_only_option: ReadOnlyOption::Safe,
-        batch_append: true,
+        // What a follower misses would become one message, however much that is.
+        batch_append: false,
         max_inflight_msgs: RaftConfig::INFLIGHT_MAX,
         max_size_per_msg: RaftConfig::MESSAGE_BYTES_MAX,
         max_uncommitted_size: RaftConfig::UNCOMMITTED_BYTES_MAX,
@@ -367,18 +360,22 @@ impl Machine for RaftMachine {
 
     fn handle(&mut self, turn: Turn<'_>, event: RaftEvent, out: &mut Effects<RaftEffect>) {
         let Turn { now, rng, .. } = turn;
-        if self.phase == Phase::Halted {
+        if matches!(self.phase, Phase::Halted | Phase::Removed) {
             return self.refuse_halted(event, out);
         }
         if self.phase == Phase::New {
             self.phase = Phase::Running;
+            if self.is_no_member() {
+                self.end_membership(self.members_at, out);
+                return self.refuse_halted(event, out);
+            }
             self.timeout.settle(&mut self.node, rng);
             self.resume_install(now.mono, out);
             self.advance(now.mono, rng, out);
             self.elect_sole_voter();
         }
         self.timeout.settle(&mut self.node, rng);
-        self.dispatch(now.mono, event, out);
+        self.dispatch((now.mono, &mut *rng), event, out);
         self.advance(now.mono, rng, out);
     }
 

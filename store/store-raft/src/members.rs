@@ -114,7 +114,7 @@ impl Members {
 }
 
 /// One change is done at once; several go through a joint configuration that ends by itself.
-pub(crate) fn to_raft_change(changes: &[MemberChange]) -> ConfChangeV2 {
+pub(crate) fn to_raft_change(changes: &[MemberChange], present: &Members) -> ConfChangeV2 {
     let mut extra = Extra::default();
     let mut list = Vec::with_capacity(changes.len());
     for change in changes {
@@ -123,9 +123,13 @@ pub(crate) fn to_raft_change(changes: &[MemberChange]) -> ConfChangeV2 {
             MemberChange::AddVoter(node) => (ConfChangeType::AddNode, node),
             MemberChange::Remove(node) => (ConfChangeType::RemoveNode, node),
             MemberChange::Join { node, context } => {
-                extra.joining.insert(*node);
                 extra.contexts.insert(*node, context.clone());
-                (ConfChangeType::AddLearnerNode, node)
+                if present.voters.contains(node) {
+                    (ConfChangeType::AddNode, node)
+                } else {
+                    extra.joining.insert(*node);
+                    (ConfChangeType::AddLearnerNode, node)
+                }
             }
         };
         let mut single = ConfChangeSingle { node_id: node.0, ..ConfChangeSingle::default() };

@@ -17,6 +17,8 @@ use crate::{Members, NodeId, RaftConfig};
 const VERSION: u8 = 1;
 /// The head's version. The first one knew neither contexts nor images that are ahead of the log.
 const HEAD_VERSION: u8 = 2;
+/// The first byte of a frame that holds no message of raft but a [`Farewell`].
+const FAREWELL: u8 = 2;
 /// Version, cluster, group.
 const FRAME_HEAD_LEN: usize = 1 + 16 + 2;
 
@@ -177,17 +179,44 @@ pub(crate) fn decode_record(record: &LogRecord) -> Option<Decoded> {
     Some(Decoded::Entry(entry))
 }
 
+/// A leader tells a member that is none any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Farewell {
+    pub(crate) to: NodeId,
+    /// As of here, the members are without it.
+    pub(crate) index: u64,
+}
+
+/// What a frame turned out to hold.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Framed {
+    Message(Message),
+    Farewell(Farewell),
+}
+
 /// Puts a message of raft into a frame that says where it belongs.
 pub(crate) fn frame(config: &RaftConfig, message: &Message) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(FRAME_HEAD_LEN + message.encoded_len());
-    bytes.push(VERSION);
-    bytes.extend_from_slice(&config.cluster);
-    bytes.extend_from_slice(&config.group.to_be_bytes());
+    let mut bytes = frame_head(VERSION, config, message.encoded_len());
     bytes.extend_from_slice(&message.encode_to_vec());
     bytes
 }
 
-/// Takes a message out of its frame.
+/// Puts a farewell into a frame.
+pub(crate) fn farewell_frame(config: &RaftConfig, farewell: &Farewell) -> Vec<u8> {
+    let mut bytes = frame_head(FAREWELL, config, 0);
+    bytes.extend_from_slice(&encode(farewell));
+    bytes
+}
+
+fn frame_head(kind: u8, config: &RaftConfig, more: usize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(FRAME_HEAD_LEN + more);
+    bytes.push(kind);
+    bytes.extend_from_slice(&config.cluster);
+    bytes.extend_from_slice(&config.group.to_be_bytes());
+    bytes
+}
+
+/// Takes out what a frame holds.
 ///
 /// # Errors
 /// What is wrong with the frame; the transport's other end is to blame.
@@ -195,9 +224,9 @@ pub(crate) fn open_frame(
     config: &RaftConfig,
     from: NodeId,
     bytes: &[u8],
-) -> Result<Message, &'static str> {
+) -> Result<Framed, &'static str> {
     let (head, body) = bytes.split_at_checked(FRAME_HEAD_LEN).ok_or("shorter than its head")?;
-    if head[0] != VERSION {
+    if head[0] != VERSION && head[0] != FAREWELL {
         return Err("of an unknown version");
     }
     if head[1..17] != config.cluster {
@@ -206,6 +235,11 @@ pub(crate) fn open_frame(
     if head[17..] != config.group.to_be_bytes() {
         return Err("of another group");
     }
+    if head[0] == FAREWELL {
+        let farewell: Farewell = decode(body).ok_or("not a farewell")?;
+        let ours = farewell.to == config.node;
+        return if ours { Ok(Framed::Farewell(farewell)) } else { Err("misdirected") };
+    }
     let message = Message::decode(body).map_err(|_| "not a message")?;
     if message.from != from.0 || message.to != config.node.0 {
         return Err("misdirected");
@@ -213,7 +247,7 @@ pub(crate) fn open_frame(
     // Raft's own accessors panic on numbers that they do not know.
     let known = MessageType::from_i32(message.msg_type).is_some()
         && message.entries.iter().all(|entry| EntryType::from_i32(entry.entry_type).is_some());
-    if known { Ok(message) } else { Err("of an unknown kind") }
+    if known { Ok(Framed::Message(message)) } else { Err("of an unknown kind") }
 }
 
 pub(crate) fn encode<T: Serialize>(value: &T) -> Vec<u8> {

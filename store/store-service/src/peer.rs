@@ -157,6 +157,11 @@ impl Driver<RaftMachine> for PeerDriver {
             RaftEffect::InstallSnapshot { number, index } => {
                 self.apply(ApplyOp::Install { number, index }, inbox);
             }
+            RaftEffect::Removed { index } => {
+                tracing::error!(index, "this member was removed from its group");
+                self.shared.set_health(Health::Removed);
+                self.shared.abandon_questions();
+            }
             RaftEffect::Notice(notice) => tracing::warn!(?notice, "raft"),
             RaftEffect::Halt { error } => inbox.end(ExitReason::Error(error.to_string())),
         }

@@ -160,6 +160,13 @@ impl Store {
         drop(self.peer.try_tell(RaftEvent::Message { from, bytes: frame }));
     }
 
+    /// Takes note that the process of another member has ended, for certain (its connection was
+    /// closed in order, or it answers as a new process): a leader that is gone is replaced at once.
+    pub fn peer_gone(&self, peer: NodeId) {
+        // Without it, its silence is noticed somewhat later.
+        drop(self.peer.try_tell(RaftEvent::Gone { peer }));
+    }
+
     /// Takes in an image of another member's state, piece by piece; `head` is what
     /// [`crate::OutgoingImage::head`] was.
     ///

@@ -194,7 +194,9 @@ impl Server {
                 let span = Duration::from_millis(ctx.rng.between(1, 20));
                 ctx.out.push(Effect::After { span, local: Local::Install { number, index } });
             }
-            RaftEffect::MembersChanged { .. } | RaftEffect::Notice(_) => {}
+            RaftEffect::MembersChanged { .. }
+            | RaftEffect::Removed { .. }
+            | RaftEffect::Notice(_) => {}
             RaftEffect::Halt { .. } => ctx.out.push(Effect::Restart),
         }
     }

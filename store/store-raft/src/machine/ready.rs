@@ -24,6 +24,8 @@ use crate::{
 pub(super) struct Write {
     pub(super) number: u64,
     since: Mono,
+    /// Ticks that were seen since then.
+    pub(super) ticks: u32,
     /// Raft's number for what is durable then, if this write was raft's wish.
     ready: Option<u64>,
     /// What may leave then.
@@ -32,7 +34,9 @@ pub(super) struct Write {
 
 impl Write {
     pub(super) fn is_stalled(&self, now: Mono) -> bool {
-        now.since(self.since) > RaftConfig::STALL_MAX
+        // A process that did not run finds many writes old whose ends it was not told of yet.
+        let ticks = RaftConfig::STALL_MAX.as_millis() / (2 * RaftConfig::TICK.as_millis());
+        now.since(self.since) > RaftConfig::STALL_MAX && u128::from(self.ticks) >= ticks
     }
 }
 
@@ -62,7 +66,7 @@ impl RaftMachine {
         }
     }
 
-    fn tell_role(&mut self, out: &mut Effects<RaftEffect>) {
+    pub(super) fn tell_role(&mut self, out: &mut Effects<RaftEffect>) {
         let role = self.role();
         if role != self.told {
             self.told = role;
@@ -110,7 +114,9 @@ impl RaftMachine {
         now: Mono,
         out: &mut Effects<RaftEffect>,
     ) {
-        let messages = ready.take_persisted_messages();
+        let (prompt, messages) =
+            ready.take_persisted_messages().into_iter().partition(promises_nothing);
+        self.send(prompt, out);
         let number = ready.number();
         if entries.is_empty() && !ready.must_sync() {
             // Nothing to write, but what was promised before may still be on its way to the disk.
@@ -126,7 +132,7 @@ impl RaftMachine {
         let records = entries.iter().map(encode_entry).collect();
         self.node.mut_store().append(entries);
         let head = self.head(None);
-        let write = Write { number: 0, since: now, ready: Some(number), messages };
+        let write = Write { number: 0, since: now, ticks: 0, ready: Some(number), messages };
         self.submit(write, records, &head, out);
     }
 
@@ -158,7 +164,8 @@ impl RaftMachine {
         now: Mono,
         out: &mut Effects<RaftEffect>,
     ) {
-        let write = Write { number: 0, since: now, ready: None, messages: Vec::new() };
+        let messages = Vec::new();
+        let write = Write { number: 0, since: now, ticks: 0, ready: None, messages };
         self.submit(write, records, head, out);
     }
 
@@ -266,6 +273,7 @@ impl RaftMachine {
             return;
         }
         self.members_at = entry.index;
+        let before = self.members().all();
         let change: Result<ConfChangeV2, _> = prost::Message::decode(entry.data.as_slice());
         let applied = change.is_ok_and(|change| {
             let done = self.node.apply_conf_change(&change).is_ok();
@@ -283,6 +291,30 @@ impl RaftMachine {
         let members = self.members();
         self.extra = members.extra();
         self.members_history.push_back((entry.index, members.clone()));
-        out.push(RaftEffect::MembersChanged { id, index: entry.index, members });
+        let gone = before.into_iter().filter(|node| !members.contains(*node));
+        let index = entry.index;
+        out.push(RaftEffect::MembersChanged { id, index, members: members.clone() });
+        for node in gone {
+            self.bid_farewell(node, out);
+        }
+        if !members.contains(self.config.node) {
+            self.end_membership(index, out);
+        }
     }
+}
+
+/// Whether a message binds its sender to nothing that a power cut could make it forget: then it
+/// need not wait for the disk, and a leader hears from followers whose disks are slow.
+///
+/// The answer to a heartbeat says that its sender has not heard of a later term. One that forgets
+/// the heartbeat's term may vote in it once more, but that term's leader has its majority already.
+/// An answer to the question whether one would vote is no vote.
+fn promises_nothing(message: &Message) -> bool {
+    matches!(
+        message.get_msg_type(),
+        MessageType::MsgHeartbeatResponse
+            | MessageType::MsgReadIndex
+            | MessageType::MsgRequestPreVote
+            | MessageType::MsgRequestPreVoteResponse
+    )
 }

@@ -7,13 +7,13 @@
 
 use actors_core::{Effects, Mono};
 use raft::{
-    Ready, SnapshotStatus,
+    Progress, ProgressState, Ready, SnapshotStatus,
     eraftpb::{Entry, Message},
 };
 
 use super::RaftMachine;
 use crate::{
-    Mark, Members, NodeId, RaftEffect, Refusal, SnapshotDelivery,
+    Mark, Members, NodeId, RaftConfig, RaftEffect, Refusal, SnapshotDelivery,
     members::Extra,
     record::{encode_entry, encode_mark},
 };
@@ -169,8 +169,14 @@ impl RaftMachine {
         self.applied = self.applied.max(index);
         self.offer_snapshot();
         let cache = self.node.store();
-        if cache.len() > self.config.cache_entries_max
-            || cache.bytes() > self.config.cache_bytes_max
+        let is_sending =
+            |(_, progress): (&u64, &Progress)| progress.state == ProgressState::Snapshot;
+        let stretch = match self.node.raft.prs().iter().any(is_sending) {
+            true => RaftConfig::CACHE_STRETCH,
+            false => 1,
+        };
+        if cache.len() > self.config.cache_entries_max.saturating_mul(stretch)
+            || cache.bytes() > self.config.cache_bytes_max.saturating_mul(stretch)
         {
             // Half goes, so that this is rare; what is not applied yet must stay, raft may still
             // hand it out.

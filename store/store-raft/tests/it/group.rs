@@ -129,8 +129,8 @@ fn a_follower_whose_state_is_half_replaced_votes_for_nobody_until_it_has_a_snaps
     world.crash(away, 10 * MS);
     assert_eq!(world.interrupted, 1);
     world.cut.insert((leader, away));
-    world.crash(leader, 1_000 * MS);
-    world.run_for(900 * MS);
+    world.crash(leader, 2_000 * MS);
+    world.run_for(1_900 * MS);
     assert_eq!(world.leader(), None, "{other:?} was elected by a member without a memory");
     world.heal();
     world.run_for(2_000 * MS);
@@ -145,9 +145,9 @@ fn a_follower_whose_state_is_half_replaced_votes_for_nobody_until_it_has_a_snaps
 #[test]
 fn a_leader_whose_disk_stalls_steps_down() {
     let (mut world, leader) = led(7, 3);
-    world.stall(leader, 3_000 * MS);
+    world.stall(leader, 4_000 * MS);
     world.propose(leader, 1);
-    world.run_until(2_500 * MS, "another leader", |world| {
+    world.run_until(3_500 * MS, "another leader", |world| {
         world.leader().is_some_and(|new| new != leader)
     });
     assert!(world.notices.contains(&RaftNotice::DiskStalled));
@@ -160,9 +160,9 @@ fn a_sole_voter_whose_disk_stalls_refuses_until_it_answers() {
     let mut world = World::new(8, 1);
     world.run_until(100 * MS, "a leader", |world| world.leader().is_some());
     world.run_for(50 * MS);
-    world.stall(NodeId(1), 2_000 * MS);
+    world.stall(NodeId(1), 3_000 * MS);
     world.propose(NodeId(1), 1);
-    world.run_for(1_500 * MS);
+    world.run_for(2_500 * MS);
     world.propose(NodeId(1), 1);
     assert_eq!(world.refused.len(), 1);
     world.run_until(2_000 * MS, "a leader", |world| world.leader().is_some());

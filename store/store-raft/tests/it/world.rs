@@ -58,6 +58,8 @@ pub(crate) struct World {
     pub(crate) refused: Vec<(Correlation, Refusal)>,
     pub(crate) notices: Vec<RaftNotice>,
     pub(crate) members: BTreeMap<NodeId, Members>,
+    /// Those who said that they were removed.
+    pub(crate) removed: BTreeSet<NodeId>,
     pub(crate) reads_done: u64,
     pub(crate) snapshots: u64,
     /// Crashes while an image replaced a state.
@@ -89,6 +91,7 @@ impl World {
             refused: Vec::new(),
             notices: Vec::new(),
             members: BTreeMap::new(),
+            removed: BTreeSet::new(),
             reads_done: 0,
             snapshots: 0,
             interrupted: 0,
@@ -246,6 +249,9 @@ impl World {
                     node.installing = true;
                 }
                 self.schedule(id, 30 * MS, Happening::Install { number, index });
+            }
+            RaftEffect::Removed { .. } => {
+                self.removed.insert(id);
             }
             RaftEffect::Notice(notice) => self.notices.push(notice),
             RaftEffect::Halt { error } => panic!("{id:?} halted: {error}"),

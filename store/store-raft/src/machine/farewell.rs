@@ -1,0 +1,52 @@
+//! The end of a membership: who is removed learns it, stops, and says so.
+//!
+//! Way in: `bid_farewell` at the leader, `take_farewell` and `end_membership` at the removed one.
+//! Invariants: 1. a leader says farewell only when it knows all changes of members that were
+//! committed before it led.
+//! 2. nobody takes a farewell that is older than what it knows itself; as numbers are never used
+//! again, a newer one cannot be overtaken by anything.
+//! A member that is removed hears nothing more from the group's log. It would stand for election
+//! for ever, in vain; so whatever it sends is answered with the reason.
+
+use actors_core::Effects;
+
+use super::{Phase, RaftMachine, refuse};
+use crate::{
+    NodeId, RaftEffect, Refusal,
+    record::{Farewell, farewell_frame},
+};
+
+impl RaftMachine {
+    /// Tells a stranger who speaks to this leader that it is none of the members.
+    pub(super) fn bid_farewell(&mut self, to: NodeId, out: &mut Effects<RaftEffect>) {
+        let knows_all = self.is_leader() && self.node.raft.commit_to_current_term();
+        if knows_all && !self.members().contains(to) {
+            let bytes = farewell_frame(&self.config, &Farewell { to, index: self.members_at });
+            out.push(RaftEffect::Send { to, bytes });
+        }
+    }
+
+    pub(super) fn take_farewell(&mut self, farewell: Farewell, out: &mut Effects<RaftEffect>) {
+        let is_news = farewell.index > self.members_at && self.installing.is_none();
+        if is_news && self.members().contains(self.config.node) {
+            self.end_membership(farewell.index, out);
+        }
+    }
+
+    /// Whether there are members, and this is none of them.
+    pub(super) fn is_no_member(&self) -> bool {
+        let members = self.members();
+        !members.all().is_empty() && !members.contains(self.config.node)
+    }
+
+    /// Stops for good.
+    pub(super) fn end_membership(&mut self, index: u64, out: &mut Effects<RaftEffect>) {
+        self.phase = Phase::Removed;
+        let term = self.node.raft.term;
+        self.node.raft.become_follower(term, raft::INVALID_ID);
+        refuse(self.proposals.forget_all(), Refusal::Unknown, out);
+        refuse(self.reads.forget_all(), Refusal::NotLeader { leader: None }, out);
+        self.tell_role(out);
+        out.push(RaftEffect::Removed { index });
+    }
+}

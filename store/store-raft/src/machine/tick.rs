@@ -1,0 +1,117 @@
+//! What the passing of time does: heartbeats, elections, a disk that stalls, learners that are up to
+//! date.
+//!
+//! Way in: `tick`.
+//! Time and order: a tick counts for the time since the one before it, but for little more than
+//! one: who did not run cannot blame others for silence. Frames that wait in the mailbox are taken
+//! before the tick behind them.
+
+use actors_core::{Effects, Mono, Rng};
+use raft::ProgressState;
+
+use super::{RaftMachine, refuse};
+use crate::{
+    MemberChange, NodeId, RaftConfig, RaftEffect, RaftNotice, Refusal, members::to_raft_change,
+};
+
+/// What is remembered from one tick to the next.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Pace {
+    ticked: Option<Mono>,
+    /// The log's end at the last tick.
+    last: u64,
+    /// The learner that is next to vote, and for how many ticks it was up to date.
+    heir: Option<(NodeId, u32)>,
+}
+
+impl Pace {
+    /// How many ticks this one counts for.
+    fn count(&mut self, now: Mono) -> u32 {
+        let since = self.ticked.replace(now).map_or(RaftConfig::TICK, |then| now.since(then));
+        let passed = since.as_millis() / RaftConfig::TICK.as_millis().max(1);
+        u32::try_from(passed).unwrap_or(u32::MAX).clamp(1, RaftConfig::LATE_TICKS_MAX)
+    }
+}
+
+impl RaftMachine {
+    pub(super) fn tick(&mut self, now: Mono, out: &mut Effects<RaftEffect>) {
+        let ticks = self.pace.count(now);
+        for write in &mut self.writes {
+            write.ticks += 1;
+        }
+        let stalled = self.writes.front().is_some_and(|write| write.is_stalled(now));
+        if self.is_leader() && stalled {
+            // Others can have a leader whose disk works; this one answers nobody until it has
+            // caught up.
+            let term = self.node.raft.term;
+            self.node.raft.become_follower(term, raft::INVALID_ID);
+            out.push(RaftEffect::Notice(RaftNotice::DiskStalled));
+        }
+        // A member whose log is not on disk must not stand for election: raft asserts that a
+        // candidate's is. A sole voter would elect itself on the spot, the others could only vote
+        // once the disk answers.
+        let waits = stalled || self.installing.is_some();
+        let alone = !self.writes.is_empty() && self.members().is_sole_voter(self.config.node);
+        for _ in 0..ticks {
+            if self.is_leader() || !(waits || alone) {
+                self.node.tick();
+            }
+        }
+        self.promote_learner();
+        let leader = self.role().leader;
+        for id in self.reads.expire(now) {
+            refuse([id], Refusal::NotLeader { leader }, out);
+        }
+    }
+
+    /// Makes a learner that joins a voter, one at a time, when for a while it had everything that
+    /// was in the log a tick before: then its vote hinders nobody (Ongaro's dissertation, 4.2.1).
+    fn promote_learner(&mut self) {
+        let before = std::mem::replace(&mut self.pace.last, self.node.raft.raft_log.last_index());
+        let is_up_to_date = |node: &NodeId| {
+            let progress = self.node.raft.prs().get(node.0);
+            progress.is_some_and(|progress| {
+                // `recent_active`: it answered since the last look at the quorum.
+                progress.state == ProgressState::Replicate
+                    && progress.recent_active
+                    && progress.matched >= before
+            })
+        };
+        let heir = self.extra.joining.iter().copied().find(is_up_to_date);
+        let heir = heir.filter(|_| self.is_leader());
+        self.pace.heir = match (heir, self.pace.heir) {
+            (Some(heir), Some((known, ticks))) if heir == known => Some((heir, ticks + 1)),
+            (heir, _) => heir.map(|heir| (heir, 1)),
+        };
+        let Some((heir, _)) =
+            self.pace.heir.filter(|(_, ticks)| *ticks >= RaftConfig::PROMOTION_TICKS)
+        else {
+            return;
+        };
+        let members = self.members();
+        let hindered = !members.voters_outgoing.is_empty() || self.node.raft.has_pending_conf();
+        if !hindered && self.refuses_proposals().is_none() {
+            let change = to_raft_change(&[MemberChange::AddVoter(heir)], &members);
+            // Refused, it is proposed again at a later tick.
+            drop(self.node.propose_conf_change(Vec::new(), change));
+            self.pace.heir = None;
+        }
+    }
+
+    /// A process that has ended leads nobody: its followers need not wait for its silence. The
+    /// others are asked first, as always (pre-vote), so a mistake disturbs nobody.
+    pub(super) fn note_gone(&mut self, peer: NodeId, rng: &mut Rng) {
+        if self.is_leader() {
+            return self.node.report_unreachable(peer.0);
+        }
+        let raft = &mut self.node.raft;
+        if raft.leader_id != peer.0 {
+            return;
+        }
+        let term = raft.term;
+        raft.become_follower(term, raft::INVALID_ID);
+        // Not all at once, lest they stand against each other.
+        let wait = usize::try_from(rng.between(1, 4)).unwrap_or(1);
+        raft.election_elapsed = self.timeout.ticks().saturating_sub(wait);
+    }
+}
