@@ -1,17 +1,17 @@
 //! What the API says of nodes that nobody hears of: taints, and how many there are at once.
 //!
-//! Way in: [`is_dead`], [`Silence`].  Writes: nothing; the taint [`NODE_DEAD`] is set and taken away by `nodes-control`'s
-//! health, on the word of membership.
-//! Spec: Kubernetes documentation, "Nodes", rate limits on eviction; DESIGN of this project, "Agent and node are two
-//! words".
+//! Way in: [`is_dead`], [`Silence`].  Writes: nothing; the taint [`NODE_DEAD`] is set and taken
+//! away by `nodes-control`'s health, on the word of membership.
+//! Spec: Kubernetes documentation, "Nodes", rate limits on eviction; DESIGN of this project,
+//! "Agent and node are two words".
 
 use actors_controller::World;
 use actors_object::{Object, Value};
 
 use crate::{conditions, kinds::NODE, taints::NO_EXECUTE};
 
-/// The taint of a node that a majority has declared dead; its effect is `NoExecute`. The tolerations of 300 s that
-/// admission gives every pod do not bear it.
+/// The taint of a node that a majority has declared dead; its effect is `NoExecute`. The
+/// tolerations of 300 s that admission gives every pod do not bear it.
 pub const NODE_DEAD: &str = "starling.dev/node-dead";
 /// Kubernetes' taint of a node that nobody hears of.
 pub const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
@@ -40,8 +40,8 @@ pub struct Silence {
 }
 
 impl Silence {
-    /// From this share on, in percent, it is likelier that we are cut off than that so many machines died. Upstream's
-    /// `unhealthy-zone-threshold`.
+    /// From this share on, in percent, it is likelier that we are cut off than that so many
+    /// machines died. Upstream's `unhealthy-zone-threshold`.
     const PERCENT: usize = 55;
     /// And from so many nodes on; of fewer, each can well be dead.
     const NODES: usize = 3;

@@ -3,8 +3,9 @@
 //! Way in: [`TaintEvictionController`].  Writes: deletions of pods, their `DisruptionTarget`
 //! condition.
 //! Time: a toleration's seconds count from the taint's `timeAdded`, which `node_lifecycle` makes
-//! sure of. A node that is declared dead evicts at once, but only what someone replaces elsewhere ([`is_moved`]);
-//! everything else goes as from any unreachable node, after its toleration of that taint.
+//! sure of. A node that is declared dead evicts at once, but only what someone replaces elsewhere
+//! ([`is_moved`]); everything else goes as from any unreachable node, after its toleration of that
+//! taint.
 //! Spec: Kubernetes documentation, "Taints and Tolerations", taint based evictions.
 
 use std::time::Duration;
@@ -73,9 +74,10 @@ impl Controller for TaintEvictionController {
     }
 }
 
-/// Whether the death of its node moves `pod` at once: it asks for a fence, or its controller makes another one under
-/// another name. Not if it says itself how long it bears an unreachable node, as a DaemonSet's pods do. Of a pod without a
-/// controller, and of one with an identity (a StatefulSet's), nothing is won by ending it early: the machine may come back.
+/// Whether the death of its node moves `pod` at once: it asks for a fence, or its controller makes
+/// another one under another name. Not if it says itself how long it bears an unreachable node, as
+/// a DaemonSet's pods do. Of a pod without a controller, and of one with an identity (a
+/// StatefulSet's), nothing is won by ending it early: the machine may come back.
 fn is_moved(pod: &Object) -> bool {
     let tolerations = pod.list_at(&["spec", "tolerations"]);
     !tolerations.iter().any(is_own_toleration)
@@ -83,7 +85,8 @@ fn is_moved(pod: &Object) -> bool {
             || pod.controller_of().is_some_and(|owner| makes_others(&owner)))
 }
 
-/// Whether a toleration of unreachable nodes is the pod's own, not the one of 300 s that admission adds.
+/// Whether a toleration of unreachable nodes is the pod's own, not the one of 300 s that admission
+/// adds.
 fn is_own_toleration(toleration: &Value) -> bool {
     let taint = value!({ "key": UNREACHABLE, "effect": NO_EXECUTE });
     tolerates(toleration, &taint) && toleration.at("tolerationSeconds").as_i64() != Some(300)

@@ -3,8 +3,9 @@
 //!
 //! Way in: [`NodeLifecycleController`].  Writes: `Node.spec.taints` (the keys below, and
 //! `timeAdded` of NoExecute ones), the `Ready` condition of pods on a node whose state is unknown.
-//! Never: a node's conditions, or the taint of a dead node: whether a machine lives is known by membership, not by
-//! heartbeats, and `nodes-control`'s health says it. While most nodes are silent at once, nothing evicts.
+//! Never: a node's conditions, or the taint of a dead node: whether a machine lives is known by
+//! membership, not by heartbeats, and `nodes-control`'s health says it. While most nodes are
+//! silent at once, nothing evicts.
 //! Spec: Kubernetes documentation, "Nodes", "Taint Nodes by Condition".
 
 use actors_controller::{Access, Controller, Key, Plan, Primary, Relations, World, WriteVerb};
@@ -115,8 +116,8 @@ fn is_ours(taint: &Value) -> bool {
         || PRESSURES.iter().any(|(_, own)| *own == key)
 }
 
-/// The taints that follow from the node's conditions and spec. What evicts for silence waits while most nodes are
-/// silent; a verdict (which health withholds in that case) always counts.
+/// The taints that follow from the node's conditions and spec. What evicts for silence waits while
+/// most nodes are silent; a verdict (which health withholds in that case) always counts.
 fn due_taints(node: &Object, world: &dyn World) -> Vec<(&'static str, &'static str)> {
     let ready = conditions::find(node, "Ready").and_then(|ready| ready.at("status").as_str());
     let mut due = match ready {

@@ -3,8 +3,9 @@
 //!
 //! Way in: [`PodGcController`].  Writes: deletions of pods with grace 0, their phase and
 //! `DisruptionTarget` condition, whose stamp is when the node was first missed.
-//! Never: the end of a fenced pod whose node is merely gone; it may still run, until `nodes-control`'s health knows that
-//! it does not. (Who declares a node out of service vouches for all that ran there.)
+//! Never: the end of a fenced pod whose node is merely gone; it may still run, until
+//! `nodes-control`'s health knows that it does not. (Who declares a node out of service vouches
+//! for all that ran there.)
 //! Spec: Kubernetes documentation, "Pod Lifecycle", garbage collection of pods; "Nodes",
 //! non-graceful shutdown.
 

@@ -3,7 +3,8 @@
 //! Way in: [`ReplicaSetController`].  Writes: pods (create, delete, owner references),
 //! `ReplicaSet.status`.
 //! Never: a change of the set's spec, or a deletion of a pod that it does not control.
-//! A pod that is terminating is replaced at once, wherever it is; a fenced one (see [`fencing`]) only when it has ended.
+//! A pod that is terminating is replaced at once, wherever it is; a fenced one (see [`fencing`])
+//! only when it has ended.
 //! Spec: Kubernetes documentation, "ReplicaSet".
 
 mod ranking;

@@ -1,11 +1,11 @@
 //! The least rights of a controller, from what it declares that it reads and writes.
 //!
-//! Way in: [`identity_of`], [`roles_of`].  Spec: Kubernetes documentation, "Using RBAC Authorization", controller roles:
+//! Way in: [`identity_of`], [`roles_of`]; [`identity`], [`roles`] for who is no controller of the SDK.  Spec: Kubernetes documentation, "Using RBAC Authorization", controller roles:
 //! each controller has a service account of its own in `kube-system` and a role `system:controller:NAME`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use actors_controller::{Controller, Kind, Kinds, WriteVerb};
+use actors_controller::{Access, Controller, Kind, Kinds, WriteVerb};
 use actors_kinds::{KindFacts, Registry};
 use actors_object::{Gvk, Map, Object, Value};
 use nodes_door::Identity;
@@ -16,21 +16,32 @@ const READ: [&str; 3] = ["get", "list", "watch"];
 /// The controller's identity: a service account of `kube-system`.
 #[must_use]
 pub fn identity_of(controller: &dyn Controller) -> Identity {
-    let account = account_of(controller);
+    identity(controller.name())
+}
+
+/// The identity of the controller of this name.
+#[must_use]
+pub fn identity(name: &str) -> Identity {
+    let account = account_of(name);
     Identity::new(
         format!("system:serviceaccount:kube-system:{account}"),
         &["system:serviceaccounts", "system:serviceaccounts:kube-system"],
     )
 }
 
-fn account_of(controller: &dyn Controller) -> String {
-    format!("{}-controller", controller.name())
+fn account_of(name: &str) -> String {
+    format!("{name}-controller")
 }
 
 /// A ClusterRole with exactly what the controller declares, and the binding to its account.
 #[must_use]
 pub fn roles_of(controller: &dyn Controller, registry: &Registry) -> [Object; 2] {
-    let access = controller.access();
+    roles(controller.name(), &controller.access(), registry)
+}
+
+/// As [`roles_of`], for the controller of this name.
+#[must_use]
+pub fn roles(name: &str, access: &Access, registry: &Registry) -> [Object; 2] {
     // Group, resource -> verbs.
     let mut rules: BTreeMap<(String, String), BTreeSet<&str>> = BTreeMap::new();
     let mut allow = |facts: &KindFacts, subresource: &str, verbs: &[&'static str]| {
@@ -65,7 +76,7 @@ pub fn roles_of(controller: &dyn Controller, registry: &Registry) -> [Object; 2]
     for facts in of(&Kind::new("v1", "Event")) {
         allow(facts, "", &["create", "patch", "get"]);
     }
-    let account = account_of(controller);
+    let account = account_of(name);
     let name = format!("system:controller:{account}");
     [role(&name, rules), binding(&name, &account)]
 }

@@ -102,7 +102,8 @@ impl Rollout<'_> {
         }
     }
 
-    /// Whether an old set's controller may not have seen yet that it is to have no pods: it may be about to make one.
+    /// Whether an old set's controller may not have seen yet that it is to have no pods: it may be
+    /// about to make one.
     fn has_unsettled_old_sets(&self) -> bool {
         self.old.iter().any(|set| {
             set.count("observedGeneration") < set.object.generation() || set.count("replicas") > 0
