@@ -65,6 +65,18 @@ pub enum ListType {
     Map,
 }
 
+/// What an empty scalar (`""`, `0`, `false`) of a field means beside no value at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Empty {
+    /// The same; it is not written.
+    #[default]
+    Absent,
+    /// The same; but it is written, so that readers always find the field.
+    Shown,
+    /// Something else: `replicas: 0` is not the default of 1.
+    Distinct,
+}
+
 /// One field of a type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldFacts {
@@ -77,6 +89,8 @@ pub struct FieldFacts {
     pub numbers: Vec<u16>,
     /// Whether upstream's schema requires it.
     pub required: bool,
+    /// What its empty value means, if it is a scalar.
+    pub empty: Empty,
     /// How it merges, if it is a list.
     pub list: ListType,
     /// The fields that identify an item, if [`ListType::Map`].
@@ -148,6 +162,13 @@ impl Schema {
     #[must_use]
     pub fn type_named(&self, name: &str) -> Option<TypeId> {
         self.by_name.get(name).copied()
+    }
+
+    /// The shape of the objects of a kind, whether it is served or not. Walks all types.
+    #[must_use]
+    pub fn shape_of_kind(&self, gvk: &Gvk) -> Option<Shape> {
+        let at = self.types.iter().position(|facts| facts.gvk.as_ref() == Some(gvk))?;
+        u32::try_from(at).ok().map(|at| Shape::Object(TypeId(at)))
     }
 
     /// The facts of a type.

@@ -15,6 +15,7 @@ mod fields;
 pub mod openapi;
 mod order;
 mod patch;
+pub mod protobuf;
 mod registry;
 pub mod validate;
 

@@ -22,7 +22,7 @@ use crate::{
     logs, mesh,
     negotiate::Form,
     path::{self, Route},
-    query::{Query, decode, merge_delete_options},
+    query::{self, Query, decode},
     watch,
 };
 
@@ -205,14 +205,13 @@ fn request(
     let mut options = visit.query.options()?;
     let media = match content_type(visit) {
         "application/yaml" | "application/apply-patch+yaml" => Media::Yaml,
-        "application/vnd.kubernetes.protobuf" if !bytes.is_empty() => {
-            return Err(ApiError::unsupported_media_type("application/json, application/yaml"));
-        }
+        "application/vnd.kubernetes.protobuf" if !bytes.is_empty() => Media::Protobuf,
         _ => Media::Json,
     };
     let body = match verb {
         Verb::Delete | Verb::DeleteCollection => {
-            merge_delete_options(&mut options, &bytes)?;
+            let given = query::delete_options(media, &bytes, &visit.parts.registry)?;
+            query::merge_delete_options(&mut options, &given)?;
             Body::default()
         }
         _ => Body { media, bytes },

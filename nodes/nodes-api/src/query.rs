@@ -2,8 +2,15 @@
 //!
 //! Way in: [`Query::parse`].  Spec: Kubernetes API reference, "Common parameters" and "DeleteOptions".
 
-use actors_object::{ApiError, Value, json};
-use nodes_door::{FieldValidation, Options};
+use std::fmt::Display;
+
+use actors_kinds::{
+    Registry,
+    protobuf::{self, Envelope},
+};
+use actors_object::{ApiError, Map, Value, json, yaml};
+use bytes::Bytes;
+use nodes_door::{FieldValidation, Media, Options};
 
 /// The pairs of a query string, decoded, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -88,14 +95,32 @@ impl Query {
     }
 }
 
-/// What a DELETE's body says overrides the query; an empty body says nothing.
-pub(crate) fn merge_delete_options(options: &mut Options, body: &[u8]) -> Result<(), ApiError> {
-    if body.iter().all(u8::is_ascii_whitespace) {
-        return Ok(());
+/// A DELETE's body as a tree; an empty body says nothing.
+pub(crate) fn delete_options(
+    media: Media,
+    body: &Bytes,
+    registry: &Registry,
+) -> Result<Value, ApiError> {
+    let bad = |error: &dyn Display| {
+        ApiError::bad_request(format!("the body is no DeleteOptions: {error}"))
+    };
+    if media == Media::Protobuf {
+        let envelope = Envelope::open(body).map_err(|error| bad(&error))?;
+        let shape = registry.shape_named("meta.v1.DeleteOptions");
+        return protobuf::decode(registry.schema(), &shape, &envelope.raw)
+            .map_err(|error| bad(&error));
     }
-    let parsed = json::parse(body, json::Limits::default())
-        .map_err(|error| ApiError::bad_request(format!("the body is no DeleteOptions: {error}")))?;
-    let given = &parsed.value;
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(Value::Map(Map::default()));
+    }
+    let limits = json::Limits::default();
+    let parsed =
+        if media == Media::Yaml { yaml::parse(body, limits) } else { json::parse(body, limits) };
+    parsed.map(|parsed| parsed.value).map_err(|error| bad(&error))
+}
+
+/// What a DELETE's body says overrides the query.
+pub(crate) fn merge_delete_options(options: &mut Options, given: &Value) -> Result<(), ApiError> {
     let text = |path: &[&str]| given.str_at(path).map(str::to_owned);
     options.propagation_policy = text(&["propagationPolicy"]).or(options.propagation_policy.take());
     options.precondition_uid = text(&["preconditions", "uid"]);
@@ -171,10 +196,13 @@ mod tests {
             .expect("options");
         let body =
             br#"{"propagationPolicy":"Foreground","preconditions":{"uid":"u"},"dryRun":["All"]}"#;
-        merge_delete_options(&mut options, body).expect("merged");
+        let registry = Registry::builtin().expect("the tables are good");
+        let given = delete_options(Media::Json, &Bytes::from_static(body), &registry);
+        merge_delete_options(&mut options, &given.expect("read")).expect("merged");
         assert_eq!(options.propagation_policy.as_deref(), Some("Foreground"));
         assert_eq!((options.grace_period_seconds, options.dry_run), (Some(9), true));
         assert_eq!(options.precondition_uid.as_deref(), Some("u"));
-        assert!(merge_delete_options(&mut options, b"[1").is_err());
+        let broken = delete_options(Media::Json, &Bytes::from_static(b"[1"), &registry);
+        assert!(broken.is_err());
     }
 }

@@ -4,7 +4,11 @@
 //! Spec: Kubernetes documentation, "Kubernetes API Concepts", "Field validation": Strict, Warn,
 //! Ignore.
 
-use actors_kinds::{conform, facts::Shape};
+use actors_kinds::{
+    conform,
+    facts::Shape,
+    protobuf::{self, Envelope, ProtobufError},
+};
 use actors_object::{ApiError, FieldPath, Gvk, Object, Value, json, yaml};
 
 use crate::{FieldValidation, Media, visit::Visit};
@@ -20,23 +24,55 @@ pub(crate) struct Expected<'a> {
     pub(crate) shape: &'a Shape,
 }
 
-/// Reads the request's body as a tree.
+/// The media types of bodies.
+const SUPPORTED: &str = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
+
+/// Reads the request's body as a tree, whatever it holds: that of a patch.
 pub(crate) fn tree(visit: &Visit<'_>) -> Result<json::Parsed, ApiError> {
     let body = &visit.request.body;
     let limits = json::Limits::default();
     let parsed = match body.media {
         Media::Json => json::parse(&body.bytes, limits),
         Media::Yaml => yaml::parse(&body.bytes, limits),
+        Media::Protobuf => return Err(ApiError::unsupported_media_type(SUPPORTED)),
     };
     parsed.map_err(|error| match error {
         json::ParseError::TooLarge { .. } => ApiError::too_large(error),
-        other => ApiError::bad_request(format!("the body cannot be read: {other}")),
+        other => unreadable(&other),
     })
+}
+
+fn unreadable(error: &dyn std::fmt::Display) -> ApiError {
+    ApiError::bad_request(format!("the body cannot be read: {error}"))
+}
+
+/// Reads a body that names its kind beside its content.
+fn enveloped(visit: &Visit<'_>, expected: &Expected<'_>) -> Result<json::Parsed, ApiError> {
+    let body = &visit.request.body.bytes;
+    let limit = json::Limits::default().bytes;
+    if body.len() > limit {
+        return Err(ApiError::too_large(format!("limit is {limit} bytes")));
+    }
+    let envelope = Envelope::open(body).map_err(|error| unreadable(&error))?;
+    let schema = visit.door.registry.schema();
+    let read = protobuf::decode(schema, expected.shape, &envelope.raw);
+    let mut value = read.map_err(|error| match error {
+        ProtobufError::NoShape => {
+            ApiError::unsupported_media_type("application/json, application/yaml")
+        }
+        other => unreadable(&other),
+    })?;
+    value.make_map().insert("kind", envelope.kind);
+    value.make_map().insert("apiVersion", envelope.api_version);
+    Ok(json::Parsed { value, duplicates: Vec::new() })
 }
 
 /// Reads the request's body as an object of the expected kind.
 pub(crate) fn body(visit: &mut Visit<'_>, expected: &Expected<'_>) -> Result<Object, ApiError> {
-    let parsed = tree(visit)?;
+    let parsed = match visit.request.body.media {
+        Media::Protobuf => enveloped(visit, expected)?,
+        Media::Json | Media::Yaml => tree(visit)?,
+    };
     if parsed.value.as_map().is_none() {
         return Err(ApiError::bad_request("the body cannot be read: an object is expected"));
     }

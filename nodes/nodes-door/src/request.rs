@@ -162,6 +162,8 @@ pub enum Media {
     Json,
     /// YAML.
     Yaml,
+    /// Kubernetes' protobuf form. Spec: Kubernetes API Concepts, "Kubernetes Protobuf encoding".
+    Protobuf,
 }
 
 /// The body of a request; may be empty.

@@ -13,6 +13,7 @@ mod harness;
 mod hostile;
 mod nodes;
 mod pods;
+mod protobuf;
 mod races;
 mod reads;
 mod rows;

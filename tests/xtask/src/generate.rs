@@ -61,7 +61,7 @@ fn table_from(dir: &Path) -> Result<String> {
         "# Facts of the Kubernetes v1.35 API. Made by `cargo xtask generate`; do not edit.\n\
          # package SHORT OPENAPI-PREFIX PROTOBUF-PACKAGE\n\
          # type NAME [GROUP/VERSION/KIND] [atomic]\n\
-         #  FIELD TYPE PROTOBUF-NUMBER [required] [list=KIND] [keys=A,B] [patch=STRATEGY] [merge=KEY] [atomic]\n\
+         #  FIELD TYPE PROTOBUF-NUMBER [required] [distinct|shown] [list=KIND] [keys=A,B] [patch=STRATEGY] [merge=KEY] [atomic]\n\
          # resource GROUP VERSION PLURAL KIND TYPE SCOPE VERBS\n\
          #  SUBRESOURCE GROUP/VERSION/KIND TYPE VERBS\n",
     );

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use actors_object::Gvk;
 
-use super::{FieldFacts, ListType, Package, Schema, Shape, TypeFacts, TypeId};
+use super::{Empty, FieldFacts, ListType, Package, Schema, Shape, TypeFacts, TypeId};
 
 /// A table that cannot be read. The author of the table acts.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -170,6 +170,7 @@ impl Table {
             shape: self.read_shape(shape)?,
             numbers: read_numbers(numbers)?,
             required: false,
+            empty: Empty::Absent,
             list: ListType::Unsaid,
             keys: Vec::new(),
             patch_merge: false,
@@ -271,6 +272,8 @@ impl TypeFacts {
 fn read_field_word(word: &str, field: &mut FieldFacts) -> Result<(), TableProblem> {
     match word.split_once('=') {
         None if word == "required" => field.required = true,
+        None if word == "distinct" => field.empty = Empty::Distinct,
+        None if word == "shown" => field.empty = Empty::Shown,
         None if word == "atomic" => field.atomic = true,
         Some(("list", "atomic")) => field.list = ListType::Atomic,
         Some(("list", "set")) => field.list = ListType::Set,

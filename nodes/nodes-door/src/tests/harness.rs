@@ -219,7 +219,11 @@ impl Scene {
             ("DELETE", false) => Verb::DeleteCollection,
             (other, _) => panic!("{other} is no verb"),
         };
-        let media = if body.starts_with(b"{") { Media::Json } else { Media::Yaml };
+        let media = match body {
+            [b'{', ..] => Media::Json,
+            [b'k', b'8', b's', 0, ..] => Media::Protobuf,
+            _ => Media::Yaml,
+        };
         Request {
             identity: self.identity.clone(),
             verb,

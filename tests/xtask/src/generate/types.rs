@@ -1,11 +1,17 @@
 //! The types: one line each, and one line per field, in the order of the protobuf numbers.
 
-use std::{collections::BTreeSet, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use anyhow::{Result, bail};
 use serde_json::{Map, Value};
 
 use super::{is_default_served, short_name};
+
+/// Which scalar fields tell an empty value from none; the other inputs do not say so.
+const PRESENCE: &str = include_str!("presence.txt");
 
 /// Appends the packages and types of all versions that are served by default.
 pub(super) fn write(swagger: &Value, proto: &Value, table: &mut String) -> Result<()> {
@@ -52,11 +58,15 @@ fn write_fields(name: &str, definition: &Value, proto: &Value, table: &mut Strin
     let required: BTreeSet<&str> =
         definition["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let mut lines: Vec<(Vec<u64>, String)> = Vec::new();
+    let presence = presence_of(&short_name(name));
     for (field, facts) in fields {
         let number = number_of(&proto_name(name), field, fields, proto);
         let mut line = format!(" {field} {} {}", type_text(facts)?, number_text(&number));
         if required.contains(field.as_str()) {
             line.push_str(" required");
+        }
+        if let Some(word) = presence.get(field.as_str()) {
+            write!(line, " {word}")?;
         }
         write_extensions(facts, &mut line)?;
         // The fields that every object inlines have no number, and stand first.
@@ -73,6 +83,12 @@ fn write_fields(name: &str, definition: &Value, proto: &Value, table: &mut Strin
         writeln!(table, "{line}")?;
     }
     Ok(())
+}
+
+/// The fields of a type that tell an empty value from none, each with its word.
+fn presence_of(short: &str) -> BTreeMap<&'static str, &'static str> {
+    let rows = PRESENCE.lines().filter_map(|line| line.strip_prefix(short)?.strip_prefix(' '));
+    rows.filter_map(|row| row.split_once(' ')).collect()
 }
 
 fn write_extensions(facts: &Value, line: &mut String) -> Result<()> {
@@ -148,13 +164,12 @@ fn proto_name(name: &str) -> String {
 
 /// The field's number; several if JSON inlines what protobuf keeps in messages of their own; none if unknown.
 fn number_of(message: &str, field: &str, json: &Map<String, Value>, proto: &Value) -> Vec<u64> {
+    // A few messages write a name with other capitals.
     let wire = wire_name(field);
-    // A few messages spell a field with a capital.
-    let capital = format!("{}{}", wire[..1].to_uppercase(), &wire[1..]);
-    for spelling in [&wire, &capital] {
-        if let Some(number) = proto[message][spelling][0].as_u64() {
-            return vec![number];
-        }
+    let mut fields = proto[message].as_object().into_iter().flatten();
+    let found = fields.find(|(name, _)| name.eq_ignore_ascii_case(&wire));
+    if let Some(number) = found.and_then(|(_, facts)| facts[0].as_u64()) {
+        return vec![number];
     }
     let package = message.rsplit_once('.').map_or("", |(package, _)| package);
     for (name, facts) in proto[message].as_object().into_iter().flatten() {

@@ -1,0 +1,143 @@
+//! Objects in Kubernetes' protobuf form: from bytes to the tree and back, by the fact table alone.
+//!
+//! Way in: [`decode`], [`encode`] for one message; [`Envelope`] for what stands around a body.
+//! Never: code of one kind; a kind that is one row of the table is transcoded too.
+//! Bounds: those of trees that are read from JSON ([`json::Limits`]).
+//! Spec: Kubernetes documentation, "Kubernetes API Concepts", "Kubernetes Protobuf encoding"; protobuf's encoding guide
+//! (proto2).
+
+mod decode;
+mod encode;
+mod scalars;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use actors_object::{Value, json};
+use bytes::Bytes;
+
+use crate::facts::{Schema, Shape};
+
+/// Messages may be nested this deep: no deeper than trees may be.
+const DEPTH_MAX: usize = json::Limits::DEPTH;
+
+/// The four bytes that every body begins with.
+pub const MAGIC: &[u8; 4] = b"k8s\0";
+
+/// Bytes or a tree that have no other form. The client acts.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProtobufError {
+    /// The body does not begin as every body of this form does.
+    #[error("the body does not begin with the four bytes \"k8s\\0\"")]
+    NoMagic,
+    /// The bytes end in the midst of a field, or are no protobuf at all.
+    #[error("the bytes of {at} are no protobuf: {what}")]
+    Damaged {
+        /// The field, as far as it is known.
+        at: String,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// A value has another type than its field.
+    #[error("{at} cannot be written as protobuf: {what}")]
+    Mismatch {
+        /// The field.
+        at: String,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// The kind has no protobuf form: its shape is not in the table.
+    #[error("this kind has no protobuf form")]
+    NoShape,
+}
+
+impl ProtobufError {
+    fn damaged(at: &str, what: &'static str) -> Self {
+        Self::Damaged { at: at.to_owned(), what }
+    }
+
+    fn mismatch(at: &str, what: &'static str) -> Self {
+        Self::Mismatch { at: at.to_owned(), what }
+    }
+}
+
+/// What stands around a message: its kind. Spec: `k8s.io/apimachinery/pkg/runtime.Unknown`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Envelope {
+    /// `apps/v1`.
+    pub api_version: String,
+    /// `Deployment`.
+    pub kind: String,
+    /// The message.
+    pub raw: Bytes,
+}
+
+impl Envelope {
+    /// Takes the envelope off a body.
+    ///
+    /// # Errors
+    /// [`ProtobufError::NoMagic`], or bytes that are no envelope.
+    pub fn open(body: &Bytes) -> Result<Self, ProtobufError> {
+        if !body.starts_with(MAGIC) {
+            return Err(ProtobufError::NoMagic);
+        }
+        let at = "the envelope";
+        let mut envelope = Self::default();
+        let mut fields = wire::Reader::new(body.get(MAGIC.len()..).unwrap_or_default(), at);
+        while let Some((number, field)) = fields.next()? {
+            match number {
+                1 => {
+                    let mut inner = wire::Reader::new(field.bytes(at)?, at);
+                    while let Some((number, field)) = inner.next()? {
+                        match number {
+                            1 => envelope.api_version = field.text(at)?.to_owned(),
+                            2 => envelope.kind = field.text(at)?.to_owned(),
+                            _ => {}
+                        }
+                    }
+                }
+                2 => envelope.raw = body.slice_ref(field.bytes(at)?),
+                _ => {}
+            }
+        }
+        Ok(envelope)
+    }
+
+    /// Puts the envelope around a message.
+    #[must_use]
+    pub fn seal(api_version: &str, kind: &str, message: &[u8]) -> Vec<u8> {
+        let mut facts = wire::Writer::default();
+        facts.bytes(1, api_version.as_bytes());
+        facts.bytes(2, kind.as_bytes());
+        let mut out = wire::Writer::with_capacity(MAGIC.len() + message.len() + 64);
+        out.raw(MAGIC);
+        out.bytes(1, facts.as_slice());
+        out.bytes(2, message);
+        // Neither encoding nor type of the content differs from the usual ones.
+        out.bytes(3, b"");
+        out.bytes(4, b"");
+        out.into_vec()
+    }
+}
+
+/// Reads a message of this shape as a tree, its fields in canonical order. Numbers that the table does not know are
+/// skipped, as protobuf wants it.
+///
+/// # Errors
+/// Bytes that are no such message.
+pub fn decode(schema: &Schema, shape: &Shape, message: &[u8]) -> Result<Value, ProtobufError> {
+    let tree = decode::message(schema, shape, message)?;
+    match tree.depth() <= json::Limits::DEPTH {
+        true => Ok(tree),
+        false => Err(ProtobufError::damaged("the message", "it is nested too deep")),
+    }
+}
+
+/// Writes a tree of this shape as a message. Fields that the table does not know are left out: there is no number for
+/// them.
+///
+/// # Errors
+/// A value that does not fit its field.
+pub fn encode(schema: &Schema, shape: &Shape, tree: &Value) -> Result<Vec<u8>, ProtobufError> {
+    encode::message(schema, shape, tree)
+}

@@ -1,0 +1,192 @@
+//! Protobuf's wire: varints, fixed and counted fields.
+//!
+//! Way in: [`Reader`], [`Writer`].  Never: a panic, whatever the bytes are.
+//! Spec: protobuf documentation, "Encoding".
+
+use super::ProtobufError;
+
+/// Reads the fields of one message.
+pub(super) struct Reader<'a> {
+    bytes: &'a [u8],
+    at: &'a str,
+}
+
+/// One field as it stands on the wire.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Field<'a> {
+    Varint(u64),
+    Fixed64(u64),
+    Fixed32(u32),
+    Bytes(&'a [u8]),
+}
+
+impl<'a> Reader<'a> {
+    /// `at` names the message in errors.
+    pub(super) fn new(bytes: &'a [u8], at: &'a str) -> Self {
+        Self { bytes, at }
+    }
+
+    /// The next field and its number; `None` at the end.
+    pub(super) fn next(&mut self) -> Result<Option<(u16, Field<'a>)>, ProtobufError> {
+        if self.bytes.is_empty() {
+            return Ok(None);
+        }
+        let tag = self.varint()?;
+        // Numbers beyond those of the table are skipped like any unknown one.
+        let number = u16::try_from(tag >> 3).unwrap_or(u16::MAX);
+        if number == 0 {
+            return Err(self.damaged("a field has the number 0"));
+        }
+        let field = match tag & 7 {
+            0 => Field::Varint(self.varint()?),
+            1 => Field::Fixed64(u64::from_le_bytes(self.array()?)),
+            2 => {
+                let length = self.varint()?;
+                let length = usize::try_from(length)
+                    .map_err(|_| self.damaged("a length is larger than the body"))?;
+                Field::Bytes(self.take(length)?)
+            }
+            5 => Field::Fixed32(u32::from_le_bytes(self.array()?)),
+            _ => return Err(self.damaged("a field has a wire type that is not in use")),
+        };
+        Ok(Some((number, field)))
+    }
+
+    /// The next varint of a packed list; `None` at the end.
+    pub(super) fn next_varint(&mut self) -> Result<Option<u64>, ProtobufError> {
+        if self.bytes.is_empty() { Ok(None) } else { self.varint().map(Some) }
+    }
+
+    fn damaged(&self, what: &'static str) -> ProtobufError {
+        ProtobufError::damaged(self.at, what)
+    }
+
+    fn take(&mut self, length: usize) -> Result<&'a [u8], ProtobufError> {
+        let short = self.damaged("they end too early");
+        let (head, rest) = self.bytes.split_at_checked(length).ok_or(short)?;
+        self.bytes = rest;
+        Ok(head)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], ProtobufError> {
+        let mut array = [0; N];
+        array.copy_from_slice(self.take(N)?);
+        Ok(array)
+    }
+
+    fn varint(&mut self) -> Result<u64, ProtobufError> {
+        let mut number = 0;
+        for place in 0..10 {
+            let [byte] = self.array()?;
+            // Bits beyond the 64th are lost, as in every implementation.
+            number |= u64::from(byte & 0x7f) << (7 * place);
+            if byte & 0x80 == 0 {
+                return Ok(number);
+            }
+        }
+        Err(self.damaged("a number has more than ten bytes"))
+    }
+}
+
+impl<'a> Field<'a> {
+    pub(super) fn bytes(self, at: &str) -> Result<&'a [u8], ProtobufError> {
+        match self {
+            Self::Bytes(bytes) => Ok(bytes),
+            _ => Err(ProtobufError::damaged(at, "counted bytes are expected")),
+        }
+    }
+
+    pub(super) fn text(self, at: &str) -> Result<&'a str, ProtobufError> {
+        let text = std::str::from_utf8(self.bytes(at)?);
+        text.map_err(|_| ProtobufError::damaged(at, "a text is not UTF-8"))
+    }
+
+    /// A signed number: protobuf's `int32` and `int64` are the two's complement of 64 bits.
+    pub(super) fn number(self, at: &str) -> Result<i64, ProtobufError> {
+        match self {
+            Self::Varint(number) => Ok(signed(number)),
+            _ => Err(ProtobufError::damaged(at, "a number is expected")),
+        }
+    }
+
+    pub(super) fn double(self, at: &str) -> Result<f64, ProtobufError> {
+        match self {
+            Self::Fixed64(bits) => Ok(f64::from_bits(bits)),
+            Self::Fixed32(bits) => Ok(f64::from(f32::from_bits(bits))),
+            _ => Err(ProtobufError::damaged(at, "a number with a fraction is expected")),
+        }
+    }
+}
+
+/// The two's complement.
+pub(super) fn signed(number: u64) -> i64 {
+    i64::from_le_bytes(number.to_le_bytes())
+}
+
+/// Writes the fields of one message.
+#[derive(Debug, Default)]
+pub(super) struct Writer {
+    out: Vec<u8>,
+}
+
+impl Writer {
+    pub(super) fn with_capacity(bytes: usize) -> Self {
+        Self { out: Vec::with_capacity(bytes) }
+    }
+
+    pub(super) fn as_slice(&self) -> &[u8] {
+        &self.out
+    }
+
+    pub(super) fn into_vec(self) -> Vec<u8> {
+        self.out
+    }
+
+    pub(super) fn raw(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
+    }
+
+    fn varint(&mut self, mut number: u64) {
+        while number >= 0x80 {
+            self.out.push(number.to_le_bytes()[0] | 0x80);
+            number >>= 7;
+        }
+        self.out.push(number.to_le_bytes()[0]);
+    }
+
+    fn tag(&mut self, number: u16, wire_type: u64) {
+        self.varint(u64::from(number) << 3 | wire_type);
+    }
+
+    pub(super) fn number(&mut self, number: u16, value: i64) {
+        self.tag(number, 0);
+        self.varint(u64::from_le_bytes(value.to_le_bytes()));
+    }
+
+    pub(super) fn double(&mut self, number: u16, value: f64) {
+        self.tag(number, 1);
+        self.out.extend_from_slice(&value.to_bits().to_le_bytes());
+    }
+
+    pub(super) fn bytes(&mut self, number: u16, bytes: &[u8]) {
+        self.tag(number, 2);
+        self.varint(bytes.len() as u64);
+        self.out.extend_from_slice(bytes);
+    }
+
+    /// A message within this one; its length is only known when it is written.
+    pub(super) fn message<E>(
+        &mut self,
+        number: u16,
+        write: impl FnOnce(&mut Self) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.tag(number, 2);
+        let start = self.out.len();
+        write(self)?;
+        let length = self.out.len() - start;
+        let mut head = Self::default();
+        head.varint(length as u64);
+        self.out.splice(start..start, head.out);
+        Ok(())
+    }
+}
