@@ -19,7 +19,10 @@ pub use buggify::Buggify;
 pub use machine::{Correlation, Effects, Machine, Turn};
 pub use mailbox::{MailboxPolicy, WhenFull};
 pub use rng::Rng;
-pub use spec::{Backoff, ChildSpec, Intensity, OnLimit, Restart, SpecError, TreeSpec};
+pub use spec::{
+    AutoShutdown, Backoff, ChildSpec, Intensity, OnLimit, Restart, SpecError, Strategy, TreeSpec,
+    Worst,
+};
 pub use supervise::{
     ExitReason, SupervisorEffect, SupervisorEvent, SupervisorMachine, SupervisorNotice,
 };

@@ -22,6 +22,12 @@ pub struct ChildSpec {
     pub shutdown: Duration,
     /// How many messages may wait for it.
     pub mailbox: MailboxPolicy,
+    /// Whether its own end may end its supervisor: see [`AutoShutdown`].
+    #[serde(default)]
+    pub significant: bool,
+    /// Whether, asked to stop, it first handles what waits, and takes nothing new.
+    #[serde(default)]
+    pub drains: bool,
 }
 
 /// When a child that ended is started again; OTP's three restart types.
@@ -64,7 +70,32 @@ pub enum OnLimit {
     Park,
 }
 
-/// A supervisor and what it starts, left to right. The strategy is one-for-one.
+/// Which children are restarted together with one that failed; OTP's strategies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Strategy {
+    /// None.
+    #[default]
+    OneForOne,
+    /// All: they cannot do without each other.
+    OneForAll,
+    /// Those that were started after it: they depend on it.
+    RestForOne,
+}
+
+/// When a supervisor ends because significant children did, by themselves and without being restarted; as OTP 24 has
+/// it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum AutoShutdown {
+    /// Never.
+    #[default]
+    Never,
+    /// With the first one.
+    AnySignificant,
+    /// With the last one.
+    AllSignificant,
+}
+
+/// A supervisor and what it starts, left to right.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TreeSpec {
     /// Its name among its siblings; the root's is the process's.
@@ -75,6 +106,12 @@ pub struct TreeSpec {
     pub on_limit: OnLimit,
     /// Children, started in this order and stopped in the reverse one.
     pub children: Vec<ChildSpec>,
+    /// Who is restarted with a child that failed.
+    #[serde(default)]
+    pub strategy: Strategy,
+    /// When it ends with its children.
+    #[serde(default)]
+    pub auto_shutdown: AutoShutdown,
 }
 
 /// Why a tree is refused, with the path of the offending part. The author of the tree mends it.
@@ -100,6 +137,52 @@ pub enum SpecError {
         /// Which bound.
         field: &'static str,
     },
+    /// A child has a specification but nothing to start.
+    #[error("{path}: nothing is known that could be started for this child")]
+    Unknown {
+        /// Where.
+        path: String,
+    },
+    /// Something could be started for a child without a specification.
+    #[error("{path}: no child of this name is specified")]
+    Unspecified {
+        /// Where.
+        path: String,
+    },
+    /// A significant child in a place where OTP has none.
+    #[error("{path}: {why}")]
+    Significant {
+        /// Where.
+        path: String,
+        /// Which rule it breaks.
+        why: &'static str,
+    },
+    /// Only single children can be parked.
+    #[error("{path}: on_limit Park needs the strategy one-for-one")]
+    Park {
+        /// Where.
+        path: String,
+    },
+    /// Supervisors stand in each other, more than anybody needs: the tree was built by a loop.
+    #[error("{path}: more than {max} supervisors stand in each other")]
+    Depth {
+        /// Where.
+        path: String,
+        /// The bound.
+        max: usize,
+    },
+    /// A child at the bottom could be restarted too often before the process gives up.
+    #[error(
+        "{path}: its supervisors allow {product} restarts before the root gives up, at most {max}"
+    )]
+    Storm {
+        /// Where.
+        path: String,
+        /// The product of all intensities above it.
+        product: u64,
+        /// The bound.
+        max: u64,
+    },
     /// A back-off whose first wait is longer than its longest, or whose jitter is over 100 %.
     #[error("{path}: back-off must have initial <= max and jitter_percent <= 100")]
     Backoff {
@@ -118,6 +201,8 @@ impl ChildSpec {
             backoff: Backoff::default(),
             shutdown: Duration::from_secs(5),
             mailbox: MailboxPolicy::default(),
+            significant: false,
+            drains: false,
         }
     }
 
@@ -151,6 +236,20 @@ impl ChildSpec {
     #[must_use]
     pub fn shutdown(mut self, shutdown: Duration) -> Self {
         self.shutdown = shutdown;
+        self
+    }
+
+    /// The same child, whose own end may end its supervisor.
+    #[must_use]
+    pub fn significant(mut self) -> Self {
+        self.significant = true;
+        self
+    }
+
+    /// The same child, which handles what waits for it before it stops.
+    #[must_use]
+    pub fn draining(mut self) -> Self {
+        self.drains = true;
         self
     }
 
@@ -206,17 +305,84 @@ impl TreeSpec {
         if self.name.is_empty() || self.name.contains('/') {
             return Err(SpecError::Name { path: self.name.clone() });
         }
+        self.validate_below(&self.name)
+    }
+
+    /// Checks all but the name, as that of the supervisor at `path`.
+    ///
+    /// # Errors
+    /// As [`TreeSpec::validate`].
+    pub fn validate_below(&self, path: &str) -> Result<(), SpecError> {
         if self.intensity.period.is_zero() {
-            return Err(SpecError::Zero { path: self.name.clone(), field: "intensity.period" });
+            return Err(SpecError::Zero { path: path.to_owned(), field: "intensity.period" });
+        }
+        if self.on_limit == OnLimit::Park && self.strategy != Strategy::OneForOne {
+            return Err(SpecError::Park { path: path.to_owned() });
         }
         let mut seen = BTreeSet::new();
         for child in &self.children {
-            child.validate(&self.name)?;
+            self.validate_child(child, path)?;
             if !seen.insert(child.name.as_str()) {
-                return Err(SpecError::Duplicate { path: format!("{}/{}", self.name, child.name) });
+                return Err(SpecError::Duplicate { path: format!("{path}/{}", child.name) });
             }
         }
         Ok(())
+    }
+
+    /// Checks one child that this supervisor, at `path`, has or is to get.
+    ///
+    /// # Errors
+    /// The first rule that it breaks.
+    pub fn validate_child(&self, child: &ChildSpec, path: &str) -> Result<(), SpecError> {
+        child.validate(path)?;
+        let path = || format!("{path}/{}", child.name);
+        if child.significant && child.restart == Restart::Permanent {
+            let why = "a significant child must be transient or temporary";
+            return Err(SpecError::Significant { path: path(), why });
+        }
+        if child.significant && self.auto_shutdown == AutoShutdown::Never {
+            let why = "a significant child needs a supervisor with auto_shutdown";
+            return Err(SpecError::Significant { path: path(), why });
+        }
+        Ok(())
+    }
+}
+
+/// How bad it can get below a supervisor: what all supervisors above allow together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Worst {
+    depth: usize,
+    product: u64,
+}
+
+impl Default for Worst {
+    fn default() -> Self {
+        Self { depth: 0, product: 1 }
+    }
+}
+
+impl Worst {
+    /// Most supervisors that may stand in each other.
+    pub const DEPTH_MAX: usize = 16;
+
+    /// Most restarts of one child, of all its supervisors' lives together, before the root gives up.
+    pub const RESTARTS_MAX: u64 = 1_000_000;
+
+    /// The same below one more supervisor.
+    ///
+    /// # Errors
+    /// [`SpecError::Depth`] and [`SpecError::Storm`], with the supervisor's `path`.
+    pub fn below(self, intensity: Intensity, path: &str) -> Result<Self, SpecError> {
+        let depth = self.depth + 1;
+        if depth > Self::DEPTH_MAX {
+            return Err(SpecError::Depth { path: path.to_owned(), max: Self::DEPTH_MAX });
+        }
+        let product = self.product.saturating_mul(u64::from(intensity.restarts) + 1);
+        if product > Self::RESTARTS_MAX {
+            let (path, max) = (path.to_owned(), Self::RESTARTS_MAX);
+            return Err(SpecError::Storm { path, product, max });
+        }
+        Ok(Self { depth, product })
     }
 }
 
@@ -226,7 +392,40 @@ mod tests {
 
     fn tree(children: Vec<ChildSpec>) -> TreeSpec {
         let intensity = Intensity { restarts: 5, period: Duration::from_secs(30) };
-        TreeSpec { name: "root".into(), intensity, on_limit: OnLimit::Escalate, children }
+        let (strategy, auto_shutdown) = (Strategy::OneForOne, AutoShutdown::Never);
+        let on_limit = OnLimit::Escalate;
+        TreeSpec { name: "root".into(), intensity, on_limit, children, strategy, auto_shutdown }
+    }
+
+    #[test]
+    fn significance_and_parking_have_their_places() {
+        let text = |tree: &TreeSpec| tree.validate().map_err(|error| error.to_string());
+        let mut wrong = tree(vec![ChildSpec::transient("a").significant()]);
+        let said = "root/a: a significant child needs a supervisor with auto_shutdown";
+        assert_eq!(text(&wrong), Err(said.into()));
+        wrong.auto_shutdown = AutoShutdown::AnySignificant;
+        assert_eq!(text(&wrong), Ok(()));
+        wrong.children[0].restart = Restart::Permanent;
+        let said = "root/a: a significant child must be transient or temporary";
+        assert_eq!(text(&wrong), Err(said.into()));
+        let mut parked = tree(Vec::new());
+        (parked.on_limit, parked.strategy) = (OnLimit::Park, Strategy::RestForOne);
+        assert_eq!(text(&parked), Err("root: on_limit Park needs the strategy one-for-one".into()));
+    }
+
+    #[test]
+    fn supervisors_that_could_storm_together_are_refused() {
+        let of = |restarts| Intensity { restarts, period: Duration::from_secs(1) };
+        let worst =
+            Worst::default().below(of(999), "a").and_then(|worst| worst.below(of(999), "b"));
+        let refused = worst.and_then(|worst| worst.below(of(1), "a/b/c"));
+        let said = "a/b/c: its supervisors allow 2000000 restarts before the root gives up, at most 1000000";
+        assert_eq!(refused.map_err(|error| error.to_string()), Err(said.to_owned()));
+        let mut deep = Ok(Worst::default());
+        for _ in 0..=Worst::DEPTH_MAX {
+            deep = deep.and_then(|worst: Worst| worst.below(of(0), "deep"));
+        }
+        assert_eq!(deep, Err(SpecError::Depth { path: "deep".into(), max: Worst::DEPTH_MAX }));
     }
 
     #[test]

@@ -6,8 +6,8 @@
 use std::{collections::BTreeMap, fmt, future::Future, pin::Pin, sync::Arc};
 
 use actors_core::{
-    Address, ChildSpec, Effects, ExitReason, Incarnation, Intensity, Machine, OnLimit, Rng,
-    SpecError, TreeSpec,
+    Address, AutoShutdown, ChildSpec, Effects, ExitReason, Incarnation, Intensity, Machine,
+    OnLimit, Rng, SpecError, Strategy, TreeSpec, Worst,
 };
 
 use crate::{
@@ -75,6 +75,7 @@ pub struct Child {
     pub(crate) address: Option<Address>,
     start: Arc<dyn Fn(Job) -> Starting + Send + Sync>,
     nested: Option<Arc<Tree>>,
+    slab: Option<SlabSpec>,
 }
 
 impl fmt::Debug for Child {
@@ -85,7 +86,7 @@ impl fmt::Debug for Child {
 
 impl Child {
     fn new(kind: NodeKind, start: impl Fn(Job) -> Starting + Send + Sync + 'static) -> Self {
-        Self { kind, address: None, start: Arc::new(start), nested: None }
+        Self { kind, address: None, start: Arc::new(start), nested: None, slab: None }
     }
 
     /// A machine on an actor of its own. `build` makes the machine and its driver for each life; it
@@ -103,7 +104,7 @@ impl Child {
             let Job { system, spec, birth } = job;
             let life = Arc::clone(&birth.life);
             let path = Arc::clone(&life.slot.path);
-            let mailbox = Mailbox::new(Arc::clone(&path), spec.mailbox, system.morgue());
+            let mailbox = Mailbox::new(Arc::clone(&path), &spec, system.morgue());
             life.set_mailbox(Arc::<Mailbox<M::Event>>::clone(&mailbox));
             let inbox = Inbox { mailbox, life: Arc::clone(&life), timers: system.timers() };
             let rng = system.rng_of(&life);
@@ -149,7 +150,8 @@ impl Child {
         F: Fn(Start<()>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<K, Failure>> + Send + 'static,
     {
-        Self::new(NodeKind::Slab, move |job| {
+        let checked = spec.clone();
+        let child = Self::new(NodeKind::Slab, move |job| {
             let life = &job.birth.life;
             let built = build(Start {
                 system: job.system.clone(),
@@ -160,7 +162,8 @@ impl Child {
             });
             let spec = spec.clone();
             Box::pin(async move { start_slab(built.await?, spec, job).await })
-        })
+        });
+        Self { slab: Some(checked), ..child }
     }
 
     /// A supervisor with children of its own. Its name is that of the specification it is started
@@ -187,8 +190,11 @@ impl Child {
         (self.start)(job)
     }
 
-    pub(crate) fn validate(&self, path: &str) -> Result<(), SpecError> {
-        self.nested.as_ref().map_or(Ok(()), |tree| tree.validate_at(path))
+    pub(crate) fn validate(&self, path: &str, above: Worst) -> Result<(), SpecError> {
+        if let Some(slab) = &self.slab {
+            slab.validate(path)?;
+        }
+        self.nested.as_ref().map_or(Ok(()), |tree| tree.validate_at(path, above))
     }
 }
 
@@ -203,8 +209,36 @@ impl Tree {
     /// A supervisor without children.
     #[must_use]
     pub fn new(name: impl Into<String>, intensity: Intensity, on_limit: OnLimit) -> Self {
-        let spec = TreeSpec { name: name.into(), intensity, on_limit, children: Vec::new() };
+        let spec = TreeSpec {
+            name: name.into(),
+            intensity,
+            on_limit,
+            children: Vec::new(),
+            strategy: Strategy::default(),
+            auto_shutdown: AutoShutdown::default(),
+        };
         Self { spec, children: BTreeMap::new() }
+    }
+
+    /// A supervisor from data, with what starts each of its children; [`Tree::validate`] says if they
+    /// do not fit each other.
+    #[must_use]
+    pub fn of(spec: TreeSpec, children: BTreeMap<String, Child>) -> Self {
+        Self { spec, children }
+    }
+
+    /// The same supervisor, which restarts these together; one-for-one if nobody says.
+    #[must_use]
+    pub fn strategy(mut self, strategy: Strategy) -> Self {
+        self.spec.strategy = strategy;
+        self
+    }
+
+    /// The same supervisor, which ends with its significant children; never if nobody says.
+    #[must_use]
+    pub fn auto_shutdown(mut self, auto_shutdown: AutoShutdown) -> Self {
+        self.spec.auto_shutdown = auto_shutdown;
+        self
     }
 
     /// Adds a child behind the others: started after them, stopped before them.
@@ -220,14 +254,26 @@ impl Tree {
     /// # Errors
     /// The first rule that is broken, with its path.
     pub fn validate(&self) -> Result<(), SpecError> {
-        self.validate_at(&self.spec.name)
+        self.validate_at(&self.spec.name, Worst::default())
     }
 
-    fn validate_at(&self, path: &str) -> Result<(), SpecError> {
-        self.spec.validate()?;
+    fn validate_at(&self, path: &str, above: Worst) -> Result<(), SpecError> {
+        if path == self.spec.name {
+            self.spec.validate()?;
+        }
+        // A nested supervisor is known by its path, whatever name its own specification has.
+        self.spec.validate_below(path)?;
+        let worst = above.below(self.spec.intensity, path)?;
         for child in &self.spec.children {
             let path = format!("{path}/{}", child.name);
-            self.children.get(&child.name).map_or(Ok(()), |known| known.validate(&path))?;
+            match self.children.get(&child.name) {
+                Some(known) => known.validate(&path, worst)?,
+                None => return Err(SpecError::Unknown { path }),
+            }
+        }
+        let is_specified = |name: &str| self.spec.children.iter().any(|child| child.name == name);
+        if let Some(name) = self.children.keys().find(|name| !is_specified(name)) {
+            return Err(SpecError::Unspecified { path: format!("{path}/{name}") });
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ mod driver;
 mod fault;
 mod life;
 mod mailbox;
+mod monitor;
 mod observer;
 mod part;
 mod reference;
@@ -30,6 +31,7 @@ pub use clock::{Clock, entropy};
 pub use driver::{Driver, Inbox};
 pub use fault::Fault;
 pub use mailbox::{Refusal, TellError};
+pub use monitor::{Down, Monitor, Watching};
 pub use observer::{
     DeadLetter, DeadLetters, DeadReason, Node, NodeKind, NodeState, Notice, Notices,
 };

@@ -20,6 +20,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::{
     fault::Fault,
+    monitor::{Down, Watchers},
     observer::{Meter, Node, NodeState, Slot},
     supervisor::Table,
     task::{Tasks, lock},
@@ -81,6 +82,7 @@ pub(crate) struct Life {
     death: OnceLock<Weak<Death>>,
     children: OnceLock<Table>,
     timers: AtomicUsize,
+    pub(crate) watchers: Watchers,
     fault: Mutex<Option<Fault>>,
     fault_told: Notify,
 }
@@ -156,11 +158,7 @@ impl Life {
 
     /// Ends it between two events, whatever it does.
     pub(crate) fn kill(&self) {
-        self.set_exit(ExitReason::Killed);
-        self.phase.send_replace(Phase::Killed);
-        if let Some(cell) = self.cell.get() {
-            cell.kill();
-        }
+        self.fail(ExitReason::Killed);
     }
 
     /// Ends it as `fault` says, at its next turn; a kill even in the middle of one.
@@ -189,6 +187,15 @@ impl Life {
                 return fault;
             }
             self.fault_told.notified().await;
+        }
+    }
+
+    /// Ends it between two events, for this reason.
+    pub(crate) fn fail(&self, reason: ExitReason) {
+        self.set_exit(reason);
+        self.phase.send_replace(Phase::Killed);
+        if let Some(cell) = self.cell.get() {
+            cell.kill();
         }
     }
 
@@ -245,6 +252,8 @@ impl Drop for Death {
         status.last_exit = Some(reason.clone());
         status.current = None;
         drop(status);
+        let (path, incarnation) = (self.life.slot.path.to_string(), self.life.incarnation);
+        self.life.watchers.end(&Down { path, incarnation, reason: reason.clone() });
         if let Some(report) = self.report.take() {
             report(reason);
         }
@@ -286,6 +295,7 @@ impl Birth {
             death: OnceLock::new(),
             children: OnceLock::new(),
             timers: AtomicUsize::new(0),
+            watchers: Watchers::default(),
             fault: Mutex::new(None),
             fault_told: Notify::new(),
         });

@@ -16,7 +16,7 @@ use std::{
     },
 };
 
-use actors_core::{MailboxPolicy, WhenFull};
+use actors_core::{ChildSpec, MailboxPolicy, WhenFull};
 use ractor::ActorRef;
 use tokio::sync::{Semaphore, TryAcquireError};
 
@@ -74,6 +74,8 @@ pub(crate) enum Next<E> {
 pub(crate) struct Mailbox<E> {
     path: Arc<str>,
     policy: MailboxPolicy,
+    /// Whether a stop waits until nothing else does.
+    drains: bool,
     queue: Mutex<Queue<E>>,
     /// One permit for each message that may still wait; used only by `WhenFull::Wait`.
     room: Semaphore,
@@ -89,6 +91,8 @@ struct Queue<E> {
     is_awake: bool,
     is_closed: bool,
     stop_asked: bool,
+    /// Whether the host knows of it.
+    stop_given: bool,
     fault: Option<Fault>,
 }
 
@@ -97,7 +101,8 @@ impl<E: Send + 'static> Mailbox<E> {
     /// disk or network takes, which is a bug: it ends with an error.
     pub(crate) const OWN_MAX: usize = 65_536;
 
-    pub(crate) fn new(path: Arc<str>, policy: MailboxPolicy, morgue: Arc<Morgue>) -> Arc<Self> {
+    pub(crate) fn new(path: Arc<str>, spec: &ChildSpec, morgue: Arc<Morgue>) -> Arc<Self> {
+        let policy = spec.mailbox;
         let queue = Queue {
             own: VecDeque::new(),
             told: VecDeque::new(),
@@ -105,11 +110,13 @@ impl<E: Send + 'static> Mailbox<E> {
             is_awake: false,
             is_closed: false,
             stop_asked: false,
+            stop_given: false,
             fault: None,
         };
         Arc::new(Self {
             path,
             policy,
+            drains: spec.drains,
             queue: Mutex::new(queue),
             room: Semaphore::new(policy.capacity as usize),
             refused: AtomicU64::new(0),
@@ -159,7 +166,7 @@ impl<E: Send + 'static> Mailbox<E> {
 
     fn push(&self, event: E) -> Result<(), TellError<E>> {
         let mut queue = lock(&self.queue);
-        if queue.is_closed {
+        if queue.is_closed || (self.drains && queue.stop_asked) {
             return Err(TellError { event, refusal: Refusal::Ended });
         }
         if queue.told.len() >= self.policy.capacity as usize {
@@ -199,7 +206,9 @@ impl<E: Send + 'static> Mailbox<E> {
         if let Some(fault) = queue.fault.take() {
             return Next::Fault(fault);
         }
-        if std::mem::take(&mut queue.stop_asked) {
+        let is_due = !self.drains || (queue.own.is_empty() && queue.told.is_empty());
+        if queue.stop_asked && !queue.stop_given && is_due {
+            queue.stop_given = true;
             return Next::Stop;
         }
         if let Some(event) = queue.own.pop_front() {
@@ -232,7 +241,10 @@ impl<E: Send + 'static> Mailbox<E> {
 
 impl<E> Queue<E> {
     fn has_work(&self) -> bool {
-        self.stop_asked || self.fault.is_some() || !self.own.is_empty() || !self.told.is_empty()
+        (self.stop_asked && !self.stop_given)
+            || self.fault.is_some()
+            || !self.own.is_empty()
+            || !self.told.is_empty()
     }
 
     fn wake(&mut self) {

@@ -16,7 +16,7 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use actors_core::{Backoff, ExitReason, Intensity, Machine, MailboxPolicy, Mono};
+use actors_core::{Backoff, ExitReason, Intensity, Machine, MailboxPolicy, Mono, SpecError};
 
 use self::pool::Order;
 pub(crate) use self::{host::start_slab, pool::Pool};
@@ -74,6 +74,29 @@ pub struct SlabSpec {
     pub intensity: Intensity,
     /// How long a key waits after a failure.
     pub backoff: Backoff,
+}
+
+impl SlabSpec {
+    /// Checks the bounds; `path` is the slab's.
+    ///
+    /// # Errors
+    /// The first rule that is broken.
+    pub fn validate(&self, path: &str) -> Result<(), SpecError> {
+        let zero = |field| SpecError::Zero { path: path.to_owned(), field };
+        if self.keys_max == 0 {
+            return Err(zero("keys_max"));
+        }
+        if self.mailbox.capacity == 0 {
+            return Err(zero("mailbox.capacity"));
+        }
+        if self.intensity.period.is_zero() {
+            return Err(zero("intensity.period"));
+        }
+        if self.backoff.initial > self.backoff.max || self.backoff.jitter_percent > 100 {
+            return Err(SpecError::Backoff { path: path.to_owned() });
+        }
+        Ok(())
+    }
 }
 
 /// The way back to one keyed machine. Dies with the life of the key that it was made for: a failure

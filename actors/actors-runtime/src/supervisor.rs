@@ -6,14 +6,14 @@
 //! when nothing of it runs any more.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, Weak},
     time::Duration,
 };
 
 use actors_core::{
     ChildSpec, Effects, ExitReason, Incarnation, SpecError, SupervisorEffect, SupervisorEvent,
-    SupervisorMachine, SupervisorNotice,
+    SupervisorMachine, SupervisorNotice, Worst,
 };
 use tokio::sync::Notify;
 
@@ -58,7 +58,7 @@ pub(crate) async fn start_supervisor(tree: &Tree, job: Job) -> Result<(), Failur
     let Job { system, spec, birth } = job;
     let life = Arc::clone(&birth.life);
     let path = Arc::clone(&life.slot.path);
-    let mailbox = Mailbox::new(Arc::clone(&path), spec.mailbox, system.morgue());
+    let mailbox = Mailbox::new(Arc::clone(&path), &spec, system.morgue());
     life.set_mailbox(Arc::<Mailbox<SupervisorEvent>>::clone(&mailbox));
     let inbox = Inbox { mailbox, life: Arc::clone(&life), timers: system.timers() };
     let entry = |child: &Child| Entry { child: child.clone(), slot: None };
@@ -151,6 +151,13 @@ impl SupervisorDriver {
         });
     }
 
+    fn forget(&self, name: &str) {
+        let entry = lock(&self.table).remove(name);
+        if let Some(slot) = entry.and_then(|entry| entry.slot) {
+            self.system.registry().forget(&slot.path);
+        }
+    }
+
     fn notify(&self, notice: SupervisorNotice, inbox: &Inbox<SupervisorEvent>) {
         let (name, state) = match &notice {
             SupervisorNotice::Restarting { name, .. } => (name, NodeState::Waiting),
@@ -180,25 +187,10 @@ impl Driver<SupervisorMachine> for SupervisorDriver {
             SupervisorEffect::Wait { name, incarnation, at } => {
                 inbox.send_at(at, SupervisorEvent::Waited { name, incarnation });
             }
+            SupervisorEffect::Forget { name } => self.forget(&name),
             SupervisorEffect::Notify(notice) => self.notify(notice, inbox),
             SupervisorEffect::End(reason) => inbox.end(reason),
         }
-    }
-
-    fn settled(&mut self, machine: &SupervisorMachine) {
-        let mut table = lock(&self.table);
-        let started = table.values().filter(|entry| entry.slot.is_some()).count();
-        if started == machine.children().count() {
-            return;
-        }
-        let known: BTreeSet<&str> = machine.children().collect();
-        table.retain(|name, entry| {
-            let Some(slot) = entry.slot.as_ref().filter(|_| !known.contains(name.as_str())) else {
-                return true;
-            };
-            self.system.registry().forget(&slot.path);
-            false
-        });
     }
 
     fn stop(&mut self, inbox: &Inbox<SupervisorEvent>) {
@@ -248,7 +240,7 @@ impl SupervisorRef {
     pub async fn add(&self, spec: ChildSpec, child: Child) -> Result<(), ChildError> {
         spec.validate(&self.path).map_err(ChildError::Spec)?;
         let path = format!("{}/{}", self.path, spec.name);
-        child.validate(&path).map_err(ChildError::Spec)?;
+        child.validate(&path, Worst::default()).map_err(ChildError::Spec)?;
         let name = spec.name.clone();
         {
             let table = self.table.upgrade().ok_or_else(|| self.refused(Refusal::Ended))?;

@@ -59,6 +59,9 @@ pub enum OrderError {
     /// Nothing runs there now.
     #[error("{0}: no such actor is running")]
     NotFound(String),
+    /// As many monitors as one life may have wait for its end.
+    #[error("{0}: too many monitors")]
+    TooMany(String),
     /// What runs there cannot do this.
     #[error("{0}: not possible for this kind of actor")]
     WrongKind(String),

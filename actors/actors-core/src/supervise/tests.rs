@@ -5,8 +5,9 @@ use std::time::Duration;
 use expect_test::{Expect, expect};
 
 use crate::{
-    Backoff, ChildSpec, Effects, ExitReason, Incarnation, Intensity, Machine, Mono, Now, OnLimit,
-    Rng, SupervisorEffect, SupervisorEvent, SupervisorMachine, SupervisorNotice, TreeSpec, Turn,
+    AutoShutdown, Backoff, ChildSpec, Effects, ExitReason, Incarnation, Intensity, Machine, Mono,
+    Now, OnLimit, Rng, Strategy, SupervisorEffect, SupervisorEvent, SupervisorMachine,
+    SupervisorNotice, TreeSpec, Turn,
 };
 
 struct Script {
@@ -19,7 +20,18 @@ struct Script {
 impl Script {
     fn new(on_limit: OnLimit, children: Vec<ChildSpec>) -> Self {
         let intensity = Intensity { restarts: 2, period: Duration::from_secs(10) };
-        let spec = TreeSpec { name: "root".into(), intensity, on_limit, children };
+        let (strategy, auto_shutdown) = (Strategy::OneForOne, AutoShutdown::Never);
+        Self::of(TreeSpec {
+            name: "root".into(),
+            intensity,
+            on_limit,
+            children,
+            strategy,
+            auto_shutdown,
+        })
+    }
+
+    fn of(spec: TreeSpec) -> Self {
         assert_eq!(spec.validate(), Ok(()));
         let machine = SupervisorMachine::new(spec);
         let mut script =
@@ -57,6 +69,7 @@ fn line(effect: &SupervisorEffect) -> String {
             format!("start {}#{}\n", spec.name, incarnation.0)
         }
         SupervisorEffect::Stop { name, within } => format!("stop {name} within {within:?}\n"),
+        SupervisorEffect::Forget { name } => format!("forget {name}\n"),
         SupervisorEffect::Wait { name, at: Mono(at), .. } => {
             format!("wait {name} until {} ms\n", at / 1_000_000)
         }
@@ -65,6 +78,9 @@ fn line(effect: &SupervisorEffect) -> String {
         }
         SupervisorEffect::Notify(SupervisorNotice::Parked { name, reason }) => {
             format!("notify {name} parked: {reason:?}\n")
+        }
+        SupervisorEffect::Notify(SupervisorNotice::Ended { name, reason }) => {
+            format!("notify {name} ended: {reason:?}\n")
         }
         SupervisorEffect::Notify(SupervisorNotice::Escalated { name, reason }) => {
             format!("notify {name} escalated: {reason:?}\n")
@@ -118,8 +134,11 @@ fn too_many_failures_escalate_and_stop_the_siblings_in_reverse_order() {
         wait b until 300 ms
         start b#3
         notify b escalated: Panic("boom")
+        forget b
         stop c within 5s
+        forget c
         stop a within 5s
+        forget a
         end Error("b failed too often")
     "#]]);
 }
@@ -168,6 +187,9 @@ fn transient_and_temporary_children_end() {
     script.check(expect![[r#"
         start t#1
         start x#1
+        forget t
+        notify x ended: Panic("boom")
+        forget x
         end Shutdown
     "#]]);
 }
@@ -179,4 +201,20 @@ fn the_end_of_an_older_life_is_no_news() {
     let before = script.trace.clone();
     script.exit("a", 1, boom());
     assert_eq!(script.trace, before);
+}
+
+#[test]
+fn failures_before_the_period_are_forgotten() {
+    let mut script = Script::new(OnLimit::Escalate, vec![child("a")]);
+    // Two within ten seconds are allowed; with six seconds between them, there are never three.
+    for life in 1..=1_000 {
+        script.now.mono = script.now.mono.after(Duration::from_secs(6));
+        script.exit("a", life, boom());
+    }
+    assert_eq!(script.machine.restarts().collect::<Vec<_>>(), [("a", 1_000)]);
+    assert!(!script.trace.contains("escalated"));
+    for life in 1_001..=1_003 {
+        script.exit("a", life, boom());
+    }
+    assert!(script.trace.contains("escalated"));
 }

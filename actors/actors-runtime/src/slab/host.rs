@@ -13,8 +13,9 @@ use std::{
 };
 
 use actors_core::{
-    ChildSpec, Effects, ExitReason, Incarnation, Machine, Mono, Now, OnLimit, Rng,
-    SupervisorEffect, SupervisorEvent, SupervisorMachine, SupervisorNotice, TreeSpec, Turn,
+    AutoShutdown, ChildSpec, Effects, ExitReason, Incarnation, Machine, Mono, Now, OnLimit, Rng,
+    Strategy, SupervisorEffect, SupervisorEvent, SupervisorMachine, SupervisorNotice, TreeSpec,
+    Turn,
 };
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 
@@ -71,9 +72,9 @@ pub(crate) async fn start_slab<K: Keyed>(
     spec: SlabSpec,
     job: Job,
 ) -> Result<(), Failure> {
-    let Job { system, birth, .. } = job;
+    let Job { system, birth, spec: child } = job;
     let path = Arc::clone(&birth.life.slot.path);
-    let pool = Pool::new(path, spec, system.morgue());
+    let pool = Pool::new(path, (spec, child.drains), system.morgue());
     birth.life.set_mailbox(Arc::<Pool<EventOf<K>>>::clone(&pool));
     let rng = system.rng_of(&birth.life).derive("slab");
     let parent = birth.parent.clone();
@@ -295,8 +296,10 @@ impl<K: Keyed> Slab<K> {
                     }
                     self.system.notify(format!("{}/{key}", self.pool.path()), named(notice, key));
                 }
-                // A supervision that parks never stops its child or ends.
-                SupervisorEffect::Stop { .. } | SupervisorEffect::End(_) => {}
+                // A supervision that parks never stops its child, forgets it, or ends.
+                SupervisorEffect::Stop { .. }
+                | SupervisorEffect::Forget { .. }
+                | SupervisorEffect::End(_) => {}
             }
         }
     }
@@ -313,6 +316,8 @@ impl Failing {
             intensity: spec.intensity,
             on_limit: OnLimit::Park,
             children: vec![child],
+            strategy: Strategy::OneForOne,
+            auto_shutdown: AutoShutdown::Never,
         };
         let machine = SupervisorMachine::new(spec);
         Self { machine, incarnation: Incarnation(1), last: now.mono }

@@ -63,6 +63,8 @@ pub(super) enum Hold {
 pub(crate) struct Pool<E> {
     path: Arc<str>,
     spec: SlabSpec,
+    /// Whether a stop waits until no key has work.
+    drains: bool,
     state: Mutex<State<E>>,
     /// Told when a full mailbox has room, or when nothing more is taken.
     room: Notify,
@@ -144,7 +146,11 @@ impl<E> State<E> {
 }
 
 impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
-    pub(super) fn new(path: Arc<str>, spec: SlabSpec, morgue: Arc<Morgue>) -> Arc<Self> {
+    pub(super) fn new(
+        path: Arc<str>,
+        (spec, drains): (SlabSpec, bool),
+        morgue: Arc<Morgue>,
+    ) -> Arc<Self> {
         let state = State {
             records: BTreeMap::new(),
             ready: VecDeque::new(),
@@ -158,7 +164,7 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
             fault: None,
         };
         let (room, refused) = (Notify::new(), AtomicU64::new(0));
-        Arc::new(Self { path, spec, state: Mutex::new(state), room, refused, morgue })
+        Arc::new(Self { path, spec, drains, state: Mutex::new(state), room, refused, morgue })
     }
 
     pub(super) fn spec(&self) -> &SlabSpec {
@@ -197,7 +203,7 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
     pub(super) fn try_tell(&self, key: &str, event: E) -> Result<(), TellError<E>> {
         let mut state = lock(&self.state);
         let state = &mut *state;
-        if state.is_closed {
+        if state.is_closed || (self.drains && state.stop_asked) {
             return Err(TellError { event, refusal: Refusal::Ended });
         }
         let key = match state.records.get_key_value(key) {
@@ -281,7 +287,7 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
         if let Some(fault) = state.fault.take() {
             return Next::Fault(fault);
         }
-        if std::mem::take(&mut state.stop_asked) {
+        if state.stop_asked && (!self.drains || state.ready.is_empty()) {
             return Next::Stop;
         }
         if let Some((key, order)) = state.orders.pop_front() {

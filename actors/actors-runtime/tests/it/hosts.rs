@@ -128,3 +128,31 @@ async fn a_service_that_fails_or_whose_part_panics_is_restarted() {
     let error = ExitReason::Error("port taken".into());
     assert_eq!(reasons, [error, ExitReason::Panic("part".into())]);
 }
+
+/// Panics while it is dropped by a panic.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("again");
+    }
+}
+
+#[tokio::test]
+async fn a_panic_while_panicking_aborts_the_process() {
+    const NAME: &str = "hosts::a_panic_while_panicking_aborts_the_process";
+    if std::env::var_os("PANIC_TWICE").is_none() {
+        let test = std::env::current_exe().unwrap();
+        let mut command = std::process::Command::new(test);
+        let ran = command.args(["--exact", NAME]).env("PANIC_TWICE", "1").output().unwrap();
+        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&ran.status), Some(6), "{ran:?}");
+        return;
+    }
+    let world = World::new();
+    let service = Child::service(|_| async {
+        let _bomb = Bomb;
+        panic!("once")
+    });
+    let tree = tree("root", 5, OnLimit::Escalate).child(spec("a"), service);
+    world.run(tree).await.ended().await;
+}

@@ -1,8 +1,8 @@
 //! What happens at the bound of a mailbox. The runtime has one thread, so nothing is handled until
 //! we wait.
 
-use actors_core::{MailboxPolicy, OnLimit, WhenFull};
-use actors_runtime::{DeadReason, Ref, Refusal};
+use actors_core::{ExitReason, MailboxPolicy, OnLimit, WhenFull};
+use actors_runtime::{DeadReason, Fault, NodeState, Ref, Refusal};
 
 use crate::{Event, World, spec, tree};
 
@@ -81,4 +81,41 @@ async fn a_reference_of_the_wrong_type_is_told_so() {
     let (world, _) = world(WhenFull::Refuse).await;
     let wrong = world.system.actor::<u8>("root/a");
     assert_eq!(wrong.tell(1).await.unwrap_err().refusal, Refusal::WrongType);
+}
+
+#[tokio::test]
+async fn an_actor_that_drains_handles_what_waits_and_takes_nothing_new() {
+    let mut world = World::new();
+    let tree = tree("root", 5, OnLimit::Escalate).child(spec("a").draining(), world.probe("a"));
+    let root = world.run(tree).await;
+    world.expect(&["a#1 up"]).await;
+    let actor = world.system.actor::<Event>("root/a").ready().await.unwrap();
+    for note in 1..=3 {
+        actor.try_tell(Event::Note(note)).unwrap();
+    }
+    let (asked, refused) = tokio::join!(root.shutdown(), async {
+        // One message that it would have handled takes its turn behind the order to stop.
+        while world.node("root/a").is_some_and(|node| node.state != NodeState::Stopping) {
+            tokio::task::yield_now().await;
+        }
+        actor.try_tell(Event::Note(4)).map_err(|error| error.refusal)
+    });
+    assert_eq!((asked, refused), (ExitReason::Shutdown, Err(Refusal::Ended)));
+    world.expect(&["a: 1", "a: 2", "a: 3"]).await;
+    assert_eq!(world.system.dead_letters().recent.len(), 0);
+}
+
+#[tokio::test]
+async fn what_a_supervisor_orders_goes_ahead_of_all_messages() {
+    let mut world = World::new();
+    let tree = tree("root", 5, OnLimit::Escalate).child(spec("a"), world.probe("a"));
+    let root = world.run(tree).await;
+    world.expect(&["a#1 up"]).await;
+    let actor = world.system.actor::<Event>("root/a").ready().await.unwrap();
+    // The actor ends its own turn before it is asked again, so all of these wait.
+    (1..=1_000).for_each(|note| actor.try_tell(Event::Note(note)).unwrap());
+    world.system.inject("root/a", Fault::Panic).unwrap();
+    world.expect(&["a#2 up"]).await;
+    assert_eq!(world.system.dead_letters().counts[&DeadReason::Ended], 1_000);
+    root.shutdown().await;
 }

@@ -7,12 +7,18 @@
 )]
 
 mod faults;
+mod groups;
 mod hosts;
 mod mailboxes;
+mod monitors;
 mod slabs;
 mod supervision;
 
-use std::time::Duration;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use actors_core::{
     Backoff, ChildSpec, Correlation, Effects, ExitReason, Intensity, Machine, Mono, OnLimit, Rng,
@@ -80,7 +86,7 @@ struct ProbeDriver {
     name: String,
     said: Said,
     answers: Option<Answers<u32>>,
-    gate: Option<std::sync::Arc<std::sync::Mutex<std::sync::mpsc::Receiver<()>>>>,
+    gate: Option<Arc<Mutex<std::sync::mpsc::Receiver<()>>>>,
 }
 
 impl Driver<Probe> for ProbeDriver {
@@ -119,7 +125,11 @@ struct World {
     system: System,
     said: Said,
     heard: mpsc::Receiver<String>,
+    /// The inbox of each probe's newest life, by path.
+    inboxes: Inboxes,
 }
+
+type Inboxes = Arc<Mutex<BTreeMap<String, Inbox<Event>>>>;
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -127,12 +137,14 @@ impl World {
     fn new() -> Self {
         let (sender, heard) = mpsc::channel(1_000);
         let system = System::new(Rng::from_number(1));
-        Self { system, said: Said(sender), heard }
+        Self { system, said: Said(sender), heard, inboxes: Inboxes::default() }
     }
 
     fn probe(&self, name: &str) -> Child {
         let (said, name) = (self.said.clone(), name.to_owned());
+        let inboxes = Arc::clone(&self.inboxes);
         Child::machine(move |start| {
+            inboxes.lock().unwrap().insert(start.path.to_string(), start.inbox.clone());
             let (said, name) = (said.clone(), name.clone());
             async move {
                 said.say(format!("{name}#{} up", start.incarnation.0));

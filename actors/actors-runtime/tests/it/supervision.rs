@@ -1,9 +1,14 @@
 //! Restarts, escalation, parking, kills, and the order of a shutdown.
 
-use actors_core::{Address, ChildSpec, ExitReason, OnLimit, SpecError, SupervisorNotice};
-use actors_runtime::{Child, NodeKind, NodeState, OrderError, Refusal};
+use std::{collections::BTreeMap, time::Duration};
 
-use crate::{Event, World, brief, ended, spec, tree};
+use actors_core::{
+    Address, AutoShutdown, ChildSpec, ExitReason, Intensity, MailboxPolicy, OnLimit, SpecError,
+    Strategy, SupervisorNotice, TreeSpec,
+};
+use actors_runtime::{Child, NodeKind, NodeState, OrderError, Refusal, Tree};
+
+use crate::{Event, World, brief, ended, spec, spec as spec_of, tree};
 
 fn panic_boom() -> ExitReason {
     ExitReason::Panic("boom".into())
@@ -157,7 +162,7 @@ async fn children_stop_in_reverse_order_and_a_deaf_one_is_killed() {
     let tree = tree("root", 1, OnLimit::Escalate)
         .child(spec("a"), orderly("a"))
         .child(spec("group"), Child::supervisor(group))
-        .child(spec("deaf").shutdown(std::time::Duration::from_millis(20)), deaf)
+        .child(spec("deaf").shutdown(Duration::from_millis(20)), deaf)
         .child(spec("z"), orderly("z"));
     let root = world.run(tree).await;
     let mut ups = Vec::new();
@@ -202,7 +207,51 @@ async fn a_wrong_tree_is_refused_with_the_path_of_what_is_wrong() {
     let tree = tree("root", 0, OnLimit::Park)
         .child(ChildSpec::permanent("group"), Child::supervisor(twins));
     let refused = world.system.run(tree).await.map(drop).unwrap_err();
-    assert_eq!(refused, SpecError::Duplicate { path: "group/a".into() });
+    assert_eq!(refused, SpecError::Duplicate { path: "root/group/a".into() });
+}
+
+#[tokio::test]
+async fn a_tree_with_a_zero_bound_an_unknown_child_or_room_for_a_storm_is_refused() {
+    let world = World::new();
+    let refused =
+        async |tree: Tree| world.system.run(tree).await.map(drop).unwrap_err().to_string();
+    let nested = |spec, child| {
+        let group = tree("group", 0, OnLimit::Park).child(spec, child);
+        tree("root", 0, OnLimit::Park).child(spec_of("group"), Child::supervisor(group))
+    };
+    let zero = spec_of("x").mailbox(MailboxPolicy::wait(0));
+    let text = "root/group/x: mailbox.capacity must be greater than zero";
+    assert_eq!(refused(nested(zero, world.probe("x"))).await, text);
+
+    let data = TreeSpec {
+        name: "group".into(),
+        intensity: Intensity { restarts: 1, period: Duration::from_secs(1) },
+        on_limit: OnLimit::Escalate,
+        children: vec![spec_of("x")],
+        strategy: Strategy::OneForAll,
+        auto_shutdown: AutoShutdown::Never,
+    };
+    let unknown = Tree::of(data.clone(), BTreeMap::new());
+    let text = "group/x: nothing is known that could be started for this child";
+    assert_eq!(refused(unknown).await, text);
+    let more = BTreeMap::from([("x".into(), world.probe("x")), ("y".into(), world.probe("y"))]);
+    let text = "group/y: no child of this name is specified";
+    assert_eq!(refused(Tree::of(data, more)).await, text);
+
+    let mut storm = tree("tree", 999, OnLimit::Escalate);
+    for _ in 0..2 {
+        storm =
+            tree("tree", 999, OnLimit::Escalate).child(spec_of("tree"), Child::supervisor(storm));
+    }
+    let text = "tree/tree/tree: its supervisors allow 1000000000 restarts before the root gives up, \
+                at most 1000000";
+    assert_eq!(refused(storm).await, text);
+
+    let mut deep = tree("tree", 0, OnLimit::Escalate);
+    for _ in 0..16 {
+        deep = tree("tree", 0, OnLimit::Escalate).child(spec_of("tree"), Child::supervisor(deep));
+    }
+    assert!(refused(deep).await.ends_with("more than 16 supervisors stand in each other"));
 }
 
 #[tokio::test]

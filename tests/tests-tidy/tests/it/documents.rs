@@ -64,3 +64,38 @@ fn nothing_private_is_tracked() {
         }
     }
 }
+
+#[test]
+fn every_guarantee_of_actors_names_a_test_that_exists() {
+    let checkout = Checkout::open();
+    let files = checkout.files(&["actors/SEMANTICS.md"]);
+    let text = files.first().map(|file| file.text.as_str()).unwrap_or_default();
+    let is_row = |line: &&str| line.starts_with("| ") && !line.starts_with("| guarantee ");
+    let mut seen = 0;
+    for row in text.lines().filter(is_row) {
+        let tests = row.trim_end_matches('|').rsplit('|').next().unwrap_or_default();
+        let mut named = 0;
+        for reference in tests.split(", ").map(str::trim) {
+            let (room, path) = reference.split_once(' ').unwrap_or_default();
+            let path: Vec<&str> = path.trim_matches('`').split("::").collect();
+            let Some((name, modules)) = path.split_last() else { continue };
+            let stem = |last: &&&str| **last != "tests";
+            let modules: Vec<&str> = modules.iter().filter(stem).copied().collect();
+            let folder = format!("actors/actors-{room}/");
+            let home = |path: &str| {
+                let file = modules.last().copied().unwrap_or("tests");
+                path.starts_with(&folder) && path.contains(file)
+            };
+            let body = format!("fn {name}(");
+            let exists = checkout
+                .files(&[".rs"])
+                .iter()
+                .any(|file| home(&file.path) && file.text.contains(&body));
+            assert!(exists, "SEMANTICS.md: {reference} is no test");
+            named += 1;
+        }
+        assert!(named > 0, "SEMANTICS.md: no test holds {row}");
+        seen += 1;
+    }
+    assert!(seen > 30, "only {seen} guarantees were found");
+}
