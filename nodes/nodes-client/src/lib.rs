@@ -10,6 +10,7 @@ mod streams;
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use actors_object::ApiError;
+use futures_util::{Stream, StreamExt as _};
 use nodes_door::{Identity, Request, Response, WatchEvent};
 use tokio::sync::mpsc;
 
@@ -50,21 +51,41 @@ pub trait Authenticator: Send + Sync {
 pub type SharedClient = Arc<dyn Client>;
 
 /// Events of one watch, in batches, bounded: a reader that is too slow gets an `Expired` error
-/// event and the end.
-#[derive(Debug)]
+/// event and the end. A watch that breaks off says so with an error event before it ends.
 pub struct WatchStream {
-    batches: mpsc::Receiver<Vec<WatchEvent>>,
+    batches: Batches,
+}
+
+/// Where batches come from.
+enum Batches {
+    Queue(mpsc::Receiver<Vec<WatchEvent>>),
+    Stream(Pin<Box<dyn Stream<Item = Vec<WatchEvent>> + Send>>),
 }
 
 impl WatchStream {
     /// A stream fed by `batches`.
     #[must_use]
     pub fn new(batches: mpsc::Receiver<Vec<WatchEvent>>) -> Self {
-        Self { batches }
+        Self { batches: Batches::Queue(batches) }
     }
 
-    /// The next events; `None` when the watch has ended.
+    /// A stream that is read where it is used, without a pump between.
+    #[must_use]
+    pub fn from_stream(batches: impl Stream<Item = Vec<WatchEvent>> + Send + 'static) -> Self {
+        Self { batches: Batches::Stream(Box::pin(batches)) }
+    }
+
+    /// The next events; `None` when the watch has ended. Nothing is lost if the future is dropped.
     pub async fn next(&mut self) -> Option<Vec<WatchEvent>> {
-        self.batches.recv().await
+        match &mut self.batches {
+            Batches::Queue(queue) => queue.recv().await,
+            Batches::Stream(stream) => stream.next().await,
+        }
+    }
+}
+
+impl std::fmt::Debug for WatchStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WatchStream").finish_non_exhaustive()
     }
 }

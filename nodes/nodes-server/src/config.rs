@@ -4,6 +4,12 @@
 
 use std::{net::Ipv4Addr, path::PathBuf};
 
+use actors_core::Rng;
+use actors_runtime::Clock;
+use mesh_gossip::Membership;
+use mesh_quic::Mesh;
+use nodes_mesh::Directory;
+use nodes_pki::{NodeKeys, NodeRole, NodeSubject, Pki, PkiError};
 use store_raft::NodeId;
 
 /// One server of a cluster.
@@ -33,9 +39,58 @@ pub struct ServerConfig {
     pub member: NodeId,
     /// The voters that a new group begins with: this member for the first server, nobody for one that joins.
     pub first_voters: Vec<NodeId>,
+    /// The mesh to the other machines; none for a cluster of a single machine.
+    pub mesh: Option<ServerMesh>,
+}
+
+/// A server's part of the mesh, opened by whoever puts the process together.
+#[derive(Clone)]
+pub struct ServerMesh {
+    /// The endpoint.
+    pub mesh: Mesh,
+    /// Who is alive.
+    pub membership: Membership,
+    /// Which node is which member of the store's group.
+    pub directory: Directory,
+}
+
+impl ServerMesh {
+    /// The mesh of one server; `known` are members that its record or its join answer named.
+    #[must_use]
+    pub fn new(
+        mesh: Mesh,
+        membership: Membership,
+        known: impl IntoIterator<Item = (NodeId, String)>,
+    ) -> Self {
+        let directory = Directory::new(membership.view(), known);
+        Self { mesh, membership, directory }
+    }
+}
+
+impl std::fmt::Debug for ServerMesh {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ServerMesh({})", self.mesh.me())
+    }
 }
 
 impl ServerConfig {
+    /// The keys by which this server speaks on the mesh, before there is one: signed here, for a server holds the
+    /// authority. Makes the authority, if this is the first start of the first server.
+    ///
+    /// # Errors
+    /// If the folder of keys cannot be used.
+    pub fn node_keys(&self, site: &str, rng: &mut Rng) -> Result<NodeKeys, PkiError> {
+        let (folder, now) = (self.data_dir.join("pki"), Clock.now().wall);
+        let pki = Pki::open_or_create(&folder, &self.api_names(), now, rng)?;
+        let subject = NodeSubject {
+            cluster: self.uid.clone(),
+            site: site.to_owned(),
+            role: NodeRole::Server,
+            node: self.node.clone(),
+        };
+        pki.node_keys(&folder, &subject, now)
+    }
+
     /// The first address of the Services' range: the `kubernetes` Service.
     #[must_use]
     pub fn service_address(&self) -> String {

@@ -13,7 +13,7 @@ mod status;
 mod tokens;
 mod watching;
 
-pub use config::ServerConfig;
+pub use config::{ServerConfig, ServerMesh};
 pub use gate::Gate;
 pub use server::{Server, ServerError};
 pub use store_raft::NodeId;

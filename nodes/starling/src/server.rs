@@ -91,6 +91,7 @@ async fn serve(record: &ClusterRecord, announcer: &Announcer) -> Result<()> {
         names: Vec::new(),
         member: NodeId(1),
         first_voters: vec![NodeId(1)],
+        mesh: None,
     };
     let server = Server::open(config, &system, rng.derive("server"))?;
     announcer.step("keys and disks are good");
