@@ -372,10 +372,13 @@ impl SchedulerMachine {
             }
             let gone = matches!(verdicts.get(index), Some(Verdict::Refused(refusal))
                 if refusal.reason == "NotFound");
-            if gone {
-                self.queue.land(pod);
-            } else if self.queue.is_waiting(pod) {
-                self.queue.retry(&pod.key, turn.now.mono);
+            let for_now = matches!(verdicts.get(index), Some(Verdict::Refused(refusal))
+                if refusal.is_transient());
+            match () {
+                () if gone => self.queue.land(pod),
+                () if !self.queue.is_waiting(pod) => {}
+                () if for_now => self.queue.retry_soon(&pod.key, turn.now.mono),
+                () => self.queue.retry(&pod.key, turn.now.mono),
             }
         }
         self.send(told, out);

@@ -19,6 +19,9 @@ use crate::pod::{PodFacts, PodKey};
 
 /// The wait after the first failure.
 const WAIT_FIRST: Duration = Duration::from_secs(1);
+/// The wait after a refusal that has nothing to do with the pod: this member may not write just
+/// now.
+const WAIT_SOON: Duration = Duration::from_millis(100);
 /// The longest wait.
 const WAIT_MAX: Duration = Duration::from_secs(10);
 /// A stuck pod is tried again after this time although nothing has changed.
@@ -142,6 +145,15 @@ impl Queue {
     pub(crate) fn retry(&mut self, key: &PodKey, now: Mono) {
         self.take_out(key);
         self.wake(key, now);
+    }
+
+    /// The binding could not be written just now: the pod is tried again soon, and that it was
+    /// tried does not count.
+    pub(crate) fn retry_soon(&mut self, key: &PodKey, now: Mono) {
+        self.take_out(key);
+        let Some(waiting) = self.pods.get_mut(key) else { return };
+        waiting.attempts = waiting.attempts.saturating_sub(1);
+        self.put(key, Place::Resting(now.after(WAIT_SOON)));
     }
 
     /// Tries stuck pods again, each when its wait is over.

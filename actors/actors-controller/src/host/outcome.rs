@@ -13,7 +13,8 @@ use super::{
 };
 use crate::{EventType, Item, Key, Plan, Recorded, Refusal, Verdict, World};
 
-/// While a key backs off, changes wake it again after this time at the latest.
+/// While a key backs off, changes wake it again after this time at the latest. It is also the
+/// longest wait after refusals that have nothing to do with what was asked.
 const DEAF_MAX: Duration = Duration::from_secs(1);
 
 impl ControllerHost {
@@ -33,8 +34,11 @@ impl ControllerHost {
         running.trace.outcome = outcome_lines(&running, verdicts);
         let refusals = refusals(&running, verdicts);
         self.trace.push(running.trace.clone());
-        let failed =
-            if refusals.iter().all(Refusal::is_pointless) { Failed::No } else { Failed::Yes };
+        let failed = match refusals.as_slice() {
+            all if all.iter().all(Refusal::is_pointless) => Failed::No,
+            all if all.iter().all(Refusal::is_transient) => Failed::ForNow,
+            _ => Failed::Yes,
+        };
         let complaint = self.complaint(turn, &running.key, &refusals);
         if complaint.items.is_empty() {
             return self.finish(turn, running, written, failed);
@@ -53,10 +57,11 @@ impl ControllerHost {
         failed: Failed,
     ) {
         let now = turn.now.mono;
-        let failures = self.queue.count_failure(&running.key, failed == Failed::Yes);
+        let failures = self.queue.count_failure(&running.key, failed != Failed::No);
         let after = match (failed, running.requeue_after) {
-            (Failed::Yes, _) => {
+            (Failed::Yes | Failed::ForNow, _) => {
                 let wait = self.limits.backoff.wait(failures, turn.rng);
+                let wait = if failed == Failed::ForNow { wait.min(DEAF_MAX) } else { wait };
                 After::Retry(now.after(wait), now.after(wait.min(DEAF_MAX)))
             }
             (Failed::No, Some(wait)) => After::Requeue(now.after(wait)),
@@ -97,6 +102,8 @@ impl ControllerHost {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Failed {
     Yes,
+    /// Nothing was wrong with what was asked.
+    ForNow,
     No,
 }
 

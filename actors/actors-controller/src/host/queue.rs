@@ -58,7 +58,9 @@ impl Queue {
         self.due.first().map(|(at, _)| *at)
     }
 
-    /// Has `key` looked at; false if there is no room to remember it.
+    /// Has `key` looked at; false if there is no room to remember it. A key that backs off is deaf
+    /// to changes for a while, but not to a resync: the cause of its refusals may be over, as when
+    /// this member has just become the one that may write.
     pub(super) fn wake(&mut self, key: Key, cause: Cause, now: Mono) -> bool {
         let Some(entry) = self.entries.get_mut(&key) else {
             if self.entries.len() >= self.keys_max {
@@ -70,9 +72,10 @@ impl Queue {
             self.ready.push_back(key);
             return true;
         };
+        let resync = cause == Cause::Resync;
         entry.add_cause(cause);
         if let Phase::Resting { due, wakes_from } = entry.phase {
-            let earlier = wakes_from.max(now);
+            let earlier = if resync { now } else { wakes_from.max(now) };
             if earlier < due {
                 entry.phase = Phase::Resting { due: earlier, wakes_from };
                 self.due.remove(&(due, key.clone()));

@@ -160,6 +160,22 @@ impl Bench {
         true
     }
 
+    /// The oldest plan finds nobody who may write just now.
+    fn refuse_for_now(&mut self) {
+        let (id, plan) = self.waiting.pop_front().expect("a plan");
+        let refused = |item: &Item| {
+            Verdict::Refused(Refusal {
+                item: item.to_string(),
+                code: 503,
+                reason: "ServiceUnavailable".into(),
+                message: "no leader".into(),
+                cause: String::new(),
+            })
+        };
+        let verdicts = plan.items.iter().map(refused).collect();
+        self.send(HostEvent::PlanDone { id, verdicts });
+    }
+
     fn pods(&self) -> usize {
         self.truth.list(&POD, None).len()
     }
@@ -241,20 +257,27 @@ fn a_cluster_that_cannot_write_is_not_complained_about() {
     let mut bench = Bench::new(HostLimits::default());
     bench.put("p", value!({ "replicas": 1 }));
     bench.catch_up();
-    let (id, plan) = bench.waiting.pop_front().expect("a plan");
-    let refused = |item: &Item| {
-        Verdict::Refused(Refusal {
-            item: item.to_string(),
-            code: 503,
-            reason: "ServiceUnavailable".into(),
-            message: "no leader".into(),
-            cause: String::new(),
-        })
-    };
-    let verdicts = plan.items.iter().map(refused).collect();
-    bench.send(HostEvent::PlanDone { id, verdicts });
+    bench.refuse_for_now();
     assert!(bench.waiting.is_empty(), "no event is sent");
     bench.pass(Duration::from_secs(1));
+    assert_eq!(bench.pods(), 1);
+}
+
+#[test]
+fn after_a_long_outage_all_goes_on_within_a_second_or_at_once_with_a_resync() {
+    let mut bench = Bench::new(HostLimits::default());
+    bench.put("p", value!({ "replicas": 1 }));
+    bench.catch_up();
+    for _ in 0..30 {
+        bench.refuse_for_now();
+        let due = bench.timer.take().expect("another try");
+        assert!(due.since(bench.now) <= Duration::from_secs(1), "{due:?}");
+        bench.now = due;
+        bench.send(HostEvent::Timer);
+    }
+    bench.refuse_for_now();
+    bench.send(HostEvent::Resync);
+    assert!(bench.answer());
     assert_eq!(bench.pods(), 1);
 }
 

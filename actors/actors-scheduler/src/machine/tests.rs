@@ -23,6 +23,8 @@ pub(super) struct Bench {
     timer: Option<Mono>,
     /// Bindings that are refused, by chance in a million.
     pub(super) refuse: u32,
+    /// With which code.
+    code: u16,
 }
 
 impl Bench {
@@ -36,6 +38,7 @@ impl Bench {
             delivered: 0,
             timer: None,
             refuse: 0,
+            code: 409,
         };
         bench.send(SchedulerEvent::Resync);
         bench
@@ -78,7 +81,7 @@ impl Bench {
             verdicts.push(if refused {
                 Verdict::Refused(Refusal {
                     item: item.to_string(),
-                    code: 409,
+                    code: self.code,
                     reason: "Conflict".into(),
                     message: "refused".into(),
                     cause: String::new(),
@@ -258,6 +261,22 @@ fn a_refused_binding_gives_the_room_back_and_is_tried_again() {
     assert_eq!(bench.machine.cluster().placed_len(), 0);
     bench.refuse = 0;
     bench.pass(Duration::from_secs(1));
+    assert_eq!(bench.node_of("p").as_deref(), Some("n1"));
+}
+
+#[test]
+fn a_binding_that_could_not_be_written_just_now_is_tried_again_soon() {
+    let mut bench = Bench::new(1);
+    bench.put(node("n1", "z1"));
+    (bench.refuse, bench.code) = (1_000_000, 503);
+    bench.put(pod("p", "web", "3"));
+    for _ in 0..20 {
+        bench.settle();
+        bench.pass(Duration::from_millis(100));
+    }
+    assert_eq!(bench.node_of("p"), None);
+    bench.refuse = 0;
+    bench.pass(Duration::from_millis(100));
     assert_eq!(bench.node_of("p").as_deref(), Some("n1"));
 }
 
