@@ -2,9 +2,15 @@
 //!
 //! Way in: [`Arguments`].  Never: a default that depends on the machine; `place` and `record` have those.
 
+mod machines;
+
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+
+pub(crate) use machines::{
+    InitOptions, JoinOptions, MeshFrom, MeshVerb, NodeVerb, ServerVerb, TokenRole, TokenVerb,
+};
 
 use crate::{DEFAULT_NAME, Failure};
 
@@ -25,6 +31,9 @@ pub struct Arguments {
 
 const EXAMPLES: &str = "Examples:
   starling up                          start a cluster on this machine
+  starling up --servers 3 --agents 2   start one of five machines, in namespaces
+  starling node kill agent-1           cut the power of one of them
+  starling init                        make this machine the first of a real cluster
   starling image import web.tar        make an image available to its pods
   starling apply -f web.yaml           create or change objects
   starling get pods                    list them
@@ -47,8 +56,24 @@ pub enum Verb {
     Up(UpOptions),
     /// Stop a cluster; its data stay unless --purge.
     Down(DownOptions),
-    /// Show the clusters of this machine: nodes, pids, addresses, folders.
+    /// Show the clusters of this machine: nodes, who leads, who is suspect, pids, addresses, folders.
     Status,
+    /// Make this machine the first server of a cluster of several machines, and print how others join.
+    Init(InitOptions),
+    /// Make this machine a part of a cluster: `starling join HOST:6443 --token ...`.
+    Join(JoinOptions),
+    /// Make, list and revoke the tokens by which machines join.
+    #[command(subcommand)]
+    Token(TokenVerb),
+    /// List, add and remove servers.
+    #[command(subcommand)]
+    Server(ServerVerb),
+    /// Kill, start, pause and resume machines of this host; declare a machine out of service.
+    #[command(subcommand)]
+    Node(NodeVerb),
+    /// Show who is in the mesh, its links, and whom it turned away.
+    #[command(subcommand)]
+    Mesh(MeshVerb),
     /// Print the kubeconfig of a cluster.
     Kubeconfig,
     /// Import, list and remove container images of this machine.
@@ -77,7 +102,7 @@ pub enum Verb {
     /// Run a part in the foreground; the guardian does this.
     #[command(hide = true)]
     Run(RunOptions),
-    /// Keep the server process alive; `up` starts this.
+    /// Keep a part alive; `up` starts this.
     #[command(hide = true)]
     Guardian(RunOptions),
 }
@@ -94,6 +119,12 @@ pub struct UpOptions {
     /// Leave the kubeconfig file alone.
     #[arg(long)]
     pub no_kubeconfig: bool,
+    /// So many servers, each on a machine of its own: a network namespace and a control group. Needs root.
+    #[arg(long, value_name = "N")]
+    pub servers: Option<usize>,
+    /// So many agents beside them, each on a machine of its own.
+    #[arg(long, value_name = "M")]
+    pub agents: Option<usize>,
 }
 
 /// Options of `down`.
@@ -107,9 +138,21 @@ pub struct DownOptions {
 /// Options of the parts that run in the background.
 #[derive(Debug, Clone, Args)]
 pub struct RunOptions {
-    /// The cluster's record.
+    /// The record of the cluster or of the machine.
     #[arg(long, value_name = "FILE")]
     pub record: PathBuf,
+    /// Which part of it.
+    #[arg(long, value_enum, default_value_t = Part::Node)]
+    pub part: Part,
+}
+
+/// What a record can be run as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// The server or agent of one machine.
+    Node,
+    /// The forwarder of a cluster of several machines on this host.
+    Forwarder,
 }
 
 /// What can be done with images.

@@ -2,7 +2,12 @@
 //!
 //! Way in: [`Client::of`].  Never: a retry of a write.
 
-use std::{fs, sync::Arc, time::Duration};
+use std::{
+    fs,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use serde_json::Value;
 use ureq::{
@@ -23,8 +28,13 @@ pub(crate) struct Client {
 type Body = Response<ureq::Body>;
 
 impl Client {
-    /// The client of the operator's certificate.
+    /// The client of the operator's certificate, where the kubeconfig points to.
     pub(crate) fn of(record: &ClusterRecord) -> Result<Self, Failure> {
+        Self::at(record, SocketAddr::from((Ipv4Addr::LOCALHOST, record.api_port)))
+    }
+
+    /// The same, for one server.
+    pub(crate) fn at(record: &ClusterRecord, address: SocketAddr) -> Result<Self, Failure> {
         let read = |file: &str| {
             let path = record.data_dir.join("pki").join(file);
             fs::read(&path).map_err(|error| {
@@ -51,53 +61,58 @@ impl Client {
             .timeout_connect(Some(Duration::from_secs(3)))
             .user_agent("starling")
             .build();
-        let server = format!("https://127.0.0.1:{}", record.api_port);
+        let server = format!("https://{address}");
         Ok(Self { agent: Agent::new_with_config(config), server, name: record.name.clone() })
+    }
+
+    /// Which server it speaks to: `HOST:PORT`.
+    pub(crate) fn address(&self) -> String {
+        self.server.trim_start_matches("https://").to_owned()
     }
 
     /// One object or list.
     pub(crate) fn get(&self, path: &str) -> Result<Value, Failure> {
-        let answer = self.agent.get(self.at(path)).header("accept", "application/json").call();
+        let answer = self.agent.get(self.url(path)).header("accept", "application/json").call();
         self.json(answer)
     }
 
     /// A list as the server prints it.
     pub(crate) fn table(&self, path: &str) -> Result<Value, Failure> {
         let accept = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json";
-        self.json(self.agent.get(self.at(path)).header("accept", accept).call())
+        self.json(self.agent.get(self.url(path)).header("accept", accept).call())
     }
 
     /// Text as it is.
     pub(crate) fn text(&self, path: &str) -> Result<String, Failure> {
-        let mut answer = self.checked(self.agent.get(self.at(path)).call())?;
+        let mut answer = self.checked(self.agent.get(self.url(path)).call())?;
         answer.body_mut().read_to_string().map_err(|error| self.broken(&error))
     }
 
     /// A stream of bytes that may never end.
     pub(crate) fn stream(&self, path: &str) -> Result<impl std::io::Read + 'static, Failure> {
-        let answer = self.checked(self.agent.get(self.at(path)).call())?;
+        let answer = self.checked(self.agent.get(self.url(path)).call())?;
         Ok(answer.into_body().into_reader())
     }
 
     /// Creates, or calls a verb.
     pub(crate) fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
         let answer =
-            self.agent.post(self.at(path)).content_type("application/json").send(body.to_string());
+            self.agent.post(self.url(path)).content_type("application/json").send(body.to_string());
         self.json(answer)
     }
 
     /// Changes by a merge patch (RFC 7386).
     pub(crate) fn merge(&self, path: &str, body: &Value) -> Result<Value, Failure> {
         let media = "application/merge-patch+json";
-        self.json(self.agent.patch(self.at(path)).content_type(media).send(body.to_string()))
+        self.json(self.agent.patch(self.url(path)).content_type(media).send(body.to_string()))
     }
 
     /// Deletes.
     pub(crate) fn delete(&self, path: &str) -> Result<Value, Failure> {
-        self.json(self.agent.delete(self.at(path)).call())
+        self.json(self.agent.delete(self.url(path)).call())
     }
 
-    fn at(&self, path: &str) -> String {
+    fn url(&self, path: &str) -> String {
         format!("{}{path}", self.server)
     }
 
@@ -116,7 +131,11 @@ impl Client {
         let text = answer.body_mut().read_to_string().unwrap_or_default();
         let body: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
         let message = body["message"].as_str().map(str::to_owned).unwrap_or(text);
-        let code = if status == StatusCode::NOT_FOUND { 4 } else { 1 };
+        let code = match status {
+            StatusCode::NOT_FOUND => 4,
+            StatusCode::CONFLICT => 5,
+            _ => 1,
+        };
         Err(Failure::new(message.trim().to_owned()).code(code))
     }
 

@@ -5,14 +5,15 @@
 use std::fs;
 
 use nix::{errno::Errno, sys::signal::Signal, unistd::Pid};
+use nodes_machines::group;
 use nodes_pki::Kubeconfig;
 use nodes_sys::PidFd;
 use serde_json::json;
 
 use crate::{
-    Arguments, Caller, Failure, Output,
+    Arguments, Caller, ClusterRecord, Failure, Output,
     arguments::DownOptions,
-    processes,
+    machines, processes,
     up::{known, read_kubeconfig, save_kubeconfig},
 };
 
@@ -26,18 +27,10 @@ pub(crate) fn run(
     output: &Output,
 ) -> Result<(), Failure> {
     let record = known(arguments, caller)?;
-    let living = processes::find(&record);
-    for (what, pid) in [("guardian", living.guardian), ("server", living.server)] {
-        if let Some(pid) = pid {
-            output.progress(&format!("  stopping the {what} (pid {pid})"));
-            stop(what, pid)?;
-        }
+    match record.has_machines() {
+        true => machines::down::run(&record, caller, output)?,
+        false => stop_single(&record, caller, output)?,
     }
-    output.progress("  removing pods, mounts, interfaces, rules and cgroups");
-    (caller.teardown)(&record).map_err(|cause| {
-        Failure::new(format!("something is left over: {cause}"))
-            .next(format!("starling down --name {}", record.name))
-    })?;
     remove(&record.run_dir)?;
     if options.purge {
         output.progress(&format!("  removing {}", record.data_dir.display()));
@@ -54,8 +47,33 @@ pub(crate) fn run(
     output.answer(&text, &json!({"name": record.name, "state": state, "dataDir": record.data_dir}))
 }
 
+/// The form in which one process is all.
+fn stop_single(
+    record: &ClusterRecord,
+    caller: &Caller<'_>,
+    output: &Output,
+) -> Result<(), Failure> {
+    let living = processes::find(&record.run_dir);
+    for (what, pid) in [("guardian", living.guardian), ("server", living.server)] {
+        if let Some(pid) = pid {
+            output.progress(&format!("  stopping the {what} (pid {pid})"));
+            stop(what, pid)?;
+        }
+    }
+    output.progress("  removing pods, mounts, interfaces, rules and cgroups");
+    let left_over = |cause: String| {
+        Failure::new(format!("something is left over: {cause}"))
+            .next(format!("starling down --name {}", record.name))
+    };
+    (caller.teardown)(&record.single_machine()).map_err(left_over)?;
+    if record.runtime == "oci" {
+        group::kill(&record.plan().group).map_err(|error| left_over(error.to_string()))?;
+    }
+    Ok(())
+}
+
 /// Asks the process to stop and waits for its end; kills it when the time has passed.
-fn stop(what: &str, pid: i32) -> Result<(), Failure> {
+pub(crate) fn stop(what: &str, pid: i32) -> Result<(), Failure> {
     let failed =
         |error: Errno| Failure::new(format!("cannot stop the {what} (pid {pid}): {error}"));
     let process = match PidFd::open(Pid::from_raw(pid)) {

@@ -1,4 +1,5 @@
-//! One small process per machine that keeps the server process alive, with back-off, and stops it when asked.
+//! One small process per machine that keeps its server or agent alive, with back-off, and stops it when asked; another
+//! keeps a cluster's forwarder.
 //!
 //! Way in: [`run`].  Owns: the pid files of a cluster.  Never: a thread, an allocation that grows, or a socket.
 //! What it starts again outlives nothing: containers belong to shims and live on while the server is away.
@@ -22,6 +23,8 @@ use nix::{
     unistd::{Pid, setsid},
 };
 
+use crate::arguments::Part;
+
 /// A server that lived this long is healthy: its next failure is the first one again.
 const HEALTHY: Duration = Duration::from_secs(60);
 
@@ -35,11 +38,29 @@ const BACKOFF: Backoff = Backoff {
     jitter_percent: 20,
 };
 
+/// The pid files of a part: its guardian's, and its own.
+pub(crate) struct PidFiles {
+    pub(crate) guardian: &'static str,
+    pub(crate) child: &'static str,
+}
+
+impl Part {
+    pub(crate) fn pid_files(self) -> PidFiles {
+        match self {
+            Self::Node => PidFiles { guardian: "guardian.pid", child: "server.pid" },
+            Self::Forwarder => {
+                PidFiles { guardian: "forwarder-guardian.pid", child: "forwarder.pid" }
+            }
+        }
+    }
+}
+
 /// Runs until it is asked to stop by SIGTERM. Called by the binary before any thread exists.
 ///
 /// # Errors
 /// If the operating system refuses signals, processes or the pid files.
-pub fn run(run_dir: &Path, server_arguments: &[String]) -> io::Result<()> {
+pub fn run(run_dir: &Path, part: Part, arguments: &[String]) -> io::Result<()> {
+    let files = part.pid_files();
     // Fails only where this process leads its group already, and then it has the session that it needs.
     let _own_session = setsid();
     fs::create_dir_all(run_dir)?;
@@ -50,14 +71,14 @@ pub fn run(run_dir: &Path, server_arguments: &[String]) -> io::Result<()> {
     watched.thread_block()?;
     let mut signals =
         SignalFd::with_flags(&watched, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
-    fs::write(run_dir.join("guardian.pid"), std::process::id().to_string())?;
+    fs::write(run_dir.join(files.guardian), std::process::id().to_string())?;
     // Asked once: after an upgrade this path leads to the new binary, while this process's own file is gone.
     let program = std::env::current_exe()?;
     let mut rng = Rng::from_number(u64::from(std::process::id()));
     let mut failures = 0;
     loop {
         let started = boot_time()?;
-        let mut server = start(run_dir, &program, server_arguments)?;
+        let mut server = start(&run_dir.join(files.child), &program, arguments)?;
         if live(&mut signals, &mut server)? == Ended::Asked {
             break;
         }
@@ -66,13 +87,13 @@ pub fn run(run_dir: &Path, server_arguments: &[String]) -> io::Result<()> {
         let wait =
             if failures == 1 { Duration::ZERO } else { BACKOFF.wait(failures - 1, &mut rng) };
         note(&format!(
-            "the server ended after {lived:?}; starting it again in {wait:?} (failure {failures})"
+            "the process ended after {lived:?}; starting it again in {wait:?} (failure {failures})"
         ));
         if is_asked_within(&mut signals, wait)? {
             break;
         }
     }
-    fs::remove_file(run_dir.join("guardian.pid"))
+    fs::remove_file(run_dir.join(files.guardian))
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -81,9 +102,9 @@ enum Ended {
     Asked,
 }
 
-fn start(run_dir: &Path, program: &Path, arguments: &[String]) -> io::Result<Child> {
+fn start(pid_file: &Path, program: &Path, arguments: &[String]) -> io::Result<Child> {
     let server = Command::new(program).args(arguments).stdin(Stdio::null()).spawn()?;
-    fs::write(run_dir.join("server.pid"), server.id().to_string())?;
+    fs::write(pid_file, server.id().to_string())?;
     // What follows is waiting, for weeks if all is well.
     nodes_sys::forget_program_pages();
     Ok(server)
@@ -110,7 +131,7 @@ fn stop(signals: &mut SignalFd, server: &mut Child) -> io::Result<()> {
     while server.try_wait()?.is_none() {
         let left = STOP_WITHIN.saturating_sub(boot_time()?.saturating_sub(asked));
         if left.is_zero() {
-            note("the server did not stop in time; killing it");
+            note("the process did not stop in time; killing it");
             server.kill()?;
             server.wait()?;
             break;

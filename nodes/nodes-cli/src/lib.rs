@@ -9,6 +9,8 @@ mod down;
 mod exec;
 pub mod guardian;
 mod image;
+mod launch;
+mod machines;
 mod objects;
 mod output;
 mod place;
@@ -21,7 +23,8 @@ mod table;
 mod up;
 mod wait;
 
-pub use arguments::{Arguments, Verb};
+pub use arguments::{Arguments, Part, Verb};
+use nodes_machines::MachineRecord;
 pub use output::{Failure, Output};
 pub use place::{Environment, Place};
 pub use record::{API_PORT, ClusterRecord, DEFAULT_NAME, Records};
@@ -32,8 +35,8 @@ pub struct Caller<'a> {
     pub environment: &'a Environment,
     /// Where things lie.
     pub place: Place,
-    /// Removes what a stopped cluster left in the kernel: pods, mounts, interfaces, rules, cgroups.
-    pub teardown: &'a dyn Fn(&ClusterRecord) -> Result<(), String>,
+    /// Removes what a stopped machine left in the kernel: pods, mounts, interfaces, rules, cgroups.
+    pub teardown: &'a (dyn Fn(&MachineRecord) -> Result<(), String> + Sync),
     /// Randomness for identities.
     pub rng: actors_core::Rng,
     /// The time at which the command began.
@@ -49,7 +52,13 @@ pub fn run(arguments: &Arguments, caller: &mut Caller<'_>) -> Result<(), Failure
     match &arguments.verb {
         Verb::Up(options) => up::run(arguments, options, caller, &output),
         Verb::Down(options) => down::run(arguments, options, caller, &output),
-        Verb::Status => status::run(arguments, caller, &output),
+        Verb::Status => status::run(caller, &output),
+        Verb::Init(options) => machines::real::init(arguments, options, caller, &output),
+        Verb::Join(options) => machines::real::join(options, caller, &output),
+        Verb::Token(verb) => machines::token::run(arguments, verb, caller, &output),
+        Verb::Server(verb) => machines::server::run(arguments, verb, caller, &output),
+        Verb::Node(verb) => machines::node::run(arguments, verb, caller, &output),
+        Verb::Mesh(verb) => machines::mesh::run(arguments, verb, caller, &output),
         Verb::Kubeconfig => up::print_kubeconfig(arguments, caller),
         Verb::Image(verb) => image::run(arguments, verb, caller, &output),
         Verb::Get(query) => objects::get(arguments, query, caller, &output),

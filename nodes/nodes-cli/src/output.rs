@@ -21,7 +21,7 @@ pub struct Failure {
     pub cause: String,
     /// The next command, where there is one.
     pub next: Option<String>,
-    /// 1: failed, 2: wrong usage, 3: the cluster does not run, 4: not found.
+    /// 1: failed, 2: wrong usage, 3: the cluster does not run, 4: not found, 5: somebody else's change came first.
     pub code: u8,
 }
 

@@ -2,11 +2,12 @@
 //!
 //! Way in: [`check`].
 
-use std::{fs, net::TcpListener, os::unix::fs::MetadataExt as _};
+use std::{fs, net::TcpListener, os::unix::fs::MetadataExt as _, path::Path, process::Command};
 
 use nix::unistd::Uid;
+use nodes_machines::Plan;
 
-use crate::{ClusterRecord, Failure, record::Machine};
+use crate::{ClusterRecord, Failure, arguments::Part, processes, record::Machine};
 
 /// Longest path of a unix socket, without its end (unix(7)).
 const SOCKET_PATH_MAX: usize = 107;
@@ -31,29 +32,52 @@ pub(crate) fn is_port_free(port: u16) -> bool {
 
 /// Checks ports and kernel features.
 pub(crate) fn check(record: &ClusterRecord) -> Result<(), Failure> {
-    if !is_port_free(record.api_port) {
-        let cause =
-            format!("port {} on 127.0.0.1, which the API needs, is in use", record.api_port);
-        let next =
-            format!("ss -ltnp 'sport = :{}'   (or: starling up --name other)", record.api_port);
-        return Err(Failure::new(cause).next(next));
+    check_port(record)?;
+    check_folder(&record.run_dir)?;
+    if record.runtime == "oci" { check_kernel() } else { Ok(()) }
+}
+
+/// Checks what several machines on this host need.
+pub(crate) fn check_machines(record: &ClusterRecord, plan: &Plan) -> Result<(), Failure> {
+    if processes::find_part(&record.run_dir, Part::Forwarder).server.is_none() {
+        check_port(record)?;
     }
-    let longest = record.run_dir.join(LONGEST_SOCKET).as_os_str().len();
-    if longest > SOCKET_PATH_MAX {
-        let cause = format!("the path {} is too long for sockets in it", record.run_dir.display());
-        return Err(Failure::new(cause).next("XDG_RUNTIME_DIR=/run/user/$(id -u) starling up"));
+    plan.machines.iter().try_for_each(|machine| check_folder(&machine.run_dir))?;
+    if Command::new("nft").arg("--version").output().is_err() {
+        return Err(Failure::new(
+            "the program nft, which writes the rules of Services, is missing",
+        )
+        .next("apt-get install nftables"));
     }
-    let made = fs::create_dir_all(&record.run_dir).and_then(|()| fs::metadata(&record.run_dir));
-    let owner = made.map_err(|error| {
-        Failure::new(format!("cannot use {}: {error}", record.run_dir.display()))
-    })?;
-    if owner.uid() != Uid::effective().as_raw() {
-        let cause = format!("{} belongs to another user", record.run_dir.display());
-        return Err(Failure::new(cause).next("XDG_RUNTIME_DIR=/run/user/$(id -u) starling up"));
-    }
-    if record.runtime != "oci" {
+    check_kernel()
+}
+
+fn check_port(record: &ClusterRecord) -> Result<(), Failure> {
+    if is_port_free(record.api_port) {
         return Ok(());
     }
+    let cause = format!("port {} on 127.0.0.1, which the API needs, is in use", record.api_port);
+    let next = format!("ss -ltnp 'sport = :{}'   (or: starling up --name other)", record.api_port);
+    Err(Failure::new(cause).next(next))
+}
+
+fn check_folder(run_dir: &Path) -> Result<(), Failure> {
+    let longest = run_dir.join(LONGEST_SOCKET).as_os_str().len();
+    if longest > SOCKET_PATH_MAX {
+        let cause = format!("the path {} is too long for sockets in it", run_dir.display());
+        return Err(Failure::new(cause).next("XDG_RUNTIME_DIR=/run/user/$(id -u) starling up"));
+    }
+    let made = fs::create_dir_all(run_dir).and_then(|()| fs::metadata(run_dir));
+    let owner =
+        made.map_err(|error| Failure::new(format!("cannot use {}: {error}", run_dir.display())))?;
+    if owner.uid() != Uid::effective().as_raw() {
+        let cause = format!("{} belongs to another user", run_dir.display());
+        return Err(Failure::new(cause).next("XDG_RUNTIME_DIR=/run/user/$(id -u) starling up"));
+    }
+    Ok(())
+}
+
+fn check_kernel() -> Result<(), Failure> {
     let filesystems = read("/proc/filesystems");
     let features: [(&str, bool, &str); 4] = [
         ("overlay file systems", filesystems.contains("overlay"), "modprobe overlay"),

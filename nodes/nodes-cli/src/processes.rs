@@ -1,4 +1,4 @@
-//! The processes of a cluster on this machine, found by their pid files.
+//! The processes of clusters on this host, found by their pid files.
 //!
 //! Way in: [`find`].  A pid file whose process is gone, or is another program, counts as absent.
 
@@ -9,22 +9,28 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::ClusterRecord;
+use crate::arguments::Part;
 
-/// Pids of one cluster's processes, where they live.
+/// Pids of one machine's processes, where they live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Processes {
     /// The guardian.
     pub(crate) guardian: Option<i32>,
-    /// The server.
+    /// The server or agent.
     pub(crate) server: Option<i32>,
 }
 
-pub(crate) fn find(record: &ClusterRecord) -> Processes {
-    let of = |file: &str, verb: &str| {
-        read_pid(&record.run_dir.join(file)).filter(|pid| is_ours(*pid, verb))
-    };
-    Processes { guardian: of("guardian.pid", "guardian"), server: of("server.pid", "run") }
+/// The processes of a machine, or of the one machine of a cluster, whose sockets and pids are in this folder.
+pub(crate) fn find(run_dir: &Path) -> Processes {
+    find_part(run_dir, Part::Node)
+}
+
+/// A part's processes.
+pub(crate) fn find_part(run_dir: &Path, part: Part) -> Processes {
+    let of =
+        |file: &str, verb: &str| read_pid(&run_dir.join(file)).filter(|pid| is_ours(*pid, verb));
+    let files = part.pid_files();
+    Processes { guardian: of(files.guardian, "guardian"), server: of(files.child, "run") }
 }
 
 /// Sends a signal; false if the process is gone.

@@ -6,10 +6,12 @@
 use std::{
     collections::BTreeSet,
     fs, io,
+    net::Ipv4Addr,
     path::{Path, PathBuf},
 };
 
 use nix::fcntl::{Flock, FlockArg};
+use nodes_machines::{MachineRecord, Plan, Role};
 use serde::{Deserialize, Serialize};
 
 use crate::place::Place;
@@ -50,6 +52,62 @@ pub struct ClusterRecord {
     pub data_dir: PathBuf,
     /// Its folder of sockets and pids.
     pub run_dir: PathBuf,
+    /// Its machines on this host, where each has a process of its own; empty for the form in which one process is all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub machines: Vec<nodes_machines::Machine>,
+    /// Where clients reach all servers, if the operator said so: `HOST:PORT`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+}
+
+impl ClusterRecord {
+    /// The machines of this host, with all their names.
+    #[must_use]
+    pub fn plan(&self) -> Plan {
+        Plan::of(&self.name, self.index, (&self.data_dir, &self.run_dir), &self.machines)
+    }
+
+    /// The one machine of the form in which one process is all: it has no mesh, and the whole range of pods.
+    #[must_use]
+    pub fn single_machine(&self) -> MachineRecord {
+        MachineRecord {
+            cluster: self.name.clone(),
+            uid: self.uid.clone(),
+            index: self.index,
+            node: self.node.clone(),
+            role: Role::Server,
+            address: first_address(&self.pod_cidr),
+            api_port: self.api_port,
+            api_names: Vec::new(),
+            mesh_address: None,
+            pod_cidr: self.pod_cidr.clone(),
+            node_range: self.pod_cidr.clone(),
+            service_cidr: self.service_cidr.clone(),
+            table: self.table.clone(),
+            runtime: self.runtime.clone(),
+            member: Some(1),
+            first_voters: vec![1],
+            seeds: Vec::new(),
+            tainted: false,
+            data_dir: self.data_dir.clone(),
+            run_dir: self.run_dir.clone(),
+            images: self.data_dir.join("images"),
+            netns: None,
+            group: None,
+        }
+    }
+
+    /// Whether each machine is a process of its own.
+    #[must_use]
+    pub fn has_machines(&self) -> bool {
+        !self.machines.is_empty()
+    }
+
+    /// Whether the machines are namespaces of this host, behind the forwarder.
+    #[must_use]
+    pub fn is_hosted(&self) -> bool {
+        self.machines.iter().any(|machine| machine.number.is_some())
+    }
 }
 
 /// All records, locked against other callers until dropped.
@@ -148,8 +206,11 @@ impl Records {
             return Err(RecordError::Name(name.to_owned()));
         }
         let taken: BTreeSet<u8> = self.all.iter().map(|record| record.index).collect();
-        let mut free = (0..CLUSTERS_MAX)
-            .filter(|index| !taken.contains(index) && (machine.is_bridge_free)(&bridge(*index)));
+        let mut free = (0..CLUSTERS_MAX).filter(|index| {
+            !taken.contains(index)
+                && (machine.is_bridge_free)(&bridge(*index))
+                && (machine.is_bridge_free)(&format!("stm{index}"))
+        });
         let index = free.next().ok_or(RecordError::Full)?;
         let ports: BTreeSet<u16> = self.all.iter().map(|record| record.api_port).collect();
         let free_port = || {
@@ -166,21 +227,30 @@ impl Records {
             uid: wanted.uid.clone(),
             index,
             api_port,
-            pod_cidr: format!("10.{}.0.0/16", 64 + index),
-            service_cidr: format!("10.{}.0.0/16", 160 + index),
+            pod_cidr: wanted.pod_cidr.clone().unwrap_or(format!("10.{}.0.0/16", 64 + index)),
+            service_cidr: wanted
+                .service_cidr
+                .clone()
+                .unwrap_or(format!("10.{}.0.0/16", 160 + index)),
             bridge: bridge(index),
             table: format!("starling-{name}"),
             node: wanted.node.clone(),
             runtime: if self.place.is_root { "oci" } else { "process" }.to_owned(),
             data_dir: self.place.cluster_data(name),
             run_dir: self.place.cluster_run(name),
+            machines: wanted.machines.clone(),
+            endpoint: wanted.endpoint.clone(),
         };
         self.write(&record)?;
         self.all.push(record.clone());
         Ok(record)
     }
 
-    fn write(&self, record: &ClusterRecord) -> Result<(), RecordError> {
+    /// Writes a record that has changed, or one whose cluster others named.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn write(&self, record: &ClusterRecord) -> Result<(), RecordError> {
         let path = record.data_dir.join("cluster.json");
         let file = |source| RecordError::File { path: path.clone(), source };
         fs::create_dir_all(&record.data_dir).map_err(file)?;
@@ -191,7 +261,7 @@ impl Records {
 }
 
 /// What a new cluster is asked to be.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct NewCluster {
     /// Its name.
     pub name: String,
@@ -201,6 +271,14 @@ pub struct NewCluster {
     pub node: String,
     /// A port that the user demands.
     pub api_port: Option<u16>,
+    /// The addresses of pods that the user demands.
+    pub pod_cidr: Option<String>,
+    /// The addresses of Services that the user demands.
+    pub service_cidr: Option<String>,
+    /// Its machines, if each has a process of its own.
+    pub machines: Vec<nodes_machines::Machine>,
+    /// Where clients reach all servers.
+    pub endpoint: Option<String>,
 }
 
 /// What of this machine is taken by others: clusters of another data folder, or anything else.
@@ -211,8 +289,14 @@ pub struct Machine<'a> {
     pub is_bridge_free: &'a dyn Fn(&str) -> bool,
 }
 
+/// The node's address on its pods' bridge: the first of the range.
+fn first_address(pod_cidr: &str) -> Ipv4Addr {
+    let network = pod_cidr.split('/').next().unwrap_or_default().parse();
+    Ipv4Addr::from(network.map_or(0, |network: Ipv4Addr| u32::from(network)) + 1)
+}
+
 fn bridge(index: u8) -> String {
-    format!("starling{index}")
+    format!("sl-{index}")
 }
 
 fn is_cluster_name(name: &str) -> bool {
@@ -227,12 +311,12 @@ mod tests {
     use super::*;
 
     fn wanted(name: &str) -> NewCluster {
-        NewCluster { name: name.into(), uid: "u".into(), node: "n".into(), api_port: None }
+        NewCluster { name: name.into(), uid: "u".into(), node: "n".into(), ..NewCluster::default() }
     }
 
     /// A machine on which somebody else has the bridge of index 2.
     fn machine(is_port_free: &dyn Fn(u16) -> bool) -> Machine<'_> {
-        Machine { is_port_free, is_bridge_free: &|bridge| bridge != "starling2" }
+        Machine { is_port_free, is_bridge_free: &|bridge| bridge != "sl-2" }
     }
 
     #[test]

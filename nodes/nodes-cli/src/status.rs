@@ -1,92 +1,191 @@
-//! `starling status`: the clusters of this machine and what of them lives.
+//! `starling status`: the clusters of this host, each of its machines, and what the others say of it.
 //!
-//! Way in: [`run`].
+//! Way in: [`run`].  Two sources, never mixed up: what this host sees itself (processes, control groups, folders),
+//! which needs no server; and what a server says of the members, where one answers.
 
+use nodes_machines::{MachinePlan, MachineRecord, Role, group};
 use serde_json::{Value, json};
 
 use crate::{
-    Arguments, Caller, ClusterRecord, Failure, Output, Records, client::Client, processes, table,
-    up,
+    Caller, ClusterRecord, Failure, Output, Records,
+    arguments::Part,
+    client::Client,
+    machines::mesh,
+    processes::{self, find_part},
+    table,
+    up::{self, server_of},
 };
 
-pub(crate) fn run(
-    _arguments: &Arguments,
-    caller: &Caller<'_>,
-    output: &Output,
-) -> Result<(), Failure> {
+const HEADER: [&str; 11] = [
+    "CLUSTER", "STATE", "NODE", "ROLE", "MEMBER", "GUARDIAN", "PID", "ADDRESS", "API", "DATA",
+    "EVIDENCE",
+];
+
+pub(crate) fn run(caller: &Caller<'_>, output: &Output) -> Result<(), Failure> {
     let records = Records::open(&caller.place).map_err(|error| Failure::of(&error))?;
     let all = records.all().to_vec();
     drop(records);
     let clusters: Vec<Value> = all.iter().map(describe).collect();
-    let header =
-        ["CLUSTER", "STATE", "NODE", "ROLE", "GUARDIAN", "SERVER", "ADDRESS", "API", "DATA"];
     let rows: Vec<Vec<String>> = clusters.iter().flat_map(rows).collect();
     let text = match rows.is_empty() {
         true => "no cluster on this machine\ntry: starling up".to_owned(),
-        false => table::render(&header, &rows),
+        false => render(&rows),
     };
+    let warnings: Vec<Value> = clusters
+        .iter()
+        .flat_map(|cluster| cluster["warnings"].as_array().cloned().unwrap_or_default())
+        .collect();
+    let text = mesh::with_warnings(&json!({"warnings": warnings}), &text);
     output.answer(&text, &json!({"clusters": clusters}))
 }
 
+/// Columns that say nothing in any row are left out.
+fn render(rows: &[Vec<String>]) -> String {
+    let says =
+        |column: &usize| rows.iter().any(|row| row.get(*column).is_some_and(|cell| cell != "-"));
+    let kept: Vec<usize> = (0..HEADER.len()).filter(says).collect();
+    let header: Vec<&str> = kept.iter().filter_map(|column| HEADER.get(*column).copied()).collect();
+    let pick =
+        |row: &Vec<String>| kept.iter().filter_map(|column| row.get(*column).cloned()).collect();
+    table::render(&header, &rows.iter().map(pick).collect::<Vec<_>>())
+}
+
 fn describe(record: &ClusterRecord) -> Value {
-    let living = processes::find(record);
-    let ready = living.server.is_some()
-        && Client::of(record).and_then(|client| client.text("/readyz")).is_ok();
+    let ready = Client::of(record).and_then(|client| client.text("/readyz")).is_ok();
+    let mut cluster = json!({
+        "name": record.name,
+        "uid": record.uid,
+        "server": server_of(record),
+        "podCIDR": record.pod_cidr,
+        "serviceCIDR": record.service_cidr,
+    });
+    if record.has_machines() {
+        describe_machines(record, ready, &mut cluster);
+        return cluster;
+    }
+    let living = processes::find(&record.run_dir);
     let state = match (living.server, ready) {
         (Some(_), true) => "ready",
         (Some(_), false) => "not ready",
         (None, _) if living.guardian.is_some() => "restarting",
         (None, _) => "stopped",
     };
-    json!({
-        "name": record.name,
-        "uid": record.uid,
-        "state": state,
-        "server": format!("https://127.0.0.1:{}", record.api_port),
-        "podCIDR": record.pod_cidr,
-        "serviceCIDR": record.service_cidr,
-        "log": up::log_of(record),
-        "nodes": [{
-            "name": record.node,
-            "role": "server+agent",
-            "pid": living.server,
-            "guardianPid": living.guardian,
-            "addresses": ["127.0.0.1", gateway(&record.pod_cidr)],
-            "dataDir": record.data_dir,
-            "runtime": record.runtime,
-        }],
-    })
+    let address = record.single_machine().address.to_string();
+    cluster["state"] = json!(state);
+    cluster["log"] = json!(up::log_of(record));
+    cluster["nodes"] = json!([{
+        "name": record.node,
+        "role": "server+agent",
+        "pid": living.server,
+        "guardianPid": living.guardian,
+        "addresses": ["127.0.0.1", address],
+        "dataDir": record.data_dir,
+        "runtime": record.runtime,
+    }]);
+    cluster
 }
 
-/// The node's address on its pods' bridge: the first of the range.
-fn gateway(pod_cidr: &str) -> String {
-    let network = pod_cidr.split('/').next().unwrap_or_default();
-    match network.rsplit_once('.') {
-        Some((head, _)) => format!("{head}.1"),
-        None => network.to_owned(),
+fn describe_machines(record: &ClusterRecord, ready: bool, cluster: &mut Value) {
+    let told = match ready {
+        true => Client::of(record).and_then(|client| client.get("/starling/v1/mesh/members")),
+        false => Err(Failure::new("no server is ready")),
+    };
+    let told = told.unwrap_or(Value::Null);
+    let plan = record.plan();
+    let mut nodes: Vec<Value> =
+        plan.machines.iter().map(|machine| machine_of(record, machine, &told)).collect();
+    // Machines of other hosts are known by what the servers say alone.
+    let others = told["members"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|member| member["node"].as_str().is_some_and(|node| plan.find(node).is_none()));
+    nodes.extend(others.map(|member| {
+        json!({
+            "name": member["node"],
+            "role": member["role"],
+            "state": "elsewhere",
+            "member": member_of(&told, member["node"].as_str().unwrap_or_default()),
+            "addresses": [member["meshAddress"]],
+        })
+    }));
+    let runs = plan.machines.iter().any(|one| group::state(&one.group) != group::State::Down);
+    let state = match (ready, runs) {
+        (true, _) => "ready",
+        (false, true) => "not ready",
+        (false, false) => "stopped",
+    };
+    cluster["state"] = json!(state);
+    cluster["warnings"] = told["warnings"].clone();
+    cluster["nodes"] = json!(nodes);
+    if record.is_hosted() {
+        let forwarder = find_part(&record.run_dir, Part::Forwarder);
+        cluster["forwarder"] = json!({"pid": forwarder.server, "guardianPid": forwarder.guardian});
     }
 }
 
-fn rows(cluster: &Value) -> Vec<Vec<String>> {
-    let text = |value: &Value| match value {
-        Value::String(text) => text.clone(),
-        Value::Null => "-".to_owned(),
-        other => other.to_string(),
+/// One machine of this host.
+fn machine_of(record: &ClusterRecord, machine: &MachinePlan, told: &Value) -> Value {
+    let living = processes::find(&machine.run_dir);
+    let known = MachineRecord::read(&machine.record_path()).ok();
+    let state = match (group::state(&machine.group), living.guardian, living.server) {
+        (group::State::Paused, _, _) => "paused",
+        (_, _, Some(_)) => "running",
+        (_, Some(_), None) => "restarting",
+        (group::State::Running, None, None) => "pods only",
+        _ if known.is_none() => "not joined",
+        _ => "down",
     };
+    let role = if machine.role == Role::Server { "server+agent" } else { "agent" };
+    json!({
+        "name": machine.node,
+        "role": role,
+        "state": state,
+        "member": member_of(told, &machine.node),
+        "leader": told["leader"] == machine.node.as_str(),
+        "pid": living.server,
+        "guardianPid": living.guardian,
+        "addresses": known.as_ref().map(|known| vec![known.address.to_string()]),
+        "podCIDR": known.as_ref().map(|known| known.node_range.clone()),
+        "dataDir": machine.data_dir,
+        "log": machine.log_path(),
+        "runtime": record.runtime,
+    })
+}
+
+/// What the servers say of a member: its state, since when, and on whose word.
+fn member_of(told: &Value, node: &str) -> Value {
+    let members = told["members"].as_array();
+    let member = members.into_iter().flatten().find(|member| member["node"] == node);
+    member.map_or(Value::Null, |member| {
+        json!({
+            "state": member["state"],
+            "since": member["since"],
+            "heardAgoMs": member["heardAgoMs"],
+            "evidence": member["evidence"],
+        })
+    })
+}
+
+fn rows(cluster: &Value) -> Vec<Vec<String>> {
     let nodes = cluster["nodes"].as_array().cloned().unwrap_or_default();
     let row = |node: &Value| {
-        let cells = [
-            &cluster["name"],
-            &cluster["state"],
-            &node["name"],
-            &node["role"],
-            &node["guardianPid"],
-            &node["pid"],
-            &node["addresses"][1],
-            &cluster["server"],
-            &node["dataDir"],
-        ];
-        cells.into_iter().map(text).collect()
+        let addresses = node["addresses"].as_array();
+        let state = if node["state"].is_null() { &cluster["state"] } else { &node["state"] };
+        let leads = if node["leader"] == true { " (leader)" } else { "" };
+        vec![
+            mesh::text(&cluster["name"]),
+            mesh::text(state),
+            mesh::text(&node["name"]),
+            format!("{}{leads}", mesh::text(&node["role"])),
+            mesh::text(&node["member"]["state"]),
+            mesh::text(&node["guardianPid"]),
+            mesh::text(&node["pid"]),
+            mesh::text(addresses.and_then(|all| all.last()).unwrap_or(&Value::Null)),
+            mesh::text(&cluster["server"]),
+            mesh::text(&node["dataDir"]),
+            mesh::evidence(&node["member"]),
+        ]
     };
     nodes.iter().map(row).collect()
 }

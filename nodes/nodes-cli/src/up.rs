@@ -8,8 +8,6 @@ use std::{
     io::Write as _,
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
-    time::Duration,
 };
 
 use nodes_pki::{Kubeconfig, Leaf};
@@ -19,19 +17,10 @@ use crate::{
     Arguments, Caller, ClusterRecord, Failure, Output, Records,
     arguments::UpOptions,
     client::Client,
-    preflight, processes,
-    readiness::{Listener, Word},
+    launch::Launch,
+    machines, preflight, processes,
     record::{NewCluster, RecordError},
 };
-
-/// How long the server may be silent while it starts.
-const SILENCE_MAX: Duration = Duration::from_secs(60);
-
-/// How often a cluster that runs but is not ready is asked again.
-const ASK_EVERY: Duration = Duration::from_millis(250);
-
-/// How many times, before it is given up.
-const ASKS_MAX: u32 = 240;
 
 pub(crate) fn run(
     arguments: &Arguments,
@@ -39,10 +28,32 @@ pub(crate) fn run(
     caller: &mut Caller<'_>,
     output: &Output,
 ) -> Result<(), Failure> {
+    if options.servers.is_none() && options.agents.is_some() {
+        return Err(Failure::usage("--agents needs --servers: a cluster begins with its servers")
+            .next("starling up --servers 1 --agents 2"));
+    }
+    let there = find(arguments, caller)?;
+    let has_machines = there.as_ref().is_some_and(ClusterRecord::has_machines);
+    match (&there, options.servers) {
+        (Some(record), Some(_)) if !has_machines => {
+            let cause = format!(
+                "cluster {} is one process on this machine and cannot become several machines",
+                record.name
+            );
+            return Err(Failure::usage(cause).next("starling up --servers 3 --name other"));
+        }
+        (_, Some(_)) => return machines::up::run(arguments, options, caller, output),
+        _ if has_machines => return machines::up::run(arguments, options, caller, output),
+        _ => {}
+    }
     let record = open_record(arguments, options, caller)?;
-    let living = processes::find(&record);
+    let living = processes::find(&record.run_dir);
+    let (log, path) = (log_of(&record), record.data_dir.join("cluster.json"));
+    let launch = Launch { who: "", record: &path, run_dir: &record.run_dir, log: &log };
     if living.guardian.is_some() {
-        wait_for_ready(&record, output)?;
+        launch.wait_ready(output, || {
+            Client::of(&record).and_then(|client| client.text("/readyz")).map(drop)
+        })?;
         return answer(&record, output, "already running");
     }
     if living.server.is_none() {
@@ -53,11 +64,27 @@ pub(crate) fn run(
             "note: without root, pods run as plain processes of this user: no isolation, images or pod network",
         );
     }
-    start(&record, output)?;
+    launch.start(output, &mut |_| {})?;
     if !options.no_kubeconfig {
         write_kubeconfig(&record, caller)?;
     }
     answer(&record, output, "running")
+}
+
+/// The record of the cluster that is meant, if there is one.
+pub(crate) fn find(
+    arguments: &Arguments,
+    caller: &Caller<'_>,
+) -> Result<Option<ClusterRecord>, Failure> {
+    let records = Records::open(&caller.place).map_err(|error| unusable(&error))?;
+    Ok(records.find(&arguments.name).cloned())
+}
+
+/// A new cluster's identity.
+pub(crate) fn new_uid(caller: &mut Caller<'_>) -> String {
+    let mut uid = [0; 16];
+    caller.rng.fill(&mut uid);
+    uid.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn open_record(
@@ -71,18 +98,17 @@ fn open_record(
         record.api_port = options.api_port.unwrap_or(record.api_port);
         return Ok(record);
     }
-    let mut uid = [0; 16];
-    caller.rng.fill(&mut uid);
     let wanted = NewCluster {
         name: arguments.name.clone(),
-        uid: uid.iter().map(|byte| format!("{byte:02x}")).collect(),
+        uid: new_uid(caller),
         node: options.node.clone().unwrap_or_else(host_name),
         api_port: options.api_port,
+        ..NewCluster::default()
     };
     records.create(&wanted, &preflight::MACHINE).map_err(|error| unusable(&error))
 }
 
-fn unusable(error: &RecordError) -> Failure {
+pub(crate) fn unusable(error: &RecordError) -> Failure {
     let failure = Failure::of(error);
     match error {
         RecordError::File { path, source } if source.kind() == std::io::ErrorKind::StorageFull => {
@@ -94,7 +120,7 @@ fn unusable(error: &RecordError) -> Failure {
 }
 
 /// The machine's name as a node's: lower case, of a DNS name's letters.
-fn host_name() -> String {
+pub(crate) fn host_name() -> String {
     let name =
         fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_lowercase();
     let good = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '.';
@@ -103,80 +129,17 @@ fn host_name() -> String {
     if name.is_empty() { "node-1".to_owned() } else { name.to_owned() }
 }
 
-fn start(record: &ClusterRecord, output: &Output) -> Result<(), Failure> {
-    let listener = Listener::open(&record.run_dir).map_err(|error| Failure::of(&error))?;
-    spawn_guardian(record)?;
-    listen(&listener, record, output)
-}
-
-/// A cluster that its guardian keeps alive: ready now, or soon.
-fn wait_for_ready(record: &ClusterRecord, output: &Output) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| Failure::of(&error);
-    // Listening first, then asking: what is said in between is not missed.
-    let listener = Listener::open(&record.run_dir).map_err(failed)?;
-    let mut asked = 0;
-    while let Err(failure) = Client::of(record).and_then(|client| client.text("/readyz")) {
-        asked += 1;
-        if asked > ASKS_MAX {
-            return Err(failure);
-        }
-        match listener.next(ASK_EVERY).map_err(failed)? {
-            Word::Ready => break,
-            Word::Failed(why) => return Err(Failure::new(why)),
-            Word::Step(step) => output.progress(&format!("  {step}")),
-            Word::Silence => {}
-        }
-    }
-    Ok(())
-}
-
-fn listen(listener: &Listener, record: &ClusterRecord, output: &Output) -> Result<(), Failure> {
-    loop {
-        match listener.next(SILENCE_MAX).map_err(|error| Failure::of(&error))? {
-            Word::Step(step) => output.progress(&format!("  {step}")),
-            Word::Ready => return Ok(()),
-            Word::Failed(why) => {
-                stop_guardian(record);
-                return Err(Failure::new(why).next(format!("less {}", log_of(record).display())));
-            }
-            Word::Silence => {
-                let cause = format!("the server said nothing for {} s", SILENCE_MAX.as_secs());
-                return Err(Failure::new(cause).next(format!("less {}", log_of(record).display())));
-            }
-        }
-    }
-}
-
-/// A failing start must not be tried again in the background.
-fn stop_guardian(record: &ClusterRecord) {
-    if let Some(pid) = processes::find(record).guardian {
-        processes::signal(pid, nix::sys::signal::Signal::SIGTERM);
-    }
-}
-
-fn spawn_guardian(record: &ClusterRecord) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| Failure::of(&error);
-    let log_path = log_of(record);
-    fs::create_dir_all(log_path.parent().unwrap_or(&record.data_dir)).map_err(failed)?;
-    let log = fs::OpenOptions::new().create(true).append(true).open(&log_path).map_err(failed)?;
-    let again = log.try_clone().map_err(failed)?;
-    let program = std::env::current_exe().map_err(failed)?;
-    Command::new(program)
-        .arg("guardian")
-        .arg("--record")
-        .arg(record.data_dir.join("cluster.json"))
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .stdout(log)
-        .stderr(again)
-        .spawn()
-        .map_err(failed)?;
-    Ok(())
-}
-
 /// Where the guardian and the server write what they say.
 pub(crate) fn log_of(record: &ClusterRecord) -> PathBuf {
     record.data_dir.join("logs/server.log")
+}
+
+/// Where clients find the API: on this host, or where the operator of several machines said.
+pub(crate) fn server_of(record: &ClusterRecord) -> String {
+    match &record.endpoint {
+        Some(endpoint) => format!("https://{endpoint}"),
+        None => format!("https://127.0.0.1:{}", record.api_port),
+    }
 }
 
 fn answer(record: &ClusterRecord, output: &Output, state: &str) -> Result<(), Failure> {
@@ -230,7 +193,7 @@ pub(crate) fn with_kubeconfig<T>(
         certificate_pem: read("kubernetes-admin.crt")?,
         key_pem: read("kubernetes-admin.key")?,
     };
-    let server = format!("https://127.0.0.1:{}", record.api_port);
+    let server = server_of(record);
     Ok(use_it(&Kubeconfig {
         name: &record.name,
         server: &server,
@@ -239,7 +202,7 @@ pub(crate) fn with_kubeconfig<T>(
     }))
 }
 
-fn write_kubeconfig(record: &ClusterRecord, caller: &Caller<'_>) -> Result<(), Failure> {
+pub(crate) fn write_kubeconfig(record: &ClusterRecord, caller: &Caller<'_>) -> Result<(), Failure> {
     let path = caller.environment.kubeconfig_path();
     let mut config = read_kubeconfig(&path)?;
     with_kubeconfig(record, |kubeconfig| kubeconfig.merge_into(&mut config))?;

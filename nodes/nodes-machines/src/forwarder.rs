@@ -8,6 +8,7 @@
 mod probe;
 
 use std::{
+    collections::BTreeSet,
     io,
     net::{Ipv4Addr, SocketAddr},
     pin::pin,
@@ -58,8 +59,8 @@ pub struct ForwarderConfig {
     pub api_port: u16,
     /// The addresses of Services: sent to a machine that lives.
     pub services: (Ipv4Addr, u8),
-    /// The addresses of each machine's pods: sent to that machine.
-    pub pods: Vec<(String, (Ipv4Addr, u8))>,
+    /// The addresses of a machine's pods, once it has joined: sent to that machine.
+    pub pods: fn(&MachinePlan) -> Option<(Ipv4Addr, u8)>,
 }
 
 /// One server, as the forwarder sees it.
@@ -102,7 +103,8 @@ async fn serve(config: ForwarderConfig) -> io::Result<()> {
             .await;
         });
     }
-    let routes = Routes { config, servers: Arc::clone(&servers), used: None };
+    let routes =
+        Routes { config, servers: Arc::clone(&servers), used: None, reached: BTreeSet::new() };
     tasks.spawn(routes.keep(changed.subscribe()));
     loop {
         let free = tasks.len() < CONNECTIONS_MAX + servers.len();
@@ -192,15 +194,12 @@ struct Routes {
     config: ForwarderConfig,
     servers: Servers,
     used: Option<String>,
+    /// The machines whose pods are reached.
+    reached: BTreeSet<String>,
 }
 
 impl Routes {
     async fn keep(mut self, mut changed: watch::Receiver<()>) {
-        for (node, range) in &self.config.pods {
-            if let Some(machine) = self.config.plan.find(node) {
-                self.route(machine, *range);
-            }
-        }
         let mut ticks = interval(LOOK_AT_ROUTES);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -209,6 +208,20 @@ impl Routes {
                 _ = ticks.tick() => {}
             }
             self.look();
+            self.reach_pods();
+        }
+    }
+
+    /// Leads to the pods of machines that have joined since the last look.
+    fn reach_pods(&mut self) {
+        for machine in &self.config.plan.machines {
+            if self.reached.contains(&machine.node) {
+                continue;
+            }
+            if let Some(range) = (self.config.pods)(machine) {
+                self.route(machine, range);
+                self.reached.insert(machine.node.clone());
+            }
         }
     }
 

@@ -13,7 +13,8 @@ pub mod network;
 mod plan;
 mod record;
 
-pub use plan::{Machine, MachinePlan, Plan, PlanError, Role, Segment};
+pub use nodes_pki::NodeRole as Role;
+pub use plan::{Machine, MachinePlan, Plan, PlanError, Segment};
 pub use record::{MachineRecord, RecordError, Seed};
 
 /// UDP port of the mesh on every machine.

@@ -7,11 +7,11 @@
 
 use std::{
     collections::BTreeSet,
-    fmt,
     net::Ipv4Addr,
     path::{Path, PathBuf},
 };
 
+use nodes_pki::NodeRole as Role;
 use serde::{Deserialize, Serialize};
 
 /// The first machine's address ends in this and 1; what is below is the host's.
@@ -19,16 +19,6 @@ const FIRST: u8 = 10;
 
 /// Most machines of one cluster on one host: their addresses are of one /24.
 const MACHINES_MAX: u8 = 200;
-
-/// What a machine is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Holds a replica of the truth and serves the API; runs an agent too.
-    Server,
-    /// Runs pods.
-    Agent,
-}
 
 /// One machine of a cluster, as the cluster's record keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,15 +95,6 @@ pub enum PlanError {
         /// How many there are.
         there: usize,
     },
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Server => "server",
-            Self::Agent => "agent",
-        })
-    }
 }
 
 impl Plan {

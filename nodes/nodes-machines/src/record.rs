@@ -32,8 +32,9 @@ pub struct MachineRecord {
     /// Further names and addresses of the API, for its certificate.
     #[serde(default)]
     pub api_names: Vec<String>,
-    /// Where the mesh listens.
-    pub mesh_address: SocketAddr,
+    /// Where the mesh listens; none where one process is the whole cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mesh_address: Option<SocketAddr>,
     /// The addresses of all pods of the cluster.
     pub pod_cidr: String,
     /// The addresses of this machine's pods.

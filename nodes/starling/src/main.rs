@@ -1,17 +1,23 @@
 //! The one binary: the composition root. What it becomes depends on its first word.
 //!
-//! Way in: [`main`].  `shim` and `guardian` stay small and single-threaded; `run` is the server with its agent; every
-//! other verb is a short command.
+//! Way in: [`main`].  `shim` and `guardian` stay small and single-threaded; `run` is the server with its agent, an agent
+//! alone, or the forwarder; every other verb is a short command.
 
 mod announce;
-mod server;
+mod configs;
+mod forwarder;
+mod node;
 
 use std::{ffi::OsString, fs, io::Write as _, path::Path, process::ExitCode};
 
 use actors_runtime::{Clock, entropy};
 use clap::Parser as _;
 use nix::unistd::Uid;
-use nodes_cli::{Arguments, Caller, ClusterRecord, Environment, Failure, Place, Verb, guardian};
+use nodes_cli::{
+    Arguments, Caller, ClusterRecord, Environment, Failure, Part, Place, Verb, guardian,
+};
+use nodes_machines::{MachineRecord, group, namespace};
+use serde::de::DeserializeOwned;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -49,18 +55,46 @@ fn exit_code(code: i32) -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let failed = |error: anyhow::Error| Failure::new(format!("{error:#}"));
     match &arguments.verb {
-        Verb::Guardian(options) => {
-            let record = read_record(&options.record)?;
-            let server = ["run", "--record"].into_iter().map(str::to_owned);
-            let server: Vec<String> =
-                server.chain([options.record.display().to_string()]).collect();
-            guardian::run(&record.run_dir, &server).map_err(|error| Failure::of(&error))
-        }
-        Verb::Run(options) => server::run(&read_record(&options.record)?)
-            .map_err(|error| Failure::new(format!("{error:#}"))),
+        Verb::Guardian(options) => guard(&options.record, options.part),
+        Verb::Run(options) => match options.part {
+            Part::Node => node::run(&machine_of(&options.record)?).map_err(failed),
+            Part::Forwarder => forwarder::run(&read(&options.record)?).map_err(failed),
+        },
         _ => command(arguments),
     }
+}
+
+/// Keeps a part alive. That of a machine moves into the machine first: what it starts is born there.
+fn guard(record: &Path, part: Part) -> Result<(), Failure> {
+    let mut words = vec!["run".to_owned(), "--record".to_owned(), record.display().to_string()];
+    let run_dir = match part {
+        Part::Forwarder => {
+            words.extend(["--part".to_owned(), "forwarder".to_owned()]);
+            read::<ClusterRecord>(record)?.run_dir
+        }
+        Part::Node => {
+            let machine = machine_of(record)?;
+            if let Some(group) = &machine.group {
+                group::enter(group, std::process::id()).map_err(|error| Failure::of(&error))?;
+            }
+            if let Some(netns) = &machine.netns {
+                namespace::enter(netns).map_err(|error| Failure::of(&error))?;
+            }
+            machine.run_dir
+        }
+    };
+    guardian::run(&run_dir, part, &words).map_err(|error| Failure::of(&error))
+}
+
+/// What the record says of one machine: it is a machine's own, or that of a cluster that is one process.
+fn machine_of(path: &Path) -> Result<MachineRecord, Failure> {
+    let is_cluster = path.file_name().is_some_and(|name| name == "cluster.json");
+    if is_cluster {
+        return Ok(read::<ClusterRecord>(path)?.single_machine());
+    }
+    read(path)
 }
 
 fn command(arguments: &Arguments) -> Result<(), Failure> {
@@ -69,7 +103,7 @@ fn command(arguments: &Arguments) -> Result<(), Failure> {
     let mut caller = Caller {
         environment: &environment,
         place,
-        teardown: &server::tear_down,
+        teardown: &configs::tear_down,
         rng: entropy().map_err(|error| Failure::of(&error))?,
         now: Clock.now(),
     };
@@ -90,9 +124,23 @@ fn environment() -> Environment {
     }
 }
 
-fn read_record(path: &Path) -> Result<ClusterRecord, Failure> {
+fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Failure> {
     let text = fs::read(path)
         .map_err(|error| Failure::new(format!("cannot read {}: {error}", path.display())))?;
     serde_json::from_slice(&text)
         .map_err(|error| Failure::new(format!("{} is damaged: {error}", path.display())))
+}
+
+/// What is told of a process's life goes to standard error, which its guardian points to a file.
+fn log_to_stderr() {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::builder()
+                .with_default_directive(tracing::Level::INFO.into())
+                .with_env_var("STARLING_LOG")
+                .from_env_lossy(),
+        )
+        .with_ansi(false)
+        .with_writer(std::io::stderr)
+        .init();
 }

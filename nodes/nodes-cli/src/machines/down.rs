@@ -1,0 +1,86 @@
+//! `starling down` for clusters of several machines: everything that any of them has on this host.
+//!
+//! Way in: [`run`].  Order: the processes in order, then pods and mounts, then whatever is left in the control groups,
+//! then namespaces, cables, bridge, rules. Everything follows from the plan alone and is safe to repeat, also after an
+//! `up` that was killed.
+
+use std::thread;
+
+use nodes_machines::{MachinePlan, MachineRecord, group, namespace, network};
+
+use crate::{Caller, ClusterRecord, Failure, Output, arguments::Part, down::stop, processes};
+
+pub(crate) fn run(
+    record: &ClusterRecord,
+    caller: &Caller<'_>,
+    output: &Output,
+) -> Result<(), Failure> {
+    let plan = record.plan();
+    let forwarder = processes::find_part(&record.run_dir, Part::Forwarder);
+    for (what, pid) in
+        [("forwarder's guardian", forwarder.guardian), ("forwarder", forwarder.server)]
+    {
+        pid.map_or(Ok(()), |pid| stop(what, pid))?;
+    }
+    output.progress(&format!("  stopping {} machines", plan.machines.len()));
+    let teardown = caller.teardown;
+    all(&plan.machines, |machine| power_off(machine))?;
+    output.progress("  removing pods, mounts, namespaces, interfaces, rules and cgroups");
+    // One after another: they share the host's table of mounts.
+    plan.machines.iter().try_for_each(|machine| clean(machine, teardown))?;
+    group::kill(&plan.group).map_err(|error| left_over(record, &error.to_string()))?;
+    if record.is_hosted() {
+        network::clear(&plan).map_err(|error| left_over(record, &Failure::of(&error).cause))?;
+    }
+    Ok(())
+}
+
+fn left_over(record: &ClusterRecord, cause: &str) -> Failure {
+    Failure::new(format!("something is left over: {cause}"))
+        .next(format!("starling down --name {}", record.name))
+}
+
+/// Runs the work for all machines at once; the first failure counts.
+fn all(
+    machines: &[MachinePlan],
+    work: impl Fn(&MachinePlan) -> Result<(), Failure> + Sync,
+) -> Result<(), Failure> {
+    thread::scope(|scope| {
+        let work = &work;
+        let threads: Vec<_> =
+            machines.iter().map(|machine| scope.spawn(move || work(machine))).collect();
+        let ended = threads.into_iter().map(|thread| {
+            thread.join().unwrap_or_else(|_| Err(Failure::new("a part of this command panicked")))
+        });
+        ended.collect::<Vec<_>>().into_iter().collect()
+    })
+}
+
+/// Stops a machine's own processes; its pods are left to [`clean`].
+fn power_off(machine: &MachinePlan) -> Result<(), Failure> {
+    if group::state(&machine.group) == group::State::Paused {
+        group::resume(&machine.group).map_err(|error| Failure::of(&error))?;
+    }
+    let living = processes::find(&machine.run_dir);
+    for (what, pid) in [("guardian", living.guardian), ("process", living.server)] {
+        let what = format!("{what} of {}", machine.node);
+        pid.map_or(Ok(()), |pid| stop(&what, pid))?;
+    }
+    Ok(())
+}
+
+/// Removes the machine's pods and their mounts. A machine that never got its record had none.
+fn clean(
+    machine: &MachinePlan,
+    teardown: &(dyn Fn(&MachineRecord) -> Result<(), String> + Sync),
+) -> Result<(), Failure> {
+    let Ok(record) = MachineRecord::read(&machine.record_path()) else { return Ok(()) };
+    if let Some(netns) = record.netns.as_deref().filter(|netns| !namespace::exists(netns)) {
+        // A name without a namespace, of a machine that was being made, leads nowhere.
+        namespace::remove(netns).map_err(|error| Failure::of(&error))?;
+    }
+    teardown(&record).map_err(|cause| {
+        Failure::new(format!("something of {} is left over: {cause}", machine.node))
+            .next("starling down   (again)")
+    })
+}

@@ -1,0 +1,71 @@
+//! `starling server`: who holds the truth, and how one more does, or one less.
+//!
+//! Way in: [`run`].  A server that joins is a learner until it has caught up, and votes then.
+
+use std::time::Duration;
+
+use nodes_machines::Role;
+use nodes_pki::{BootstrapToken, TokenOptions};
+use serde_json::{Value, json};
+
+use super::{mesh, token};
+use crate::{
+    Arguments, Caller, Failure, Output, actors::escape, arguments::ServerVerb, client::Client,
+    table,
+};
+
+/// How long the token of `server add` is good.
+const TOKEN_LIFE: Duration = Duration::from_secs(3_600);
+
+pub(crate) fn run(
+    arguments: &Arguments,
+    verb: &ServerVerb,
+    caller: &mut Caller<'_>,
+    output: &Output,
+) -> Result<(), Failure> {
+    let record = token::known_with_machines(arguments, caller)?;
+    let client = Client::of(&record)?;
+    match verb {
+        ServerVerb::List => {
+            let told = client.get("/starling/v1/mesh/members")?;
+            let servers = mesh::servers(&told);
+            let header = ["SERVER", "STATE", "VOTES", "LEADER", "API", "VERSION"];
+            let rows: Vec<Vec<String>> = servers.iter().map(row).collect();
+            let text = mesh::with_warnings(&told, &table::render(&header, &rows));
+            output.answer(&text, &json!({"servers": servers, "warnings": told["warnings"]}))
+        }
+        ServerVerb::Add => {
+            let new = BootstrapToken::generate(&mut caller.rng);
+            let options = TokenOptions {
+                roles: vec![Role::Server],
+                life: Some(TOKEN_LIFE),
+                once: true,
+                description: "starling server add".to_owned(),
+            };
+            token::create(&client, &new, &options, caller.now.wall)?;
+            let line = token::join_line(&record, &new, Role::Server)?;
+            let text = format!("run this on the new machine within an hour:\n{line}");
+            output.answer(&text, &json!({"token": new.to_string(), "join": line}))
+        }
+        ServerVerb::Remove { node } => {
+            let path = format!("/starling/v1/server/remove?node={}", escape(node));
+            let told = client.post(&path, &Value::Null)?;
+            let text = format!(
+                "server {node} is out of the cluster; its machine must join again to come back"
+            );
+            output.answer(&mesh::with_warnings(&told, &text), &told)
+        }
+    }
+}
+
+fn row(server: &Value) -> Vec<String> {
+    let mark = |field: &str| if server[field] == true { "yes" } else { "no" }.to_owned();
+    vec![
+        mesh::text(&server["node"]),
+        mesh::text(&server["state"]),
+        mark("votes"),
+        mark("leader"),
+        mesh::text(&server["apiAddress"]),
+        mesh::text(&server["version"]),
+    ]
+}
