@@ -18,13 +18,28 @@
 //! mesh.set_revoked(serials)
 //! ```
 
+mod asks;
 mod config;
+mod endpoint;
+mod ends;
 mod error;
+mod greet;
 mod handler;
+mod identity;
+mod lane;
+mod link;
+mod live;
+mod machine;
 mod mesh;
+mod peers;
 mod refusals;
+mod roster;
+mod shared;
 mod stream;
+mod tls;
+mod trust;
 mod view;
+mod wire;
 
 use std::time::Duration;
 

@@ -4,26 +4,29 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
-use actors_core::Intensity;
-use actors_runtime::Tree;
+use actors_core::{ChildSpec, Intensity, OnLimit};
+use actors_runtime::{Child, Tree};
 use bytes::Bytes;
 use mesh_wire::{Lane, Peer, Service, TraceContext};
 use tokio::sync::broadcast;
 
 use crate::{
-    AskError, Handler, LinkEvent, LinkView, MeshConfig, MeshError, MeshStream, PeerAddress,
-    Refusal, SendError, refusals::Refusals,
+    AskError, DownReason, Handler, LinkEvent, LinkView, MeshConfig, MeshError, MeshStream,
+    PeerAddress, Refusal, SendError, endpoint,
+    ends::CloseCode,
+    live::Live,
+    roster::{self, LINKS},
+    shared::Shared,
 };
 
 /// The mesh, as this process sees it. Cheap to clone; all clones are the same endpoint.
 #[derive(Clone)]
-pub struct Mesh(Arc<Inner>);
+pub struct Mesh(Arc<Shared>);
 
-struct Inner {
-    config: MeshConfig,
-    socket: std::net::UdpSocket,
-    refusals: Refusals,
-    events: broadcast::Sender<LinkEvent>,
+impl std::fmt::Debug for Mesh {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Mesh({} on {})", self.0.me, self.0.local_addr())
+    }
 }
 
 /// A question to a service of a peer.
@@ -62,11 +65,7 @@ impl Mesh {
     /// # Errors
     /// [`MeshError`].
     pub fn open(config: MeshConfig) -> Result<Self, MeshError> {
-        let address = config.listen;
-        let listen = |source| MeshError::Listen { address, source };
-        let socket = std::net::UdpSocket::bind(address).map_err(listen)?;
-        let (events, _) = broadcast::channel(1_024);
-        Ok(Self(Arc::new(Inner { config, socket, refusals: Refusals::default(), events })))
+        Ok(Self(Arc::new(Shared::open(config)?)))
     }
 
     /// What runs the endpoint, for a supervisor: its links come and go with [`Mesh::set_peers`] and
@@ -74,30 +73,38 @@ impl Mesh {
     #[must_use]
     pub fn tree(&self, name: &str) -> Tree {
         let intensity = Intensity { restarts: 20, period: Duration::from_secs(30) };
-        Tree::new(name, intensity, actors_core::OnLimit::Escalate)
+        // One broken link must not take the others along soon.
+        let links = Intensity { restarts: 200, period: Duration::from_secs(10) };
+        let links = Tree::new(LINKS, links, OnLimit::Escalate);
+        Tree::new(name, intensity, OnLimit::Escalate)
+            .child(ChildSpec::permanent("endpoint"), endpoint::child(&self.0))
+            .child(ChildSpec::permanent(LINKS), Child::supervisor(links))
+            .child(ChildSpec::permanent("roster"), roster::child(&self.0))
     }
 
     /// Who this process is.
     #[must_use]
     pub fn me(&self) -> &Peer {
-        &self.0.config.me
+        &self.0.me
     }
 
     /// Where it listens.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
-        self.0.socket.local_addr().unwrap_or(self.0.config.listen)
+        self.0.local_addr()
     }
 
     /// Has `handler` serve `service` from now on, in place of what did.
     pub fn serve(&self, service: Service, handler: Arc<dyn Handler>) {
-        let (_, _) = (service, handler);
+        self.0.serve(service, handler);
     }
 
     /// Whom to keep links to, by node. Links to peers that were in the last set and are not in this
     /// one are closed; peers that call are welcome anyway, if their certificate is.
-    pub fn set_peers(&self, peers: BTreeMap<String, PeerAddress>) {
-        drop(peers);
+    pub fn set_peers(&self, mut peers: BTreeMap<String, PeerAddress>) {
+        peers.remove(&self.0.me.node);
+        self.0.peers.set_wanted(&peers, self.0.now());
+        self.0.changed.notify_one();
     }
 
     /// Sends a message to a service of a peer. Never waits. `Ok` says that it was queued: if the
@@ -112,8 +119,7 @@ impl Mesh {
         service: Service,
         body: Bytes,
     ) -> Result<(), SendError> {
-        let (_, _, _) = (lane, service, body);
-        Err(SendError::Unknown(to.to_owned()))
+        self.live(to)?.tell(lane, service, body)
     }
 
     /// Asks a service of a peer, and awaits the answer.
@@ -121,9 +127,7 @@ impl Mesh {
     /// # Errors
     /// [`AskError`]; only `NotSent` says that nothing was done.
     pub async fn ask(&self, to: &str, ask: Ask) -> Result<Bytes, AskError> {
-        drop(ask);
-        std::future::ready(()).await;
-        Err(SendError::Unknown(to.to_owned()).into())
+        self.live(to)?.ask(ask).await
     }
 
     /// Opens a stream to a service of a peer; `head` tells the service what it is for. `Ok` says
@@ -138,15 +142,13 @@ impl Mesh {
         head: Bytes,
         trace: TraceContext,
     ) -> Result<MeshStream, AskError> {
-        let (_, _, _) = (service, head, trace);
-        std::future::ready(()).await;
-        Err(SendError::Unknown(to.to_owned()).into())
+        self.live(to)?.open_stream(service, head, trace).await
     }
 
     /// All links that are kept, or came in, by node.
     #[must_use]
     pub fn links(&self) -> Vec<LinkView> {
-        Vec::new()
+        self.0.peers.all().iter().map(|slot| slot.view()).collect()
     }
 
     /// What happens to links from now on.
@@ -167,13 +169,25 @@ impl Mesh {
     /// # Errors
     /// [`MeshError`]; the old one is kept.
     pub fn replace_identity(&self, certificate_pem: &str, key_pem: &str) -> Result<(), MeshError> {
-        let (_, _) = (certificate_pem, key_pem);
-        Ok(())
+        self.0.replace_identity(certificate_pem, key_pem)
     }
 
     /// Serial numbers that are not welcome any more, in place of the last set. Links of theirs are
     /// closed.
     pub fn set_revoked(&self, serials: Vec<String>) {
-        drop(serials);
+        self.0.trust.set_revoked(serials);
+        for live in self.0.peers.all().iter().filter_map(|slot| slot.live()) {
+            if let Some(text) = self.0.trust.revocation(&live.facts) {
+                let from = live.connection.remote_address();
+                self.0.refuse(from, Some(&live.facts), &text);
+                live.close(CloseCode::Refused, &text, DownReason::Refused(text.clone()));
+            }
+        }
+    }
+
+    /// The link to a peer.
+    fn live(&self, to: &str) -> Result<Arc<Live>, SendError> {
+        let slot = self.0.peers.get(to).ok_or_else(|| SendError::Unknown(to.to_owned()))?;
+        slot.live().ok_or_else(|| SendError::Unreachable(to.to_owned()))
     }
 }

@@ -19,6 +19,8 @@ pub struct LinkView {
     pub address: Option<SocketAddr>,
     /// Whether there is a link.
     pub state: LinkState,
+    /// What the other process can do, as it says; while there is a link.
+    pub feature_level: Option<u16>,
     /// What the last attempt failed with, or the last link ended with; `None` while a link is up.
     pub last_error: Option<String>,
     /// The smoothed round-trip time, while there is a link.

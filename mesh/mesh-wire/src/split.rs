@@ -39,6 +39,14 @@ impl Splitter {
         Self { held: BytesMut::new(), max }
     }
 
+    /// The same bytes, with another bound from here on: the stream goes on with messages of
+    /// another kind.
+    #[must_use]
+    pub fn with_max(mut self, max: usize) -> Self {
+        self.max = max;
+        self
+    }
+
     /// Adds the next bytes of the stream.
     pub fn push(&mut self, bytes: &[u8]) {
         self.held.extend_from_slice(bytes);

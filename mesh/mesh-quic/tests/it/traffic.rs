@@ -1,0 +1,195 @@
+//! Messages and questions: order, refusals, bounds, and lanes that do not wait for each other.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use mesh_quic::{Ask, AskError, Lane, SendError, Service, TraceContext};
+use tokio::time::{Instant, timeout};
+
+use crate::scene::{
+    Authority, Echo, Gate, Mute, PATIENCE, Process, config, link, pair, until, within,
+};
+
+#[tokio::test]
+async fn messages_of_one_lane_arrive_in_order() {
+    let (first, second) = pair("server-1", "server-2").await;
+    let (echo, mut heard) = Echo::new();
+    second.mesh.serve(Service::RAFT, echo);
+    for number in 0..20_000_u32 {
+        let body = Bytes::from([number.to_be_bytes().as_slice(), &[0; 60]].concat());
+        loop {
+            match first.mesh.tell("server-2", Lane::Raft, Service::RAFT, body.clone()) {
+                Ok(()) => break,
+                Err(SendError::Full(_)) => tokio::task::yield_now().await,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+    for number in 0..20_000_u32 {
+        let (from, body) = within("a message", heard.recv()).await.unwrap();
+        assert_eq!((from.as_str(), &body[..4]), ("server-1", number.to_be_bytes().as_slice()));
+    }
+}
+
+#[tokio::test]
+async fn questions_are_answered_or_refused_in_words() {
+    let (first, second) = pair("agent-1", "server-1").await;
+    second.mesh.serve(Service::DOOR, Echo::new().0);
+    let ask = |service, body: &'static str| first.ask("server-1", service, body);
+    assert_eq!(ask(Service::DOOR, "hello").await, Ok(Bytes::from_static(b"hello")));
+    let refused = |text: &str| Err(AskError::Refused(text.to_owned()));
+    assert_eq!(ask(Service::DOOR, "no").await, refused("the answer is no"));
+    let panicked = "the service failed over this question";
+    assert_eq!(ask(Service::DOOR, "panic").await, refused(panicked));
+    let big = "the answer has 4194305 bytes, and the lane carries 4194304";
+    assert_eq!(ask(Service::DOOR, "big").await, refused(big));
+    assert_eq!(ask(Service::RENEW, "x").await, refused("server-1 does not serve renew"));
+    // The link has survived all of that.
+    assert_eq!(second.link("agent-1").unwrap().reconnects, 0);
+    let trace = TraceContext { trace: [5; 16], span: [6; 8] };
+    let traced = Ask::new(Lane::Rpc, Service::DOOR, "trace".into(), PATIENCE).traced(trace);
+    assert_eq!(first.mesh.ask("server-1", traced).await, Ok(Bytes::from_static(&[5; 16])));
+}
+
+#[tokio::test]
+async fn big_bodies_travel_up_to_the_bound_of_their_lane() {
+    let (first, second) = pair("server-1", "server-2").await;
+    second.mesh.serve(Service::PROPOSE, Echo::new().0);
+    let max = Lane::Raft.body_len_max();
+    let body = Bytes::from(vec![3; max]);
+    let ask = |body| Ask::new(Lane::Raft, Service::PROPOSE, body, PATIENCE);
+    assert_eq!(first.mesh.ask("server-2", ask(body.clone())).await, Ok(body));
+    let (len, body) = (max + 1, Bytes::from(vec![3; max + 1]));
+    let too_large = SendError::TooLarge { len, max };
+    assert_eq!(first.mesh.ask("server-2", ask(body)).await, Err(too_large.into()));
+}
+
+#[tokio::test]
+async fn who_gives_up_frees_the_work_at_the_other_end() {
+    let (first, second) = pair("server-1", "server-2").await;
+    let mute = Mute::default();
+    let open = Arc::clone(&mute.open);
+    second.mesh.serve(Service::DOOR, Arc::new(mute));
+    let short = Duration::from_millis(50);
+    let ask = Ask::new(Lane::Rpc, Service::DOOR, Bytes::new(), short);
+    let answer = first.mesh.ask("server-2", ask).await;
+    assert_eq!(answer, Err(AskError::Timeout("server-2".to_owned())));
+    until("the work's end", || *open.lock().unwrap() == 0).await;
+    let long = first.ask("server-2", Service::DOOR, "x");
+    tokio::select! {
+        answer = long => panic!("{answer:?}"),
+        () = until("the question", || *open.lock().unwrap() == 1) => {}
+    }
+    // Dropped, it is taken back.
+    until("the work's end", || *open.lock().unwrap() == 0).await;
+}
+
+#[tokio::test]
+async fn more_questions_than_the_bound_are_told_that_it_is_busy() {
+    let authority = Authority::new();
+    let first = Process::start(config(&authority, "server-1")).await;
+    let mut config = config(&authority, "server-2");
+    config.limits.asks_max = 2;
+    let second = Process::start(config).await;
+    link(&first, &second).await;
+    let mute = Mute::default();
+    let open = Arc::clone(&mute.open);
+    second.mesh.serve(Service::DOOR, Arc::new(mute));
+    let asks = async {
+        let ask = || first.ask("server-2", Service::DOOR, "x");
+        tokio::join!(ask(), ask())
+    };
+    let third = async {
+        until("the questions", || *open.lock().unwrap() == 2).await;
+        first.ask("server-2", Service::DOOR, "x").await
+    };
+    tokio::select! {
+        answers = asks => panic!("{answers:?}"),
+        busy = third => assert!(busy.unwrap_err().is_undone()),
+    }
+}
+
+#[tokio::test]
+async fn a_full_lane_refuses_and_a_stalled_one_delays_no_other() {
+    let authority = Authority::new();
+    let mut config_1 = config(&authority, "server-1");
+    config_1.limits.lane_frames_max = 16;
+    let first = Process::start(config_1).await;
+    let second = Process::start(config(&authority, "server-2")).await;
+    link(&first, &second).await;
+    let gate = Arc::new(Gate::default());
+    second.mesh.serve(Service::MEMBER, Arc::<Gate>::clone(&gate));
+    second.mesh.serve(Service::GOSSIP, Echo::new().0);
+    let tell = || first.mesh.tell("server-2", Lane::Bulk, Service::MEMBER, vec![0; 64_000].into());
+    // What the transport takes before it stops is bounded as well.
+    until("a refusal", || tell() == Err(SendError::Full("server-2".to_owned()))).await;
+    let bulk = first.link("server-2").unwrap().lanes[Lane::Bulk.index()].clone();
+    assert_eq!((bulk.lane, bulk.frames, bulk.full > 0), (Lane::Bulk, 16, true));
+    for _ in 0..20 {
+        let begun = Instant::now();
+        let ask = Ask::new(Lane::Control, Service::GOSSIP, "x".into(), PATIENCE);
+        let answer = within("an answer", first.mesh.ask("server-2", ask)).await;
+        assert_eq!(answer, Ok(Bytes::from_static(b"x")));
+        assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    }
+    gate.open();
+    until("room", || tell().is_ok()).await;
+}
+
+#[tokio::test]
+async fn bytes_that_wait_are_bounded_too() {
+    let authority = Authority::new();
+    let mut config_1 = config(&authority, "server-1");
+    config_1.limits.lane_bytes_max = 1_000_000;
+    let first = Process::start(config_1).await;
+    let second = Process::start(config(&authority, "server-2")).await;
+    link(&first, &second).await;
+    let gate = Arc::new(Gate::default());
+    second.mesh.serve(Service::MEMBER, Arc::<Gate>::clone(&gate));
+    let tell = || first.mesh.tell("server-2", Lane::Bulk, Service::MEMBER, vec![0; 300_000].into());
+    until("a refusal", || tell() == Err(SendError::Full("server-2".to_owned()))).await;
+    let bulk = first.link("server-2").unwrap().lanes[Lane::Bulk.index()].clone();
+    assert!(bulk.bytes <= 1_000_000, "{bulk:?}");
+    gate.open();
+}
+
+#[tokio::test]
+async fn a_lost_link_ends_all_questions_at_once() {
+    let (first, second) = pair("server-1", "server-2").await;
+    let mute = Mute::default();
+    let open = Arc::clone(&mute.open);
+    second.mesh.serve(Service::DOOR, Arc::new(mute));
+    let asks = async {
+        let ask = || first.ask("server-2", Service::DOOR, "x");
+        tokio::join!(ask(), ask(), ask())
+    };
+    let stop = async {
+        until("the questions", || *open.lock().unwrap() == 3).await;
+        let begun = Instant::now();
+        second.stop().await;
+        begun
+    };
+    let (answers, begun) = tokio::join!(asks, stop);
+    let lost = || Err(AskError::Lost("server-2".to_owned()));
+    assert_eq!(answers, (lost(), lost(), lost()));
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    until("the work's end", || *open.lock().unwrap() == 0).await;
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_over_a_message_loses_the_message_alone() {
+    struct Panics;
+    impl mesh_quic::Handler for Panics {
+        fn tell(&self, _: &mesh_quic::Peer, _: Bytes) {
+            panic!("asked to");
+        }
+    }
+    let (first, second) = pair("server-1", "server-2").await;
+    second.mesh.serve(Service::MEMBER, Arc::new(Panics));
+    second.mesh.serve(Service::GOSSIP, Echo::new().0);
+    first.mesh.tell("server-2", Lane::Control, Service::MEMBER, Bytes::new()).unwrap();
+    let ask = Ask::new(Lane::Control, Service::GOSSIP, "x".into(), PATIENCE);
+    let answer = timeout(PATIENCE, first.mesh.ask("server-2", ask)).await;
+    assert_eq!(answer.unwrap(), Ok(Bytes::from_static(b"x")));
+    assert_eq!(first.link("server-2").unwrap().reconnects, 0);
+}
