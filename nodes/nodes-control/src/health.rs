@@ -8,9 +8,9 @@
 //! when not yet.
 //!
 //! What each word does:
-//! - *alive*: the taint is taken away once the agent itself has reported Ready (it kills what was
-//!   replaced before it does), and has been alive without a break for a time that doubles with
-//!   each death (see [`Damping`]).
+//! - *alive*: the taint is taken away once the agent itself has reported Ready; it kills what was
+//!   replaced before it does. (Who comes and goes is called alive by membership only after it has
+//!   been heard for a while, longer each time.)
 //! - *agent lost*, *suspect*: an event, nothing else. Containers run on, or may.
 //! - *dead*: the taint, then the conditions become Unknown with the reason `NodeStatusUnknown`.
 //!   The taint moves pods (`taint-eviction`), withdraws endpoints and keeps new pods away
@@ -33,8 +33,8 @@
 //! driver as the scheduler's ([`HealthEffect::Apply`] goes through the door as [`identity`], under
 //! the epoch of the lent view). Its feed tells it [`HealthEvent::Changed`] and
 //! [`HealthEvent::Resync`] as every controller; besides, each new view of membership is a
-//! [`HealthEvent::Words`], and gaining or losing leadership a [`HealthEvent::Leading`]. [`roles`]
-//! are two more objects of the bootstrap.
+//! [`HealthEvent::Words`] (made by [`Words::of`]), and gaining or losing leadership a
+//! [`HealthEvent::Leading`]. [`roles`] are two more objects of the bootstrap.
 
 mod book;
 mod brake;
@@ -48,11 +48,12 @@ use actors_controller::{Access, WriteVerb};
 use actors_controllers::kinds::{NODE, POD};
 use actors_kinds::Registry;
 use actors_object::Object;
+use mesh_member::{MemberState, MemberView};
 use nodes_door::Identity;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    book::{Damping, LEFT_AFTER, UNHEARD_AFTER},
+    book::{LEFT_AFTER, UNHEARD_AFTER},
     brake::Brake,
     fence::{NoRenewal, renewal},
     machine::{HealthEffect, HealthEvent, HealthMachine},
@@ -104,6 +105,30 @@ pub struct Words {
     pub majority: bool,
     /// What is said of each node that membership knows, servers included, by node name.
     pub nodes: BTreeMap<String, Said>,
+}
+
+impl Words {
+    /// What a server says, by the view of its own membership; `me` is its own node.
+    #[must_use]
+    pub fn of(me: &str, views: &[MemberView]) -> Self {
+        let own = views.iter().find(|view| view.info.node == me);
+        // Who does not hear its own majority suspects itself.
+        let majority = own.is_some_and(|view| view.state == MemberState::Alive);
+        let nodes = views.iter().map(|view| (view.info.node.clone(), said(&view.state))).collect();
+        Self { majority, nodes }
+    }
+}
+
+fn said(state: &MemberState) -> Said {
+    let word = match state {
+        MemberState::Alive => NodeWord::Alive,
+        MemberState::AgentLost { .. } => NodeWord::AgentLost,
+        MemberState::Suspect { .. } => NodeWord::Suspect,
+        MemberState::Dead { .. } => NodeWord::Dead,
+        MemberState::Left => NodeWord::Left,
+    };
+    let evidence: Vec<String> = state.evidence().iter().map(ToString::to_string).collect();
+    Said { word, evidence: evidence.join("; ") }
 }
 
 /// The name under which it writes.

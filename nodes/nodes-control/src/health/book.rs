@@ -21,37 +21,6 @@ pub const LEFT_AFTER: Duration = Duration::from_secs(5);
 /// anew, and it was not.
 pub const UNHEARD_AFTER: Duration = Duration::from_secs(15);
 
-/// How long a node that came back must be alive before its taint is taken away: nothing the first
-/// time, then 2 s, doubled with each further death up to a minute; forgotten after ten minutes
-/// without one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Damping {
-    deaths: u32,
-    last: Mono,
-}
-
-impl Damping {
-    const FORGIVEN_AFTER: Duration = Duration::from_mins(10);
-    const MAX: Duration = Duration::from_mins(1);
-
-    /// Notes one more death.
-    pub fn count(&mut self, now: Mono) {
-        if now.since(self.last) >= Self::FORGIVEN_AFTER {
-            self.deaths = 0;
-        }
-        (self.deaths, self.last) = (self.deaths.saturating_add(1), now);
-    }
-
-    /// How long it must be alive.
-    #[must_use]
-    pub fn hold(self) -> Duration {
-        match self.deaths {
-            0 | 1 => Duration::ZERO,
-            more => Duration::from_secs(1 << (more - 1).min(6)).min(Self::MAX),
-        }
-    }
-}
-
 /// What is remembered of one node.
 #[derive(Debug, Clone)]
 struct Page {
@@ -59,7 +28,6 @@ struct Page {
     word: Option<NodeWord>,
     /// Since when without a break.
     since: Mono,
-    damping: Damping,
     /// Whether its death was let through the brake.
     passed: bool,
     /// Whether it was said that it was not.
@@ -107,28 +75,15 @@ impl Book {
     /// consequence.
     fn note(&mut self, node: &Object, said: Option<&Said>, now: Now, plan: &mut Plan) {
         let word = said.map(|said| said.word);
-        let fresh = Page {
-            word,
-            since: now.mono,
-            damping: Damping::default(),
-            passed: false,
-            is_told: false,
-        };
-        let page = match self.pages.get_mut(node.name()) {
-            None => self.pages.entry(node.name().to_owned()).or_insert(fresh),
-            Some(page) if page.word != word => {
-                (page.word, page.since) = (word, now.mono);
-                page
-            }
+        let fresh = Page { word, since: now.mono, passed: false, is_told: false };
+        match self.pages.get_mut(node.name()) {
+            None => drop(self.pages.insert(node.name().to_owned(), fresh)),
+            Some(page) if page.word != word => (page.word, page.since) = (word, now.mono),
             Some(_) => return,
-        };
+        }
         let (reason, message) = match word {
             Some(NodeWord::AgentLost) => ("AgentLost", "The node's agent is gone, its pods run on"),
             Some(NodeWord::Suspect) => ("NodeSuspect", "The node is silent"),
-            Some(NodeWord::Dead) => {
-                page.damping.count(now.mono);
-                return;
-            }
             _ => return,
         };
         let evidence = said.map_or("", |said| said.evidence.as_str());
@@ -152,7 +107,7 @@ impl Book {
             let evidence = said.map_or("", |said| said.evidence.as_str());
             self.plan_dead(node, evidence, now, plan);
         } else {
-            self.plan_living(node, now, plan);
+            self.plan_living(node, plan);
         }
     }
 
@@ -201,17 +156,13 @@ impl Book {
         }
     }
 
-    fn plan_living(&mut self, node: &Object, now: Now, plan: &mut Plan) {
+    fn plan_living(&mut self, node: &Object, plan: &mut Plan) {
         let Some(page) = self.pages.get_mut(node.name()) else { return };
         (page.passed, page.is_told) = (false, false);
         // The agent reports that it is ready after it has killed what was replaced.
         let reported = marks::ready(node) == Some("True");
         if page.word != Some(NodeWord::Alive) || !dead_nodes::is_dead(node) || !reported {
             return;
-        }
-        let due = page.since.after(page.damping.hold());
-        if due > now.mono {
-            return self.look_again(due);
         }
         plan.patch_exactly(node, marks::untaint(node));
         plan.event(node, EventType::Normal, "NodeBack", "The node is back.");

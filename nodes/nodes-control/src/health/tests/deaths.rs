@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use actors_controllers::kinds::NODE;
+use actors_core::Wall;
+use mesh_member::{LinkStanding, MemberInfo, MemberState, MemberView, Opinion};
+use mesh_wire::Role;
 
 use super::{DEAD, Stage, seconds, set_and_pod};
-use crate::health::{HealthEvent, NodeWord};
+use crate::health::{HealthEvent, NodeWord, Words};
 
 #[test]
 fn an_agent_that_is_lost_and_a_suspect_change_nothing_but_are_told() {
@@ -53,22 +56,35 @@ fn a_dead_node_that_can_still_write_is_not_believed() {
 }
 
 #[test]
-fn a_flapper_waits_longer_each_time() {
-    let mut stage = Stage::new(5);
-    let mut flap = || {
-        stage.say(&["n1"], NodeWord::Dead);
-        stage.pass(seconds(5));
-        stage.say(&["n1"], NodeWord::Alive);
-        stage.report("n1");
-        let mut waited = 0;
-        while stage.node("n1") != "True" {
-            stage.pass(seconds(1));
-            waited += 1;
-        }
-        waited
+fn a_view_of_membership_becomes_words() {
+    let view = |node: &str, state| MemberView {
+        info: MemberInfo::new(node, Role::Server, Wall(0)),
+        state,
+        heard: None,
+        heard_ago: Duration::ZERO,
+        rejoined: 0,
+        damped: None,
+        links: LinkStanding::None,
     };
-    let waits: Vec<_> = (0..8).map(|_| flap()).collect();
-    assert_eq!(waits, [0, 2, 4, 8, 16, 32, 60, 60]);
+    let opinion = Opinion {
+        by: "s2".into(),
+        at: Wall(0),
+        silence_ms: 3_100,
+        was_heard: true,
+        link: LinkStanding::Up,
+    };
+    let evidence = vec![opinion];
+    let mut views = vec![
+        view("n1", MemberState::Dead { since: Wall(0), evidence: evidence.clone() }),
+        view("s1", MemberState::Alive),
+    ];
+    let words = Words::of("s1", &views);
+    assert!(words.majority);
+    assert_eq!(words.nodes["n1"].word, NodeWord::Dead);
+    assert_eq!(words.nodes["n1"].evidence, "s2 heard it 3.1 s before, its link is up");
+    views[1].state = MemberState::Suspect { since: Wall(0), evidence };
+    assert!(!Words::of("s1", &views).majority, "who does not hear enough others suspects itself");
+    assert!(!Words::of("s3", &views).majority);
 }
 
 #[test]
