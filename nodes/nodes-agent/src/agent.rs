@@ -23,9 +23,13 @@ use crate::{
     AgentConfig, AgentHandle,
     events::{self, EventSender},
     neighbours, node,
-    pods::{slab::PodSlab, watch},
+    pods::{
+        fences::{self, Fences},
+        slab::PodSlab,
+        watch,
+    },
     services,
-    shared::{Pods, Shared},
+    shared::{Lists, Pods, Shared},
     streams::{self, Jobs},
     volumes,
     writes::{self, Writes},
@@ -97,6 +101,10 @@ impl Agent {
             neighbours: Mutex::default(),
             slab: OnceLock::new(),
             slab_started: Notify::new(),
+            lists: Lists::default(),
+            fences: Fences::default(),
+            released: Notify::new(),
+            doubted: Notify::new(),
             writes: Writes::default(),
             events: EventSender::new(),
             ports_changed: Notify::new(),
@@ -122,6 +130,7 @@ impl Agent {
             .child(ChildSpec::permanent("writes"), self.service(writes::run))
             .child(ChildSpec::permanent("events"), self.service(events::run))
             .child(ChildSpec::permanent("pods"), self.slab())
+            .child(ChildSpec::permanent("fences"), self.service(fences::run))
             .child(ChildSpec::permanent("watch"), self.service(watch::run))
             .child(ChildSpec::permanent("volumes"), self.service(volumes::refresh))
             .child(

@@ -192,6 +192,12 @@ impl Paths {
         self.data.join("logs").join(format!("{namespace}_{name}_{uid}"))
     }
 
+    /// The pods that this node was told to run, one file each, named by uid.
+    #[must_use]
+    pub fn memories(&self) -> PathBuf {
+        self.run.join("told")
+    }
+
     /// The addresses of pods.
     #[must_use]
     pub fn addresses(&self) -> PathBuf {

@@ -3,7 +3,8 @@
 //!
 //! Way in: [`follow`].  Never: an end, but with the service it is called by.
 //! Time and order: changes come in the order of the API; a list says everything, so what it does
-//! not have is gone.
+//! not have is gone. An error says nothing, nor does a list that is older than what was heard
+//! before, from a server that has lost its past: what was told stays.
 
 use std::{sync::Arc, time::Duration};
 
@@ -37,10 +38,11 @@ pub(crate) async fn follow(
     mut hear: impl FnMut(News),
 ) {
     let mut wait = WAIT_MIN;
+    let mut newest = 0;
     while !service.is_stopping() {
         let done = tokio::select! {
             () = service.stopping() => return,
-            done = follow_once(calls, (&target, &options), &mut hear) => done,
+            done = follow_once(calls, (&target, &options), (&mut newest, &mut hear)) => done,
         };
         match done {
             Ok(()) => wait = WAIT_MIN,
@@ -63,9 +65,13 @@ pub(crate) async fn pause(service: &Service, span: Duration) -> bool {
 async fn follow_once(
     calls: &Calls,
     (target, options): (&Target, &Options),
-    hear: &mut impl FnMut(News),
+    (newest, hear): (&mut u64, &mut impl FnMut(News)),
 ) -> Result<(), ApiError> {
     let list = calls.list(target.clone(), options.clone()).await?;
+    if list.revision.0 < *newest {
+        return Err(ApiError::service_unavailable("a server answers with an older state"));
+    }
+    *newest = list.revision.0;
     let revision = list.revision.0.to_string();
     hear(News::All(list.entries.iter().map(nodes_door::Entry::object).collect()));
     hear(News::Pause);

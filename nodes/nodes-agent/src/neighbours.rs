@@ -42,6 +42,9 @@ pub(crate) async fn run(shared: Arc<Shared>, service: Service) -> Result<(), Fai
             *lock(&nodes) = Some(all.collect());
         }
         News::Changed(node) => {
+            if node.name() == shared.config.node && !is_ready(&node) {
+                shared.doubted.notify_one();
+            }
             if let Some(all) = &mut *lock(&nodes) {
                 all.insert(node.name().to_owned(), node);
             }
@@ -56,6 +59,12 @@ pub(crate) async fn run(shared: Arc<Shared>, service: Service) -> Result<(), Fai
     let applying = apply(&shared, &service, &nodes, &changed);
     tokio::join!(following, applying);
     Ok(())
+}
+
+pub(crate) fn is_ready(node: &Object) -> bool {
+    let mut conditions = node.0.list_at(&["status", "conditions"]).iter();
+    let ready = conditions.find(|one| one.at("type").as_str() == Some("Ready"));
+    ready.is_some_and(|one| one.at("status").as_str() == Some("True"))
 }
 
 async fn apply(shared: &Arc<Shared>, service: &Service, nodes: &Nodes, changed: &Notify) {

@@ -2,6 +2,9 @@
 //!
 //! Way in: [`run`], the service.  Writes: the Node and its status, its Lease; only when something
 //! changed, for a heartbeat is not stored: `lastHeartbeatTime` is the last transition.
+//! Order: a node that the API does not know to be ready says so only after it has read which pods
+//! are its own, and nothing runs any more of those that are not, or that were marked for deletion:
+//! they may have been replaced meanwhile.
 
 pub(crate) mod readings;
 mod status;
@@ -15,6 +18,7 @@ use nodes_door::{PatchKind, Target, Verb};
 use crate::{
     blocking::off_loop,
     mirror::pause,
+    neighbours::is_ready,
     shared::{Shared, target},
 };
 use nodes_pods::PodEvent;
@@ -32,6 +36,7 @@ pub(crate) async fn run(shared: Arc<Shared>, service: Service) -> Result<(), Fai
     let mut reading = readings::Reading::default();
     let mut registered = false;
     let mut looks = 0;
+    let mut doubted = false;
     let (data, pods_max) = (shared.config.data.clone(), shared.config.pods_max);
     let machine = off_loop(move || readings::machine(&data, pods_max)).await?;
     loop {
@@ -43,11 +48,19 @@ pub(crate) async fn run(shared: Arc<Shared>, service: Service) -> Result<(), Fai
         }
         let wanted = status::status(&shared, &machine, &reading, &mut told);
         looks = (looks + 1) % LOOKS_PER_CHECK;
-        let done = match registered {
-            false => register(&shared, &wanted).await,
-            true if told.is_new(&wanted) => update(&shared, &wanted).await,
-            true if looks == 0 => check(&shared, &wanted).await,
-            true => Ok(()),
+        let is_new = told.is_new(&wanted);
+        let is_due = is_new || looks == 0 || doubted;
+        doubted = false;
+        let step = async {
+            match registered {
+                false => register(&shared, &wanted).await,
+                true if is_due => check(&shared, (&wanted, is_new)).await,
+                true => Ok(()),
+            }
+        };
+        let done = tokio::select! {
+            () = service.stopping() => return Ok(()),
+            done = step => done,
         };
         let wait = match done {
             Ok(()) => {
@@ -65,9 +78,25 @@ pub(crate) async fn run(shared: Arc<Shared>, service: Service) -> Result<(), Fai
                 RETRY
             }
         };
-        if pause(&service, wait).await {
-            return Ok(());
+        tokio::select! {
+            is_stopping = pause(&service, wait) => if is_stopping {
+                return Ok(());
+            },
+            () = shared.doubted.notified() => doubted = true,
         }
+    }
+}
+
+/// Waits until nothing runs any more of pods that are not this node's, by a list that begins now.
+async fn settle(shared: &Shared) {
+    shared.lists.fresh().await;
+    loop {
+        let released = shared.released.notified();
+        if !shared.pods.all().iter().any(|record| record.is_doomed()) {
+            return;
+        }
+        // A pod may also turn out not to be there.
+        tokio::time::timeout(LOOK, released).await.unwrap_or_default();
     }
 }
 
@@ -114,28 +143,26 @@ async fn register(shared: &Shared, status: &Value) -> Result<(), ApiError> {
         }
         Err(error) => return Err(error),
     }
-    update(shared, status).await?;
+    check(shared, (status, true)).await?;
     lease(shared).await
 }
 
-/// Says it again if someone else has marked the node; an error 404 if someone deleted it.
-async fn check(shared: &Shared, status: &Value) -> Result<(), ApiError> {
+/// Says what is new, and says it again if someone else has marked the node; an error 404 if someone
+/// deleted it.
+async fn check(shared: &Shared, (status, is_new): (&Value, bool)) -> Result<(), ApiError> {
     let node = shared.calls.get(target("", "v1", "nodes", None, Some(&shared.config.node))).await?;
-    let ready = node
-        .0
-        .list_at(&["status", "conditions"])
-        .iter()
-        .find(|one| one.at("type").as_str() == Some("Ready"));
-    match ready.and_then(|one| one.at("status").as_str()) {
-        Some("True") => Ok(()),
-        _ => update(shared, status).await,
+    let ready = is_ready(&node);
+    if !ready {
+        settle(shared).await;
     }
-}
-
-async fn update(shared: &Shared, status: &Value) -> Result<(), ApiError> {
+    if ready && !is_new {
+        return Ok(());
+    }
     let mut place = target("", "v1", "nodes", None, Some(&shared.config.node));
     place.subresource = Some("status".to_owned());
-    let patch = value!({ "status": status.clone() });
+    // Whoever gives the node up meanwhile is not overruled: it is looked at again.
+    let seen = value!({ "resourceVersion": node.resource_version() });
+    let patch = value!({ "metadata": seen, "status": status.clone() });
     let request = shared.calls.request(Verb::Patch(PatchKind::Strategic), place, Some(&patch));
     shared.calls.call(request).await.into_object().map(drop)
 }

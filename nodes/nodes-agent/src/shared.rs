@@ -23,7 +23,9 @@ use nodes_oci::ImageStore;
 use nodes_pods::{NodeFacts, PodEvent};
 use tokio::sync::{Notify, watch};
 
-use crate::{AgentConfig, Paths, events::EventSender, volumes::Token, writes::Writes};
+use crate::{
+    AgentConfig, Paths, events::EventSender, pods::fences::Fences, volumes::Token, writes::Writes,
+};
 
 /// What every part of the agent may use.
 pub(crate) struct Shared {
@@ -46,11 +48,55 @@ pub(crate) struct Shared {
     pub(crate) slab: OnceLock<SlabRef<PodEvent>>,
     /// A life of the slab begins: its pods must be told what they should be.
     pub(crate) slab_started: Notify,
+    /// Lists of this node's pods: how many were asked for, and which has come.
+    pub(crate) lists: Lists,
+    pub(crate) fences: Fences,
+    /// A sandbox is gone: whoever waits for that may look.
+    pub(crate) released: Notify,
+    /// The API does not say that this node is ready.
+    pub(crate) doubted: Notify,
     pub(crate) writes: Writes,
     pub(crate) events: EventSender,
     /// Something changed that concerns the proxy: pods' addresses and ports, other nodes.
     pub(crate) ports_changed: Notify,
     pub(crate) clock: Clock,
+}
+
+/// Reads of all of this node's pods, each begun after somebody wished for it.
+pub(crate) struct Lists {
+    wanted: watch::Sender<u64>,
+    done: watch::Sender<u64>,
+}
+
+impl Default for Lists {
+    fn default() -> Self {
+        // The first one is made without being asked for.
+        Self { wanted: watch::Sender::new(1), done: watch::Sender::new(0) }
+    }
+}
+
+impl Lists {
+    /// Waits until the pods have been told what a list says that begins now; the first list of this
+    /// agent is fresh enough while it has not come.
+    pub(crate) async fn fresh(&self) {
+        let mut done = self.done.subscribe();
+        if *done.borrow_and_update() >= 1 {
+            self.wanted.send_modify(|wanted| *wanted += 1);
+        }
+        let wanted = *self.wanted.borrow();
+        // The sender lives as long as this does.
+        done.wait_for(|done| *done >= wanted).await.map(drop).unwrap_or_default();
+    }
+
+    /// Hears of wishes.
+    pub(crate) fn wishes(&self) -> watch::Receiver<u64> {
+        self.wanted.subscribe()
+    }
+
+    /// A list that began after this wish has been told to the pods.
+    pub(crate) fn done(&self, wish: u64) {
+        self.done.send_replace(wish);
+    }
 }
 
 /// Names one pod for ever: its name may be taken by another one later, its uid not.
@@ -74,6 +120,12 @@ pub(crate) struct PodRecord {
     tearing_down: AtomicBool,
     /// Everything of the pod is removed: its end in the API is no news.
     finalized: AtomicBool,
+    /// A server has spoken of the pod in this life of the agent.
+    is_known: AtomicBool,
+    /// The API no longer has the pod.
+    is_gone: AtomicBool,
+    /// There is a sandbox, or may be one.
+    occupied: AtomicBool,
     /// Volumes stand and are to be kept up to date.
     volumes_live: AtomicBool,
     /// Tokens in use, by audience and path.
@@ -127,6 +179,9 @@ impl PodRecord {
             turn: tokio::sync::Mutex::default(),
             tearing_down: AtomicBool::new(false),
             finalized: AtomicBool::new(false),
+            is_known: AtomicBool::new(false),
+            is_gone: AtomicBool::new(false),
+            occupied: AtomicBool::new(true),
             volumes_live: AtomicBool::new(false),
             tokens: Mutex::default(),
         }
@@ -188,6 +243,29 @@ impl PodRecord {
 
     pub(crate) fn set_finalized(&self) {
         self.finalized.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_known(&self) -> bool {
+        self.is_known.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_known(&self) {
+        self.is_known.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn set_gone(&self) {
+        self.is_gone.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn set_occupied(&self, occupied: bool) {
+        self.occupied.store(occupied, Ordering::Release);
+    }
+
+    /// Whether the pod is to end, and something of it may still run.
+    pub(crate) fn is_doomed(&self) -> bool {
+        let ends = self.is_gone.load(Ordering::Acquire)
+            || self.object().is_some_and(|pod| pod.is_terminating());
+        ends && self.occupied.load(Ordering::Acquire)
     }
 
     pub(crate) fn has_live_volumes(&self) -> bool {

@@ -13,7 +13,7 @@ mod tokens;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use actors_object::{Object, Value};
+use actors_object::{ApiError, Object, Value};
 use actors_runtime::{Failure, Service};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use nodes_pods::{Keys, PodEvent};
@@ -45,6 +45,15 @@ pub(crate) enum VolumeError {
         /// What is wrong.
         what: String,
     },
+    /// No server answers; what was written before serves on.
+    #[error("volume {volume:?}")]
+    Outage {
+        /// Its name.
+        volume: String,
+        /// What was answered instead.
+        #[source]
+        source: ApiError,
+    },
     /// A file or mount.
     #[error("volume {volume:?}")]
     File {
@@ -59,6 +68,14 @@ pub(crate) enum VolumeError {
 impl VolumeError {
     fn content(volume: &str, what: impl Into<String>) -> Self {
         Self::Content { volume: volume.to_owned(), what: what.into() }
+    }
+
+    /// What an error of the API means for a volume.
+    fn of_api(volume: &str, source: ApiError) -> Self {
+        match source.code {
+            500.. | 429 => Self::Outage { volume: volume.to_owned(), source },
+            _ => Self::content(volume, source.to_string()),
+        }
     }
 }
 
@@ -100,10 +117,12 @@ async fn write_contents(
     for volume in
         pod.0.list_at(&["spec", "volumes"]).iter().filter(|volume| content::is_written(volume))
     {
-        let files = content::gather(shared, record, pod, volume).await;
-        let files = files.map_err(|error| nodes_oci::chain(&error))?;
         let name = volume.at("name").as_str().unwrap_or_default().to_owned();
         let folder = shared.paths.volumes_run(pod.uid()).join(&name);
+        let files = match content::gather(shared, record, pod, volume).await {
+            Err(VolumeError::Outage { .. }) if atomic_writer::is_written(&folder) => continue,
+            files => files.map_err(|error| nodes_oci::chain(&error))?,
+        };
         let owner = Owner { group: fs_group(pod) };
         let written = move || {
             let result = atomic_writer::write(&folder, &files, owner);

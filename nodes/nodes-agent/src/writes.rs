@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use actors_object::{ApiError, Value, value};
+use actors_object::{ApiError, Value};
 use actors_runtime::{Failure, Service};
 use nodes_door::{Options, PatchKind, Verb};
 use tokio::sync::Notify;
@@ -83,13 +83,22 @@ pub(crate) async fn run(shared: Arc<Shared>, service: Service) -> Result<(), Fai
             }
         }
         let mut failed = false;
-        for (key, waiting) in batch {
+        let mut batch = batch.into_iter();
+        for (key, waiting) in batch.by_ref() {
             let written =
                 tokio::time::timeout(PATIENCE, write(&shared, &key, waiting.clone())).await;
-            if !matches!(written, Ok(Ok(()))) {
-                failed = true;
-                shared.writes.give_back(key, waiting);
+            if matches!(written, Ok(Ok(()))) {
+                continue;
             }
+            failed = true;
+            shared.writes.give_back(key, waiting);
+            // Where nobody answers, the others need not be tried one by one; they keep their newest.
+            if written.is_err() || matches!(written, Ok(Err(error)) if is_outage(&error)) {
+                break;
+            }
+        }
+        for (key, waiting) in batch {
+            shared.writes.give_back(key, waiting);
         }
         wait = if failed { (wait * 2).min(PAUSE_MAX) } else { PAUSE_MIN };
         if failed && pause(&service, wait).await {
@@ -109,10 +118,15 @@ async fn write(shared: &Arc<Shared>, key: &PodKey, waiting: Waiting) -> Result<(
     Ok(())
 }
 
+/// Whether there is no server to answer, or none that can.
+fn is_outage(error: &ApiError) -> bool {
+    matches!(error.code, 502..=504)
+}
+
 /// A refusal that repeating does not mend is the end of it.
 fn settled(result: Result<(), ApiError>) -> Result<(), ApiError> {
     match result {
-        Err(error) if error.code < 500 && error.code != 429 => {
+        Err(error) if error.code < 500 && !matches!(error.code, 401 | 429) => {
             // 404 and 409 (another uid) say that the pod is gone; others are worth a look.
             if !matches!(error.code, 404 | 409) {
                 tracing::warn!(%error, "a pod's status was refused");
@@ -126,31 +140,9 @@ fn settled(result: Result<(), ApiError>) -> Result<(), ApiError> {
 async fn patch_status(shared: &Shared, key: &PodKey, status: Value) -> Result<(), ApiError> {
     let mut target = key.target();
     target.subresource = Some("status".to_owned());
-    let patch = value!({ "metadata": { "uid": key.uid.as_str() }, "status": complete(status) });
+    let patch = nodes_pods::status_patch(&key.uid, status);
     let request = shared.calls.request(Verb::Patch(PatchKind::Strategic), target, Some(&patch));
     shared.calls.call(request).await.into_object().map(drop)
-}
-
-/// Says of what is no longer so that it is gone: a patch leaves alone what it does not name.
-fn complete(mut status: Value) -> Value {
-    let absent = |value: &mut Value, names: &[&str]| {
-        let map = value.make_map();
-        for name in names {
-            map.set_default(*name, Value::Null);
-        }
-    };
-    absent(&mut status, &["reason", "message", "podIP"]);
-    // Lists of addresses are merged by address otherwise, and would keep those of an earlier
-    // sandbox.
-    for list in ["podIPs", "hostIPs"] {
-        if let Some(items) = status.list_at_mut(&[list]) {
-            items.push(value!({ "$patch": "replace" }));
-        }
-    }
-    for condition in status.list_at_mut(&["conditions"]).into_iter().flatten() {
-        absent(condition, &["reason", "message"]);
-    }
-    status
 }
 
 async fn finalize(shared: &Arc<Shared>, key: &PodKey) -> Result<(), ApiError> {

@@ -67,6 +67,8 @@ const V2_CONTROLLERS: [&str; 5] = ["cpu", "memory", "pids", "cpuset", "io"];
 /// The weight that the kernel gives a group without one.
 const SHARES_MIN: u64 = 2;
 const SHARES_MAX: u64 = 262_144;
+/// How often processes are looked for that a fork has added while the others were killed.
+const KILL_ROUNDS: usize = 3;
 /// How often removal is tried again while the kernel still lets go of dead processes, and the pause between.
 const REMOVE_ATTEMPTS: usize = 100;
 const REMOVE_PAUSE_MS: u16 = 5;
@@ -198,6 +200,23 @@ impl Hierarchies {
         for pid in self.processes(path) {
             // A process that has just ended needs no signal.
             PidFd::open(Pid::from_raw(pid)).and_then(|process| process.kill(signal)).ok();
+        }
+    }
+
+    /// Kills all processes of a group and those below it without waiting for their ends. Forks are
+    /// refused from here on, so that none escapes; the group is of no more use but to be removed.
+    pub fn kill_now(&self, path: &str) {
+        if let Self::V2(_) = self
+            && let Some(directory) = self.directory("", path)
+            && fs::write(directory.join("cgroup.kill"), "1").is_ok()
+        {
+            return;
+        }
+        let no_forks = Resources { pids_max: Some(0), ..Resources::default() };
+        // Without this limit the rounds below find what was forked meanwhile.
+        drop(self.limit(path, &no_forks));
+        for _ in 0..KILL_ROUNDS {
+            self.signal(path, Signal::SIGKILL);
         }
     }
 

@@ -94,6 +94,9 @@ pub enum PodEffect {
         /// The part of the pod that is meant, or nothing for the whole pod.
         field_path: Option<String>,
     },
+    /// Ask a server, by a read that begins now and that a quorum confirms, whether the pod still
+    /// belongs to this node. Ends with `Confirmed` or `Vanished`, however long that takes.
+    Confirm,
     /// Nothing of the pod is left on the node: remove its logs, and its object by a DELETE with
     /// grace period 0.
     FinalizeDelete,

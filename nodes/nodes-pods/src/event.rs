@@ -15,6 +15,11 @@ pub enum PodEvent {
     /// The pod as the API has it now: a new one, a change, a deletion that began, or a shorter
     /// grace period.
     Updated(Arc<Object>),
+    /// The pod as an earlier life of the agent wrote it down; no server has said yet that it still
+    /// belongs to this node. What runs goes on, restarts included; no sandbox is made.
+    Recalled(Arc<Object>),
+    /// The pod as a read gave it that began after [`crate::PodEffect::Confirm`].
+    Confirmed(Arc<Object>),
     /// The API no longer has this pod: it was deleted by force. What runs of it is stopped at once.
     Vanished,
     /// What an earlier agent left running, or nothing. Until it has come, the machine decides
@@ -45,6 +50,11 @@ pub enum PodEvent {
     },
     /// The sandbox and everything in it is gone: torn down as asked, or killed from outside.
     SandboxGone {
+        /// Which of the pod's sandboxes.
+        attempt: u32,
+    },
+    /// The deadline of the pod's fence passed: its shim killed everything, and the sandbox is gone.
+    Fenced {
         /// Which of the pod's sandboxes.
         attempt: u32,
     },
@@ -207,6 +217,8 @@ pub struct Adopted {
     pub sandbox: Option<AdoptedSandbox>,
     /// Its containers, running or ended.
     pub containers: Vec<AdoptedContainer>,
+    /// When the deadline of its fence passed, if it did: the sandbox is gone then.
+    pub fenced: Option<Wall>,
 }
 
 /// A sandbox that stands.

@@ -6,6 +6,7 @@
 //! Where to look: `machine` takes events, `starting` and `stopping` decide what is done next,
 //! `probing` runs probes, `restart_backoff` decides how long a container that ended waits, `phase`,
 //! `conditions` and `status` say how it is.
+//! `fence` decides, for all pods of a node together, until when those with a fence may run.
 //! Beside the machine stand the pure functions that turn a pod into what a container sees: `env`,
 //! `downward`, `links`.
 //! Spec: Kubernetes documentation, "Pod Lifecycle", "Init Containers", "Sidecar Containers",
@@ -19,6 +20,7 @@ mod effect;
 mod env;
 mod event;
 mod expansion;
+mod fence;
 mod links;
 mod machine;
 mod phase;
@@ -30,6 +32,7 @@ mod qos;
 mod restart_backoff;
 mod starting;
 mod status;
+mod status_patch;
 mod stopping;
 
 pub use downward::{DownwardError, NodeFacts, PodFacts, field_value, resource_value};
@@ -40,9 +43,11 @@ pub use event::{
     ProbeKind, ProbeOutcome, StartFailure,
 };
 pub use expansion::expand;
+pub use fence::{FenceEffect, FenceEvent, FenceMachine};
 pub use links::service_links;
 pub use machine::{PodConfig, PodMachine};
 pub use pod_spec::{ContainerRole, ContainerSpec, PodSpec, PullPolicy, RestartPolicy};
 pub use probe_spec::{Action, HttpAction, PortRef, ProbeSpec};
 pub use qos::{QosClass, qos_class};
 pub use restart_backoff::RestartBackoff;
+pub use status_patch::status_patch;

@@ -19,16 +19,20 @@ use crate::{
     container::{Container, Life, Wait},
     echo::Said,
     effect::PodEffect,
-    event::{Adopted, ContainerRef, Exit, PodEvent},
-    pod_spec::{ContainerRole, PodSpec, RestartPolicy},
+    event::{Adopted, ContainerRef, PodEvent},
+    pod_spec::{PodSpec, RestartPolicy},
     probing::normal,
     stopping::Ending,
 };
 
 mod adoption;
+mod belonging;
 mod outcomes;
 
+pub(crate) use belonging::Belonging;
 pub(crate) use outcomes::pod_event;
+
+use self::belonging::Loss;
 
 /// What a pod's machine knows of its node.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -72,6 +76,7 @@ enum Survey {
 #[derive(Debug, Clone)]
 pub struct PodMachine {
     survey: Survey,
+    pub(crate) belonging: Belonging,
     pub(crate) config: PodConfig,
     pub(crate) spec: Option<PodSpec>,
     adopted: Option<Adopted>,
@@ -106,6 +111,7 @@ impl PodMachine {
     pub fn new(config: PodConfig) -> Self {
         Self {
             survey: Survey::Pending(None),
+            belonging: Belonging::Unknown,
             config,
             spec: None,
             adopted: None,
@@ -168,7 +174,11 @@ impl PodMachine {
             // An older status was applied behind the newest one: it is said again.
             self.reported = None;
         }
-        let deletion = spec.deletion_grace;
+        let deletion = spec.deletion_grace.map(|grace| match spec.deletion_until {
+            // It should have been gone long ago, and may have been replaced meanwhile.
+            Some(until) if !self.deleted && until <= now.wall => std::time::Duration::ZERO,
+            _ => grace,
+        });
         self.spec = Some(spec);
         if let Some(grace) = deletion {
             self.begin_deletion(now, grace);
@@ -194,7 +204,8 @@ impl PodMachine {
             && self.containers.iter().any(|container| container.begun)
         {
             self.sandbox_attempt = 1;
-            self.lose_containers(now, spec.restart);
+            let loss = if adopted.fenced.is_some() { Loss::Fenced } else { Loss::Unknown };
+            self.lose_containers(now, spec.restart, loss);
         }
     }
 
@@ -209,7 +220,13 @@ impl PodMachine {
                 Some((event, held))
             }
             Survey::Pending(held) => {
-                if matches!(event, PodEvent::Updated(_) | PodEvent::Vanished) {
+                if matches!(
+                    event,
+                    PodEvent::Updated(_)
+                        | PodEvent::Recalled(_)
+                        | PodEvent::Confirmed(_)
+                        | PodEvent::Vanished
+                ) {
                     *held = Some(Box::new(event));
                 }
                 None
@@ -227,7 +244,13 @@ impl PodMachine {
 
     fn take(&mut self, now: Now, event: PodEvent, out: &mut Effects<PodEffect>) {
         match event {
-            PodEvent::Updated(object) => self.handle_updated(now, object, out),
+            PodEvent::Updated(object) => {
+                self.belonging.hear();
+                self.handle_updated(now, object, out);
+            }
+            PodEvent::Recalled(object) => self.handle_recalled(now, object, out),
+            PodEvent::Confirmed(object) => self.handle_confirmed(now, object, out),
+            PodEvent::Fenced { attempt } => self.handle_fenced(now, attempt, out),
             PodEvent::Adopted(adopted) => self.adopted = Some(adopted),
             PodEvent::Vanished => self.handle_vanished(now),
             PodEvent::Woken => self.armed = None,
@@ -292,33 +315,6 @@ impl PodMachine {
                     crate::stopping::stop_container(container, now, (spec.grace, now.mono), out);
                 }
                 Life::Ended(_) => {}
-            }
-        }
-    }
-
-    /// The sandbox is gone with everything in it, unasked.
-    pub(crate) fn lose_containers(&mut self, now: Now, policy: RestartPolicy) {
-        let begun = self.containers.iter().any(|container| container.begun);
-        for container in &mut self.containers {
-            let lost = container.is_alive()
-                || (policy == RestartPolicy::Never && begun && !container.begun);
-            if lost {
-                let message = "its sandbox ended, the exit code is not known".to_owned();
-                let exit =
-                    Exit { code: 137, signal: 0, oom: false, started: None, at: now.wall, message };
-                container.end(exit, Some("ContainerStatusUnknown"));
-                // It did not fail, so it does not wait.
-                container.replaced = !container.is_finished(policy);
-            }
-        }
-        self.initialized = false;
-        let over = self.is_over(policy);
-        for container in self.containers.iter_mut().filter(|_| !over) {
-            // In a new sandbox, init containers run again; nothing that they set up is left.
-            if container.spec.role == ContainerRole::Init
-                && matches!(container.life, Life::Ended(_))
-            {
-                container.wait(Wait::default());
             }
         }
     }

@@ -5,7 +5,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use actors_object::{Object, Value};
+use actors_core::Wall;
+use actors_object::{Object, Value, timefmt};
 use serde::{Deserialize, Serialize};
 
 use crate::probe_spec::{Action, ProbeSpec, whole_seconds};
@@ -30,6 +31,8 @@ pub struct PodSpec {
     pub readiness_gates: Vec<String>,
     /// Set while the pod is being deleted: the grace period of the deletion.
     pub deletion_grace: Option<Duration>,
+    /// Set while the pod is being deleted: when it should be gone, by the server's clock.
+    pub deletion_until: Option<Wall>,
 }
 
 /// A container as its pod's machine sees it.
@@ -122,6 +125,7 @@ impl PodSpec {
                 .filter_map(|gate| gate.at("conditionType").as_str().map(str::to_owned))
                 .collect(),
             deletion_grace,
+            deletion_until: metadata.at("deletionTimestamp").as_str().and_then(timefmt::parse),
             object,
         }
     }

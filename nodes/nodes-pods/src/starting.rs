@@ -11,7 +11,7 @@ use actors_core::{Effects, Now};
 use crate::{
     container::{Container, Life, Wait},
     effect::PodEffect,
-    machine::{PodMachine, Sandbox, Volumes},
+    machine::{Belonging, PodMachine, Sandbox, Volumes},
     pod_spec::{ContainerRole, RestartPolicy},
     probing::warning,
     stopping,
@@ -50,6 +50,7 @@ impl PodMachine {
 
     fn plan_sandbox(&mut self, now: Now, out: &mut Effects<PodEffect>) {
         if let Sandbox::Absent(until) = self.sandbox
+            && self.belonging == Belonging::Known
             && until.is_none_or(|until| until <= now.mono)
         {
             self.sandbox = Sandbox::Creating;

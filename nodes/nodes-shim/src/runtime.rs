@@ -24,6 +24,8 @@ pub(crate) trait Runtime {
     fn exec(&self, spec: &ExecSpec, number: u64, stdio: Stdio) -> Outcome;
     /// Sends a signal to all processes of a container, whose first one is `pid`.
     fn signal_all(&self, id: &str, pid: i32, signal: Signal);
+    /// Kills all that the pod has, at once and for good; no waiting.
+    fn kill_pod(&self);
     /// Whether the kernel has killed one of its processes for lack of memory.
     fn is_oom_killed(&self, id: &str) -> bool;
     /// Removes all that a container has, its processes included.

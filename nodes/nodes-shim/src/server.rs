@@ -166,6 +166,8 @@ impl Server {
             self.arm_timer();
             match self.wait() {
                 Ok(ready) => {
+                    // Before anything else: this machine may have stood still until now.
+                    self.enforce_deadline();
                     for (token, flags) in ready {
                         self.handle(&token, flags);
                     }
@@ -244,7 +246,7 @@ impl Server {
     /// Kills the containers for good: neither those that exist nor those under way live on.
     fn doom(&mut self, reason: &'static str) {
         note(&format!("{reason}: the pod is killed"));
-        self.doom = Some(reason);
+        self.doom.get_or_insert(reason);
         self.signal_containers(Signal::SIGKILL);
     }
 

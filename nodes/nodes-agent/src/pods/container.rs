@@ -4,15 +4,10 @@
 //! later knows it.
 //! Order: the record is written before the runtime learns of the container.
 
-use std::{fs, io, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Duration};
+use std::{fs, io, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
 
-use actors_object::Object;
-use nodes_door::Target;
 use nodes_oci::{Digest, Image, ImageConfig, ResolveError};
-use nodes_pods::{
-    ContainerRef, DataSources, Keys, PodEvent, PodFacts, Signal, StartFailure, referenced_data,
-    resolve_env, service_links,
-};
+use nodes_pods::{ContainerRef, PodEvent, Signal, StartFailure};
 use nodes_shim::{
     RuntimeKind,
     wire::{KillScope, Phase, Reply, Request},
@@ -24,16 +19,14 @@ use crate::{
     blocking::try_off_loop,
     pods::{
         container_spec::{self, Parts},
+        environment,
         sandbox::container_id,
         shim::call,
         termination::spec_of,
     },
-    shared::{PodRecord, Shared, lock, target},
+    shared::{PodRecord, Shared},
     volumes,
 };
-
-/// So long a container waits for the names of Services when the agent has just started.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One life of a container, as the agent wrote it down before it began.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -107,9 +100,8 @@ async fn try_start(
     };
     let pod = record.object().ok_or_else(gone)?;
     let spec = spec_of(&pod, &life.name).ok_or_else(gone)?.clone();
-    let sources = data_sources(shared, &pod, &spec).await?;
-    let facts = PodFacts { ips: record.ips(), node: shared.facts.clone() };
-    let env = resolve_env(&pod, &spec, &sources, &facts).map_err(stop(StartFailure::Config))?;
+    let env = environment::resolve(shared, record, &pod, &spec).await;
+    let env = env.map_err(stop(StartFailure::Config))?;
     let (kept, wanted, life_now) = (Arc::clone(shared), image_id.to_owned(), life.clone());
     let made = try_off_loop(move || {
         let image = find_image(&kept, &wanted).map_err(PrepareError::Image)?;
@@ -191,54 +183,6 @@ async fn forget_earlier(socket: &Path, record: &PodRecord, life: &ContainerRef) 
             tracing::trace!(error = error.text(), "an earlier life");
         }
     }
-}
-
-async fn data_sources(
-    shared: &Shared,
-    pod: &Object,
-    container: &actors_object::Value,
-) -> Result<DataSources, Stop> {
-    let (maps, secrets) = referenced_data(container);
-    let mut sources = DataSources { links: links(shared, pod).await, ..DataSources::default() };
-    for (resource, names, found) in
-        [("configmaps", maps, &mut sources.config_maps), ("secrets", secrets, &mut sources.secrets)]
-    {
-        for name in names {
-            let place = target("", "v1", resource, Some(pod.namespace()), Some(&name));
-            if let Some(keys) = get_keys(shared, place).await? {
-                found.insert(name, keys);
-            }
-        }
-    }
-    Ok(sources)
-}
-
-async fn get_keys(shared: &Shared, place: Target) -> Result<Option<Keys>, Stop> {
-    match shared.calls.get(place).await {
-        Ok(object) => Ok(Some(volumes::keys_of(&object))),
-        Err(error) if error.code == 404 => Ok(None),
-        Err(error) => Err(stop(StartFailure::Config)(error)),
-    }
-}
-
-/// Variables for the Services of the pod's namespace, and for the API itself.
-async fn links(shared: &Shared, pod: &Object) -> Vec<(String, String)> {
-    if shared.config.runtime == RuntimeKind::Oci {
-        let mut known = shared.services_known.subscribe();
-        // Without an answer in time the container starts without them, rather than not at all.
-        tokio::time::timeout(PATIENCE, known.wait_for(|known| *known))
-            .await
-            .map(drop)
-            .unwrap_or_default();
-    }
-    let services = lock(&shared.services);
-    let own = pod.namespace();
-    let is_meant = |service: &&Arc<Object>| {
-        service.namespace() == own
-            || (service.namespace() == "default" && service.name() == "kubernetes")
-    };
-    let all: Vec<&Object> = services.values().filter(is_meant).map(|service| &**service).collect();
-    service_links(&all)
 }
 
 /// Asks a container to stop, or kills it.

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use actors_core::Wall;
 use actors_object::{Object, Value};
 use nodes_oci::paths::PodPaths;
 use nodes_pods::{
@@ -22,7 +23,7 @@ use crate::{
     blocking::{off_loop, try_off_loop},
     pods::{
         container::LifeRecord,
-        etc_files, resources,
+        etc_files, fences, resources,
         shim::{Connection, ShimError, call},
         slab::PodInbox,
         termination,
@@ -47,14 +48,15 @@ pub(crate) async fn create(
     record.set_tearing_down(false);
     let follower = record.next_follower();
     let turn = record.turn().await;
+    record.set_occupied(true);
     match make(shared, record).await {
         Ok((ips, connection)) => {
             record.set_ips(ips.clone());
             drop(turn);
             shared.ports_changed.notify_one();
             inbox.send(PodEvent::SandboxReady { attempt, ips });
-            watch(shared, record, (connection, &follower), inbox).await;
-            end(shared, record, &follower, attempt).await
+            let cause = watch(shared, record, (connection, &follower), inbox).await;
+            end(shared, record, &follower, (attempt, cause)).await
         }
         Err(message) => {
             release(shared, record).await;
@@ -63,12 +65,21 @@ pub(crate) async fn create(
     }
 }
 
+/// Why a sandbox is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    /// Something ended that it cannot be without.
+    Lost,
+    /// The deadline of the pod's fence passed.
+    Fenced,
+}
+
 /// What happens when the shim's events have ended.
 async fn end(
     shared: &Arc<Shared>,
     record: &PodRecord,
     follower: &Arc<Notify>,
-    attempt: u32,
+    (attempt, cause): (u32, Cause),
 ) -> PodEvent {
     let _turn = record.turn().await;
     if !record.is_current(follower) || record.is_tearing_down() {
@@ -76,7 +87,10 @@ async fn end(
         return PodEvent::Woken;
     }
     release(shared, record).await;
-    PodEvent::SandboxGone { attempt }
+    match cause {
+        Cause::Lost => PodEvent::SandboxGone { attempt },
+        Cause::Fenced => PodEvent::Fenced { attempt },
+    }
 }
 
 async fn make(
@@ -88,13 +102,18 @@ async fn make(
     let (paths, program) = (spec.paths(), shared.config.program.clone());
     let host_network = spec.host_network;
     let uid = record.key.uid.clone();
+    let deadline = fences::grant(shared, &pod).await?;
     let info = try_off_loop(move || {
         if let Some(mut old) = nodes_shim::find(&paths)? {
             // Of an attempt that failed after this step.
             old.shutdown()?;
         }
         nodes_shim::bury(&paths)?;
-        Ok::<_, nodes_shim::LaunchError>(nodes_shim::launch(&program, &spec)?.info()?)
+        let mut shim = nodes_shim::launch(&program, &spec)?;
+        if deadline.is_some() {
+            shim.set_deadline(deadline)?;
+        }
+        Ok::<_, nodes_shim::LaunchError>(shim.info()?)
     })
     .await?;
     let own = vec![shared.config.address.to_string()];
@@ -122,10 +141,10 @@ async fn watch(
     record: &PodRecord,
     (mut connection, follower): (Connection, &Notify),
     inbox: &PodInbox,
-) {
+) -> Cause {
     loop {
         let next = tokio::select! {
-            () = follower.notified() => return,
+            () = follower.notified() => return Cause::Lost,
             next = connection.reader.next() => next,
         };
         match next {
@@ -134,12 +153,13 @@ async fn watch(
                     inbox.send(event);
                 }
             }
+            Ok(Reply::Event(Event { kind: EventKind::DeadlinePassed, .. })) => {
+                return Cause::Fenced;
+            }
             // Without its namespaces the pod cannot go on; `end` removes the rest.
-            Ok(Reply::Event(Event {
-                kind: EventKind::PauseExited | EventKind::DeadlinePassed,
-                ..
-            }))
-            | Err(_) => return,
+            Ok(Reply::Event(Event { kind: EventKind::PauseExited, .. })) | Err(_) => {
+                return Cause::Lost;
+            }
             Ok(_) => {}
         }
     }
@@ -193,19 +213,45 @@ pub(crate) async fn adopt(
         Err(error) => Err(error),
     };
     match opened {
-        Ok((connection, Reply::Status(status))) => {
+        Ok((mut connection, Reply::Status(status))) => {
+            let fenced = fenced_at(&mut connection, status.last_event).await;
+            if fenced.is_some() {
+                let containers = lives(shared, record, status.containers).await;
+                release(shared, record).await;
+                return PodEvent::Adopted(Adopted { sandbox: None, containers, fenced });
+            }
+            if let Some(pod) = record.object() {
+                fences::guard(shared, &pod);
+            }
             let ips = ips_of(shared, record);
             record.set_ips(ips.clone());
             shared.ports_changed.notify_one();
             let containers = lives(shared, record, status.containers).await;
             drop(turn);
-            let adopted = Adopted { sandbox: Some(AdoptedSandbox { attempt: 0, ips }), containers };
-            inbox.send(PodEvent::Adopted(adopted));
-            watch(shared, record, (connection, &follower), inbox).await;
-            end(shared, record, &follower, 0).await
+            let sandbox = Some(AdoptedSandbox { attempt: 0, ips });
+            inbox.send(PodEvent::Adopted(Adopted { sandbox, containers, fenced: None }));
+            let cause = watch(shared, record, (connection, &follower), inbox).await;
+            end(shared, record, &follower, (0, cause)).await
         }
         Ok(_) | Err(_) => PodEvent::Adopted(remains(shared, record).await),
     }
+}
+
+/// When the pod's fence killed it, if it did: among the events that its shim remembers up to `last`,
+/// which the status behind them includes.
+async fn fenced_at(connection: &mut Connection, last: u64) -> Option<Wall> {
+    let mut fenced = None;
+    let mut seen = 0;
+    while seen < last {
+        let Ok(Reply::Event(Event { number, at, kind })) = connection.reader.next().await else {
+            break;
+        };
+        seen = number;
+        if kind == EventKind::DeadlinePassed {
+            fenced = Some(at);
+        }
+    }
+    fenced
 }
 
 fn ips_of(shared: &Shared, record: &PodRecord) -> Vec<String> {
@@ -220,7 +266,7 @@ fn ips_of(shared: &Shared, record: &PodRecord) -> Vec<String> {
 async fn remains(shared: &Arc<Shared>, record: &PodRecord) -> Adopted {
     let statuses = release(shared, record).await;
     let containers = lives(shared, record, statuses).await;
-    Adopted { sandbox: None, containers }
+    Adopted { sandbox: None, containers, fenced: None }
 }
 
 async fn lives(
@@ -285,6 +331,9 @@ async fn release(shared: &Arc<Shared>, record: &PodRecord) -> Vec<ContainerStatu
         .unwrap_or_default()
     });
     let left = released.await.unwrap_or_default();
+    fences::release(shared, &record.key.uid);
+    record.set_occupied(false);
+    shared.released.notify_waiters();
     shared.ports_changed.notify_one();
     left
 }

@@ -12,7 +12,7 @@ use nodes_pods::{ImageAnswer, PodConfig, PodEffect, PodEvent, PodMachine};
 use crate::{
     blocking::off_loop,
     events::Happening,
-    pods::{actions, container, sandbox},
+    pods::{actions, container, fences, sandbox, watch},
     shared::{PodKey, PodRecord, Shared},
     volumes,
 };
@@ -74,7 +74,7 @@ impl Keyed for PodSlab {
             PodMachine::new(PodConfig { host_ips: vec![self.shared.config.address.to_string()] });
         // After a failure nobody sends again what the pod should be.
         if let Some(object) = record.object() {
-            inbox.send(PodEvent::Updated(object));
+            inbox.send(watch::said(&record, object));
         }
         let (shared, back) = (Arc::clone(&self.shared), inbox.clone());
         inbox.spawn(async move { sandbox::adopt(&shared, &record, &back).await });
@@ -130,6 +130,9 @@ impl Keyed for PodSlab {
             }
             PodEffect::WakeAt(at) => inbox.send_at(at, PodEvent::Woken),
             PodEffect::ReportStatus(status) => self.shared.writes.status(&record.key, status),
+            PodEffect::Confirm => {
+                inbox.spawn(async move { fences::belongs(&shared, &record).await });
+            }
             PodEffect::Event { .. } => self.record_event(&record, effect),
             PodEffect::FinalizeDelete => self.shared.writes.finalize(&record.key),
         }

@@ -1,9 +1,17 @@
 //! Hears of this node's pods, and tells their machines.
 //!
-//! Way in: [`run`].  Order: what an earlier agent left is known before it is said what should be;
-//! pods that only the disk knows are told to vanish after the first list of the API, never before.
+//! Way in: [`run`].  Order: pods that an earlier agent wrote down are recalled at once, so that what
+//! runs is kept up without any server; what a server says comes on top. Pods that only the disk
+//! knows are told to vanish after the first list of the API, never before.
 
-use std::{collections::BTreeSet, fs, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use actors_object::Object;
 use actors_runtime::{Failure, Service, SlabRef};
@@ -12,7 +20,8 @@ use nodes_pods::PodEvent;
 
 use crate::{
     mirror::{News, follow},
-    shared::{PodKey, Shared, lock, target},
+    pods::{cleanup::read_names, memory},
+    shared::{PodKey, PodRecord, Shared, lock, target},
 };
 
 /// The service.
@@ -34,7 +43,10 @@ pub(crate) async fn run(shared: Arc<Shared>, service: Service) -> Result<(), Fai
     };
     let mut left: Option<BTreeSet<PodKey>> = Some(on_disk(&shared));
     let mut teller = Teller { shared: Arc::clone(&shared), slab };
-    let hear = |news: News| match news {
+    teller.recall();
+    let mut wishes = shared.lists.wishes();
+    let wish = AtomicU64::new(0);
+    let mut hear = |news: News| match news {
         News::All(pods) => {
             let mut there = BTreeSet::new();
             for pod in pods {
@@ -44,17 +56,22 @@ pub(crate) async fn run(shared: Arc<Shared>, service: Service) -> Result<(), Fai
             let known = teller.shared.pods.all().into_iter().map(|record| record.key.clone());
             let gone: BTreeSet<PodKey> = known.chain(left.take().unwrap_or_default()).collect();
             gone.difference(&there).for_each(|key| teller.gone(key));
+            teller.shared.lists.done(wish.load(Ordering::Acquire));
         }
         News::Changed(pod) => teller.changed(pod),
         News::Gone(pod) => teller.gone(&PodKey::of(&pod)),
         News::Pause => {}
     };
     let pods = (target("", "v1", "pods", None, None), options);
-    tokio::select! {
-        () = follow(&service, &shared.calls, pods, hear) => {}
-        () = revive(&shared) => {}
+    loop {
+        wish.store(*wishes.borrow_and_update(), Ordering::Release);
+        tokio::select! {
+            () = follow(&service, &shared.calls, pods.clone(), &mut hear) => return Ok(()),
+            () = revive(&shared) => return Ok(()),
+            // Somebody wishes for a list that begins now.
+            _ = wishes.changed() => {}
+        }
     }
-    Ok(())
 }
 
 /// Tells every pod what it should be whenever the slab begins another life; its machines have
@@ -68,10 +85,15 @@ async fn revive(shared: &Arc<Shared>) {
         let teller = Teller { shared: Arc::clone(shared), slab: slab.clone() };
         for record in shared.pods.all().iter().filter(|record| !record.is_finalized()) {
             if let Some(object) = record.object() {
-                teller.tell(&record.key, PodEvent::Updated(object));
+                teller.tell(&record.key, said(record, object));
             }
         }
     }
+}
+
+/// What is known of a pod, by whom it is known.
+pub(crate) fn said(record: &PodRecord, object: Arc<Object>) -> PodEvent {
+    if record.is_known() { PodEvent::Updated(object) } else { PodEvent::Recalled(object) }
 }
 
 struct Teller {
@@ -80,12 +102,29 @@ struct Teller {
 }
 
 impl Teller {
+    /// Tells the pods that an earlier agent wrote down.
+    fn recall(&self) {
+        for pod in memory::recall(&self.shared.paths, &self.shared.config.cluster_uid) {
+            let pod = Arc::new(pod);
+            let record = self.shared.pods.record(&PodKey::of(&pod));
+            if record.object().is_none() {
+                record.set_object(Arc::clone(&pod));
+                self.tell(&record.key, PodEvent::Recalled(pod));
+            }
+        }
+    }
+
     fn changed(&mut self, pod: Arc<Object>) {
         let record = self.shared.pods.record(&PodKey::of(&pod));
         if record.is_finalized() {
             return;
         }
         record.set_object(Arc::clone(&pod));
+        record.set_known();
+        let kept = memory::keep(&self.shared.paths, &self.shared.config.cluster_uid, &pod);
+        if let Err(error) = kept {
+            tracing::warn!(%error, pod = %record.key, "a pod cannot be written down");
+        }
         let ends = pod.is_terminating();
         self.tell(&record.key, PodEvent::Updated(pod));
         // No proxy sends to a pod that is no endpoint; others wait until all proxies have had their
@@ -103,6 +142,7 @@ impl Teller {
             self.shared.pods.remove(key);
             return;
         }
+        record.set_gone();
         self.tell(key, PodEvent::Vanished);
     }
 
@@ -130,9 +170,4 @@ fn on_disk(shared: &Shared) -> BTreeSet<PodKey> {
         Some(PodKey { namespace: parts.next()?, name: parts.next()?, uid: parts.next()? })
     }));
     keys
-}
-
-fn read_names(folder: &std::path::Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
 }

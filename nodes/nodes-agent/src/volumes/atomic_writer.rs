@@ -32,6 +32,11 @@ pub(super) struct Owner {
 const CURRENT: &str = "..data";
 const NEXT: &str = "..data_tmp";
 
+/// Whether the folder has files that were written as a whole.
+pub(super) fn is_written(folder: &Path) -> bool {
+    folder.join(CURRENT).is_dir()
+}
+
 /// Makes the files of `folder` those given; does nothing if they are already.
 pub(super) fn write(folder: &Path, files: &Files, owner: Owner) -> io::Result<()> {
     let before = fs::read_link(folder.join(CURRENT)).ok();

@@ -93,7 +93,7 @@ impl Source<'_> {
         let keys = match self.shared.calls.get(place).await {
             Ok(object) => keys_of(&object),
             Err(error) if error.code == 404 && optional => return Ok(Files::new()),
-            Err(error) => return Err(VolumeError::content(self.volume, error.to_string())),
+            Err(error) => return Err(VolumeError::of_api(self.volume, error)),
         };
         self.pick(keys, body, (resource, name))
     }
@@ -147,7 +147,7 @@ impl Source<'_> {
 
     async fn read_token(&self, body: &Value) -> Result<Files, VolumeError> {
         let token = tokens::get(self.shared, self.record, self.pod, body).await;
-        let token = token.map_err(|error| VolumeError::content(self.volume, error.to_string()))?;
+        let token = token.map_err(|error| VolumeError::of_api(self.volume, error))?;
         Ok(Files::from([(path_of(body), self.file(token.into_bytes(), body))]))
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! Way in: [`adopt`].  Never: an effect.
 
-use actors_core::Now;
+use actors_core::{Now, Wall};
 use actors_object::{Value, timefmt};
 
 use super::{PodMachine, Sandbox};
@@ -14,6 +14,9 @@ use crate::{
     probing::Probes,
     restart_backoff::RestartBackoff,
 };
+
+/// The number of SIGKILL.
+const KILLED: i32 = 9;
 
 /// Gives every container its past.
 pub(super) fn adopt(machine: &mut PodMachine, now: Now, status: &Value, adopted: &Adopted) {
@@ -31,7 +34,7 @@ pub(super) fn adopt(machine: &mut PodMachine, now: Now, status: &Value, adopted:
         if let Some(newest) = lives.max_by_key(|life| life.container.attempt)
             && (adopted.sandbox.is_some() || newest.exit.is_some())
         {
-            take(container, now, recorded, newest);
+            take(container, now, recorded, (newest, adopted.fenced));
         } else if adopted.sandbox.is_some() && container.is_alive() {
             let message = "the runtime does not know it any more".to_owned();
             let exit =
@@ -84,7 +87,12 @@ fn restore(container: &mut Container, recorded: &Value) {
 }
 
 /// What the runtime knows counts more than what the API remembers.
-fn take(container: &mut Container, now: Now, recorded: &Value, found: &AdoptedContainer) {
+fn take(
+    container: &mut Container,
+    now: Now,
+    recorded: &Value,
+    (found, fenced): (&AdoptedContainer, Option<Wall>),
+) {
     let same_life = container.begun && container.attempt == found.container.attempt;
     if !same_life && let Life::Ended(before) = &container.life {
         container.last = Some(before.clone());
@@ -102,7 +110,9 @@ fn take(container: &mut Container, now: Now, recorded: &Value, found: &AdoptedCo
     let running = Running { id: found.id.clone(), since, post_started: true, probes, stop: None };
     container.life = Life::Running(Box::new(running));
     if let Some(exit) = &found.exit {
-        container.end(exit.clone(), None);
+        // The shim kills; whatever else ends at that moment ended by itself.
+        let is_fenced = fenced.is_some_and(|at| exit.at >= at && exit.signal == KILLED);
+        container.end(exit.clone(), is_fenced.then_some("Fenced"));
     }
 }
 
@@ -114,6 +124,7 @@ fn read_terminated(terminated: &Value) -> Option<Ended> {
         Some("OOMKilled") => "OOMKilled",
         Some("StartError") => "StartError",
         Some("ContainerStatusUnknown") => "ContainerStatusUnknown",
+        Some("Fenced") => "Fenced",
         _ => "Error",
     };
     let id = text("containerID");

@@ -2,7 +2,7 @@
 
 use actors_core::{Effects, Mono, Now};
 
-use super::{PodMachine, Sandbox, Volumes};
+use super::{PodMachine, Sandbox, Volumes, belonging::Loss};
 use crate::{
     container::{Container, Life, Running, Wait},
     effect::{EventKind, PodEffect},
@@ -64,7 +64,7 @@ impl PodMachine {
                 }
                 self.sandbox = Sandbox::Absent(None);
                 self.sandbox_attempt += 1;
-                self.lose_containers(now, self.policy());
+                self.lose_containers(now, self.policy(), Loss::Unknown);
             }
             _ => {}
         }

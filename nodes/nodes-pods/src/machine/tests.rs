@@ -13,6 +13,7 @@ use crate::{
 
 mod endings;
 mod lives;
+mod outages;
 
 /// 2026-01-01T00:00:00Z.
 const EPOCH_S: i64 = 1_767_225_600;
@@ -83,7 +84,9 @@ impl Scene {
             ["update"] | ["early", "update"] => self.updated(),
             ["delete", grace] => {
                 let grace: i64 = grace.parse().expect("seconds");
-                self.pod.set_path(&["metadata", "deletionTimestamp"], "2026-01-01T00:00:00Z");
+                let until = self.now().wall.after(Duration::from_secs(grace.unsigned_abs()));
+                let until = actors_object::timefmt::seconds(until);
+                self.pod.set_path(&["metadata", "deletionTimestamp"], until);
                 self.pod.set_path(&["metadata", "deletionGracePeriodSeconds"], grace);
                 self.updated()
             }
@@ -92,6 +95,14 @@ impl Scene {
                 containers[0].set_path(&["image"], *image);
                 self.updated()
             }
+            ["delete-overdue"] => {
+                self.pod.set_path(&["metadata", "deletionTimestamp"], "2025-12-31T23:59:00Z");
+                self.pod.set_path(&["metadata", "deletionGracePeriodSeconds"], 30);
+                self.updated()
+            }
+            ["recall"] => PodEvent::Recalled(Arc::new(Object(self.pod.clone()))),
+            ["confirmed"] => PodEvent::Confirmed(Arc::new(Object(self.pod.clone()))),
+            ["fenced"] => PodEvent::Fenced { attempt },
             ["vanished"] => PodEvent::Vanished,
             ["volumes"] => PodEvent::VolumesReady,
             ["volumes-failed", message] => PodEvent::VolumesFailed { message: (*message).into() },
@@ -168,14 +179,16 @@ impl Scene {
 
     fn exit(&self, code: &str) -> Exit {
         let (code, oom) = code.strip_suffix("oom").map_or((code, false), |code| (code, true));
-        let code = code.parse().expect("a code");
-        Exit { code, signal: 0, oom, started: None, at: self.now().wall, message: String::new() }
+        let code: i32 = code.parse().expect("a code");
+        let signal = if code > 128 { code - 128 } else { 0 };
+        Exit { code, signal, oom, started: None, at: self.now().wall, message: String::new() }
     }
 
     /// Lives as `name#attempt` (running) or `name#attempt=code`; `-` stands for a sandbox that is
     /// gone.
     fn adopted(&mut self, lives: &[&str]) -> Adopted {
-        let sandbox = (!lives.contains(&"-"))
+        let fenced = lives.contains(&"fenced").then(|| self.now().wall);
+        let sandbox = (!lives.contains(&"-") && fenced.is_none())
             .then(|| AdoptedSandbox { attempt: self.sandbox, ips: vec!["10.42.0.5".into()] });
         let life = |text: &&&str| {
             let (life, code) =
@@ -194,7 +207,7 @@ impl Scene {
         let containers: Vec<AdoptedContainer> =
             lives.iter().filter_map(|text| life(&text)).collect();
         self.lives.extend(containers.iter().map(|one| one.container.clone()));
-        Adopted { sandbox, containers }
+        Adopted { sandbox, containers, fenced }
     }
 
     fn describe(&mut self, effect: &PodEffect) -> String {
@@ -234,6 +247,7 @@ impl Scene {
             PodEffect::Event { kind, reason, message, .. } => {
                 format!("event {} {reason}: {message}", kind.as_str())
             }
+            PodEffect::Confirm => "confirm".into(),
             PodEffect::FinalizeDelete => "finalize".into(),
         }
     }

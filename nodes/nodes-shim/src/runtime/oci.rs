@@ -62,6 +62,10 @@ impl Runtime for Oci {
         self.hierarchies.signal(&self.group(id), signal);
     }
 
+    fn kill_pod(&self) {
+        self.hierarchies.kill_now(&self.sandbox.cgroup);
+    }
+
     fn is_oom_killed(&self, id: &str) -> bool {
         self.hierarchies.oom_kills(&self.group(id)) > 0
     }

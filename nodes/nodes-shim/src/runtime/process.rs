@@ -91,6 +91,10 @@ impl Runtime for Processes {
         killpg(Pid::from_raw(pid), signal).ok();
     }
 
+    fn kill_pod(&self) {
+        // Nothing but their sessions holds these processes together; `signal_all` has them.
+    }
+
     fn is_oom_killed(&self, _id: &str) -> bool {
         false
     }

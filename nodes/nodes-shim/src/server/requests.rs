@@ -44,7 +44,8 @@ impl Server {
             Request::Cancel => self.cancel_session(to.into()),
             Request::Subscribe { after } => self.subscribe(to, after),
             Request::SetDeadline { at } => {
-                self.timers.deadline = at;
+                // What was killed is not killed again.
+                self.timers.deadline = at.filter(|_| self.doom.is_none());
                 self.reply(to, Reply::Done);
             }
             Request::StopPod { grace_ns } => self.stop_pod(to, Duration::from_nanos(grace_ns)),

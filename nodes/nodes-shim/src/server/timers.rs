@@ -88,15 +88,22 @@ impl Server {
         }
     }
 
+    /// Kills the pod if its deadline has passed: by its cgroup, so that nothing of it is left, its
+    /// namespaces included.
+    pub(super) fn enforce_deadline(&mut self) {
+        if self.timers.deadline.is_none_or(|at| clock::mono() < at) {
+            return;
+        }
+        self.timers.deadline = None;
+        self.runtime.kill_pod();
+        self.doom("the deadline has passed");
+        self.publish(EventKind::DeadlinePassed);
+    }
+
     pub(super) fn handle_timer(&mut self) {
         self.timers.acknowledge();
         let now = clock::mono();
         let has_passed = |at: Option<Mono>| at.is_some_and(|at| at <= now);
-        if has_passed(self.timers.deadline) {
-            self.timers.deadline = None;
-            self.doom("the deadline has passed");
-            self.publish(EventKind::DeadlinePassed);
-        }
         if has_passed(self.timers.stop_at) {
             self.timers.stop_at = None;
             self.signal_containers(Signal::SIGKILL);

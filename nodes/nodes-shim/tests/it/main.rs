@@ -12,7 +12,12 @@ use std::{fs, time::Duration};
 
 use actors_core::Mono;
 use nix::{
-    sys::signal::{Signal, kill},
+    sys::{
+        signal::{Signal, kill},
+        time::TimeSpec,
+        timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags},
+    },
+    time::clock_gettime,
     unistd::{Pid, getsid},
 };
 use nodes_oci::{ContainerSpec, ExecSpec, MountSpec, Resources, UserSpec, cgroup::Hierarchies};
@@ -245,6 +250,39 @@ fn the_deadline_of_an_agent_that_does_not_come_back_kills() {
     assert_eq!(client.status().unwrap().deadline, None);
     let refused = client.create(pod.container("late", "true")).unwrap_err().to_string();
     assert_eq!(refused, "the deadline has passed: the pod was killed");
+    let groups = Hierarchies::discover().unwrap();
+    let left = groups.processes(&pod.spec.cgroup);
+    for one in left.into_iter().filter_map(|pid| process(pid).ok()) {
+        assert!(one.wait_end(5_000).unwrap(), "its namespaces go too");
+    }
+}
+
+#[test]
+fn a_pod_that_stood_still_past_its_deadline_is_killed_before_it_is_heard() {
+    let Some(pod) = Pod::new("paused") else { return };
+    let mut client = pod.launch();
+    let mut events = subscribe(&pod);
+    run(&mut client, pod.container("main", "sleep 1000 & sleep 1001"));
+    let shim = Pid::from_raw(client.info().unwrap().pid);
+    client.set_deadline(Some(after(Duration::from_millis(300)))).unwrap();
+    kill(shim, Signal::SIGSTOP).unwrap();
+    // An agent that was as late as its shim asks for more time, by an answer that came too late.
+    let late = Request::SetDeadline { at: Some(after(Duration::from_secs(3_600))) };
+    client.send(late).unwrap();
+    let passed = TimerFd::new(ClockId::CLOCK_BOOTTIME, TimerFlags::empty()).unwrap();
+    let span = TimeSpec::from_duration(Duration::from_millis(400));
+    passed.set(Expiration::OneShot(span), TimerSetTimeFlags::empty()).unwrap();
+    passed.wait().unwrap();
+    kill(shim, Signal::SIGCONT).unwrap();
+    let exited = wait_exit(&mut events, "main");
+    assert_eq!(exited.exit_code, Some(137));
+    assert_eq!(client.status().unwrap().deadline, None, "nobody takes it back");
+}
+
+/// An instant of the boot clock.
+fn after(span: Duration) -> Mono {
+    let now = Duration::from(clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).unwrap());
+    Mono(u64::try_from((now + span).as_nanos()).unwrap())
 }
 
 #[test]

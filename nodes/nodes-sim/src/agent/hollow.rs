@@ -47,6 +47,7 @@ pub(super) fn carry_out(ctx: &mut Ctx<'_>, (node, uid): (NodeId, &str), effect: 
             (millis(ctx.rng, 1, 200), PodEvent::HookDone { container, hook, failure: None })
         }
         PodEffect::WakeAt(_)
+        | PodEffect::Confirm
         | PodEffect::ReportStatus(_)
         | PodEffect::Event { .. }
         | PodEffect::FinalizeDelete => return,
