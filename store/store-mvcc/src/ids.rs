@@ -70,6 +70,10 @@ impl Token {
 }
 
 impl Revision {
+    /// The revision of a new group, in which nothing happened yet. Not zero: Kubernetes' clients mean
+    /// "any" by `resourceVersion=0`, and a list of an empty cluster must tell them where to go on.
+    pub const EMPTY: Self = Self(1);
+
     /// The revision of the change after this one.
     #[must_use]
     pub const fn next(self) -> Self {

@@ -14,7 +14,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use actors_core::ports::{DiskError, StateStore, Write};
 
 use crate::{
-    Change, Epoch, GroupId, Op, OpResult, Outcome, Position, Proposal, Reader, ShardId,
+    Change, Epoch, GroupId, Op, OpResult, Outcome, Position, Proposal, Reader, Revision, ShardId,
     rows::{self, GrantRow, Rows, TokenRow},
     staging::Staging,
     tokens::Tokens,
@@ -166,6 +166,18 @@ impl Mvcc {
     pub fn skip(&mut self, index: u64, term: u64) -> Result<(), ApplyError> {
         self.check_next(index)?;
         (self.position.index, self.position.term) = (index, term);
+        Ok(())
+    }
+
+    /// Passes over what a new group's log begins with, which is no entry. The state is empty, and
+    /// its revision is [`Revision::EMPTY`] from here on.
+    ///
+    /// # Errors
+    /// [`ApplyError::Failed`].
+    pub fn begin(&mut self, index: u64, term: u64) -> Result<(), ApplyError> {
+        self.position.index = index.saturating_sub(1);
+        self.skip(index, term)?;
+        self.position.revision = self.position.revision.max(Revision::EMPTY);
         Ok(())
     }
 

@@ -76,6 +76,8 @@ pub enum RaftEvent {
         /// Which.
         peer: NodeId,
     },
+    /// This member must not take part any more: its state is not what it should be.
+    Retire,
     /// The end of [`RaftEffect::SendSnapshot`].
     SnapshotSent {
         /// To whom it went.

@@ -80,8 +80,8 @@ enum Phase {
     Running,
     /// A write failed: only recovery from disk helps.
     Halted,
-    /// It is no member any more: nothing helps.
-    Removed,
+    /// It is no member any more, or must not be one: nothing helps.
+    Retired,
 }
 
 /// What a member knows of itself, for people and metrics.
@@ -177,7 +177,7 @@ impl RaftMachine {
         let raft = &self.node.raft;
         let has_others = raft.prs().iter().any(|(id, _)| *id != self.config.node.0);
         let waits = !self.writes.is_empty() || self.reads.len() > 0 || self.installing.is_some();
-        self.phase != Phase::Removed && (!self.is_leader() || has_others || waits)
+        self.phase != Phase::Retired && (!self.is_leader() || has_others || waits)
     }
 
     fn members(&self) -> Members {
@@ -314,6 +314,7 @@ impl RaftMachine {
             }
             RaftEvent::Unreachable { peer } => self.node.report_unreachable(peer.0),
             RaftEvent::Gone { peer } => self.note_gone(peer, rng),
+            RaftEvent::Retire => self.stop_for_good(out),
             RaftEvent::SnapshotSent { to, delivery } => self.note_snapshot_sent(to, delivery),
             RaftEvent::SnapshotInstalled { number, applied } => {
                 self.note_installed(number, applied, now, out);
@@ -360,7 +361,7 @@ impl Machine for RaftMachine {
 
     fn handle(&mut self, turn: Turn<'_>, event: RaftEvent, out: &mut Effects<RaftEffect>) {
         let Turn { now, rng, .. } = turn;
-        if matches!(self.phase, Phase::Halted | Phase::Removed) {
+        if matches!(self.phase, Phase::Halted | Phase::Retired) {
             return self.refuse_halted(event, out);
         }
         if self.phase == Phase::New {

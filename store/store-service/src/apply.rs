@@ -250,7 +250,7 @@ impl Applier<'_> {
             let begin = Bootstrap::BEGIN;
             if at == 0 && index == begin.index + 1 {
                 // A new group's log begins with a mark that is no entry.
-                self.mvcc.skip(begin.index, begin.term)?;
+                self.mvcc.begin(begin.index, begin.term)?;
             }
             if data.is_empty() {
                 self.mvcc.skip(index, term)?;

@@ -1,17 +1,30 @@
-//! The control actor: takes all shards for the leader under a new epoch, and gives up old history.
+//! The control actor: takes all shards for the leader under a new epoch, gives up old history, and
+//! compares the replicas' states.
 //!
 //! Way in: [`child`].  Writes: `Leadership::epoch`; grants and compactions, as proposals.
 //! Until placement exists the leader holds all shards; a write under the epoch of an earlier leader
 //! is refused by every replica, so two leaders can never both act.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use actors_runtime::{Child, Failure, Service};
-use store_mvcc::{Epoch, Op, Proposal, Revision, ShardId, Token, Writer};
-use store_raft::{Role, RoleView};
-use tokio::time::{Instant, MissedTickBehavior};
+use store_mvcc::{Epoch, Op, Proposal, Revision, ShardId, StateHash, Token, Writer};
+use store_raft::{Members, NodeId, Role, RoleView};
+use tokio::{
+    sync::watch,
+    time::{Instant, MissedTickBehavior},
+};
 
-use crate::{Store, shared::Shared};
+use crate::{
+    Store,
+    agreement::judge,
+    locks::lock,
+    shared::Shared,
+    wire::{Answer, Request},
+};
+
+/// How long another member has to tell what its state was.
+const ASK_WITHIN: Duration = Duration::from_secs(2);
 
 /// How long to wait before a failed grant is proposed again, unless the role changes first.
 const RETRY: Duration = Duration::from_millis(100);
@@ -44,6 +57,8 @@ impl Control {
         let mut compactions = tokio::time::interval_at(Instant::now() + period, period);
         compactions.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut known = self.store.revision();
+        let every = self.shared.config.compare_every;
+        let mut members = self.shared.members.subscribe();
         loop {
             let present = *leadership.borrow_and_update();
             if present.role.role == Role::Leader && present.epoch.is_none() {
@@ -59,6 +74,10 @@ impl Control {
                     // What was newest one period ago is what stays readable.
                     let below = std::mem::replace(&mut known, self.store.revision());
                     self.compact(below).await;
+                }
+                () = self.comparison_due(&mut members, every) => {
+                    let present = members.borrow_and_update().clone();
+                    self.compare(&present).await;
                 }
             }
         }
@@ -94,6 +113,46 @@ impl Control {
             }
             same
         })
+    }
+
+    /// Resolves when the states should be compared: never, unless this member leads others.
+    async fn comparison_due(&self, members: &mut watch::Receiver<Members>, every: Duration) {
+        let own = self.shared.config.node;
+        let leads = self.shared.leadership.borrow().epoch.is_some();
+        let has_others = |members: &Members| members.all().iter().any(|node| *node != own);
+        if !leads || members.wait_for(has_others).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep_until(Instant::now() + every).await;
+    }
+
+    /// Compares this replica's state with that of the other members, at equal indices, and tells
+    /// those whose state is not that of the most.
+    async fn compare(&self, members: &Members) {
+        let own = self.shared.config.node;
+        let indices = lock(&self.shared.samples).indices();
+        let mut known: BTreeMap<u64, BTreeMap<NodeId, StateHash>> = BTreeMap::new();
+        for node in members.all().into_iter().filter(|node| *node != own) {
+            let answer = self.store.ask_within(node, Request::Hashes(indices.clone()), ASK_WITHIN);
+            let Some(Answer::Hashes(hashes)) = answer.await else { continue };
+            for (index, hash) in hashes {
+                known.entry(index).or_default().insert(node, hash);
+            }
+        }
+        for (index, mut hashes) in known {
+            let of_leader = lock(&self.shared.samples).at(index);
+            hashes.extend(of_leader.map(|hash| (own, hash)));
+            let Some((hash, wrong)) = judge(own, &hashes) else { continue };
+            tracing::error!(index, ?wrong, "replicas have different states");
+            for node in wrong {
+                let differs = Request::Differs { index, hash };
+                if node == own {
+                    self.store.serve_differs(own, index, hash);
+                } else {
+                    self.store.ask_within(node, differs, ASK_WITHIN).await;
+                }
+            }
+        }
     }
 
     /// Gives up history before `below`; the next period tries again what failed.

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use store_mvcc::{Outcome, Proposal};
+use store_mvcc::{Outcome, Proposal, StateHash};
 use store_raft::{NodeId, RaftEvent, Refusal, Role, RoleView};
 use tokio::{
     sync::watch,
@@ -208,11 +208,7 @@ impl Store {
                 Answer::Hashes(indices.into_iter().filter_map(known).collect())
             }
             Some(Request::Differs { index, hash }) => {
-                let own = lock(&self.shared.samples).at(index);
-                if own.is_some_and(|own| own != hash) {
-                    tracing::error!(index, ?from, "this replica's state is not that of the others");
-                    self.shared.set_health(Health::Differs { index });
-                }
+                self.serve_differs(from, index, hash);
                 Answer::Noted
             }
             Some(request) if self.can_be_logged(&request) => {
@@ -221,6 +217,28 @@ impl Store {
             }
             _ => Answer::Malformed,
         }
+    }
+
+    /// Stops this replica if its state is really another one than it should be.
+    pub(crate) fn serve_differs(&self, from: NodeId, index: u64, hash: StateHash) {
+        let own = lock(&self.shared.samples).at(index);
+        if own.is_some_and(|own| own != hash) {
+            tracing::error!(index, ?from, "this replica's state is not that of the others");
+            self.shared.set_health(Health::Differs { index });
+            // Without an answer the peer does not run, and does not come back either.
+            drop(self.peer.try_tell(RaftEvent::Retire));
+        }
+    }
+
+    /// Asks one member; `None` if there is no answer.
+    pub(crate) async fn ask_within(
+        &self,
+        node: NodeId,
+        request: Request,
+        within: Duration,
+    ) -> Option<Answer> {
+        let asked = self.shared.transport.ask(node, wire::encode(&request));
+        wire::decode(&timeout(within, asked).await.ok()?.ok()?)
     }
 
     /// An entry that cannot be applied would stop every replica.

@@ -56,6 +56,9 @@ async fn build(
         .inspect_err(|error| shared.set_health(Health::Failed(error.to_string())))?;
     shared.members.send_replace(machine.status().members);
     shared.set_health(Health::Good);
+    if shared.is_out() {
+        inbox.send(RaftEvent::Retire);
+    }
     let pulse = Arc::new(Pulse::default());
     inbox.spawn(tick(Arc::clone(&pulse), inbox.clone()));
     Ok((machine, PeerDriver { shared, log, apply, pulse }))

@@ -39,14 +39,18 @@ impl RaftMachine {
         !members.all().is_empty() && !members.contains(self.config.node)
     }
 
-    /// Stops for good.
     pub(super) fn end_membership(&mut self, index: u64, out: &mut Effects<RaftEffect>) {
-        self.phase = Phase::Removed;
+        self.stop_for_good(out);
+        out.push(RaftEffect::Removed { index });
+    }
+
+    /// Is nobody from now on.
+    pub(super) fn stop_for_good(&mut self, out: &mut Effects<RaftEffect>) {
+        self.phase = Phase::Retired;
         let term = self.node.raft.term;
         self.node.raft.become_follower(term, raft::INVALID_ID);
         refuse(self.proposals.forget_all(), Refusal::Unknown, out);
         refuse(self.reads.forget_all(), Refusal::NotLeader { leader: None }, out);
         self.tell_role(out);
-        out.push(RaftEffect::Removed { index });
     }
 }

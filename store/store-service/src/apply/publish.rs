@@ -33,7 +33,9 @@ impl Applier<'_> {
         if self.behind.is_some_and(|shown| position.revision < shown) {
             return Ok(());
         }
-        if self.behind.is_some() {
+        // The beginning of a new group is a revision without a change.
+        let begins = changes.is_empty() && position.revision > read(&self.shared.latest).revision();
+        if self.behind.is_some() || begins {
             return self.publish_all();
         }
         let mut catalog = write(&self.shared.catalog);

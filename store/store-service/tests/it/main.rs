@@ -7,8 +7,12 @@
 )]
 
 mod broken;
+mod cluster;
+mod faults;
+mod joins;
 mod kill;
 mod one;
+mod replicas;
 mod server;
 mod three;
 mod watches;

@@ -28,7 +28,7 @@ pub(crate) const SOON: Duration = Duration::from_secs(20);
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
-fn next() -> u64 {
+pub(crate) fn next() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
@@ -63,6 +63,10 @@ pub(crate) enum Fault {
     FailSync,
     /// The log has no room until the fault is taken back.
     LogFull,
+    /// Every sync of the log takes this many milliseconds longer until the fault is taken back.
+    SlowSync(u64),
+    /// Values of the state change a bit on their way from the disk, until the fault is taken back.
+    RotInState,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -127,6 +131,11 @@ impl LogStore for BadLog {
         if self.faults.take(Fault::FailSync) {
             return Err(DiskError::Other("a test".to_owned()));
         }
+        let fault = *self.faults.0.lock().unwrap();
+        if let Some(Fault::SlowSync(ms)) = fault {
+            // A thread of its own does nothing but this; it is parked, as by a slow disk.
+            std::thread::park_timeout(Duration::from_millis(ms));
+        }
         self.log.sync()
     }
 
@@ -162,7 +171,15 @@ impl StateStore for BadState {
     }
 
     fn range(&self, range: KeyRange<'_>) -> Result<Vec<(Vec<u8>, Vec<u8>)>, DiskError> {
-        self.state.range(range)
+        let mut rows = self.state.range(range)?;
+        if self.faults.holds(Fault::RotInState) {
+            for (_, value) in rows.iter_mut().filter(|(_, value)| value.len() > 60) {
+                // Somewhere in the value of a version: padding that nobody checks.
+                let at = value.len() / 2;
+                value[at] ^= 1;
+            }
+        }
+        Ok(rows)
     }
 
     fn scan(
@@ -188,7 +205,7 @@ pub(crate) struct Server {
 
 pub(crate) fn config(node: u64, voters: u64) -> StoreConfig {
     StoreConfig {
-        propose_within: Duration::from_secs(5),
+        leader_within: Duration::from_secs(2),
         ..StoreConfig::new(NodeId(node), [5; 16], (1..=voters).map(NodeId).collect())
     }
 }

@@ -1,126 +1,160 @@
-//! Three voters in one process: replication, loss of the leader, members that come later.
+//! Three voters in one process: what any of them can be asked, and the loss of their leader.
 
-use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
+use store_mvcc::Token;
 use store_raft::{MemberChange, NodeId};
-use store_service::{InProcess, ProposeError, StoreConfig};
+use store_service::{ProposeError, StoreConfig};
 
-use crate::server::{Folder, SOON, Server, config, insist, put};
-
-struct Cluster {
-    net: InProcess,
-    folders: Vec<Folder>,
-    servers: Vec<Server>,
-}
-
-impl Cluster {
-    async fn start(voters: u64) -> Self {
-        let mut cluster =
-            Self { net: InProcess::default(), folders: Vec::new(), servers: Vec::new() };
-        for node in 1..=voters {
-            cluster.add(config(node, voters)).await;
-        }
-        cluster
-    }
-
-    async fn add(&mut self, config: StoreConfig) {
-        let folder = Folder::new();
-        let node = config.node;
-        let net = Arc::new(self.net.at(node));
-        let server = Server::start_with(folder.path(), config, net).await;
-        self.net.connect(node, server.store.clone());
-        self.folders.push(folder);
-        self.servers.push(server);
-    }
-
-    /// The one that leads, not counting `except`.
-    async fn leader(&self, except: Option<usize>) -> usize {
-        let found = async {
-            loop {
-                let leads = |at: &usize| self.servers[*at].store.epoch().is_some();
-                if let Some(at) =
-                    (0..self.servers.len()).filter(|at| Some(*at) != except).find(leads)
-                {
-                    return at;
-                }
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(SOON, found).await.expect("nobody leads")
-    }
-
-    /// Waits until a server has a value.
-    async fn has(&self, at: usize, name: &str) {
-        let mut progress = self.servers[at].store.progress();
-        let has = async {
-            while self.servers[at].value(name).is_none() {
-                progress.changed().await.unwrap();
-            }
-        };
-        tokio::time::timeout(SOON, has)
-            .await
-            .unwrap_or_else(|_| panic!("{name} never came to {at}"));
-    }
-
-    async fn stop(self) {
-        for (node, server) in (1..).zip(self.servers) {
-            self.net.disconnect(NodeId(node));
-            server.stop().await;
-        }
-    }
-}
+use crate::{
+    cluster::Cluster,
+    server::{SOON, config, put, revision},
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn three_voters_agree_and_survive_the_loss_of_their_leader() {
+async fn any_member_takes_writes_and_shows_its_own_at_once() {
     let cluster = Cluster::start(3).await;
-    let leader = cluster.leader(None).await;
-    for number in 0..50 {
-        insist(&cluster.servers[leader].store, put(&format!("c-{number}"), "{}")).await;
+    cluster.leader(None).await;
+    let mut newest = cluster.store(1).revision();
+    for number in 0..60 {
+        let node = number % 3 + 1;
+        let name = format!("c-{number}");
+        let outcome = cluster.store(node).propose(put(&name, "{}")).await.unwrap();
+        assert_eq!(revision(&outcome), newest.next(), "something was lost or done twice");
+        newest = revision(&outcome);
+        assert!(
+            cluster.servers[&node].value(&name).is_some(),
+            "{node} does not show its own write"
+        );
+        let other = (number + 1) % 3 + 1;
+        assert!(cluster.store(other).read_barrier().await.unwrap() >= newest);
+        assert!(cluster.servers[&other].value(&name).is_some(), "{other} reads what was before");
     }
-    for at in 0..3 {
-        cluster.has(at, "c-49").await;
-        cluster.servers[at].store.read_barrier().await.unwrap();
-        assert_eq!(cluster.servers[at].store.snapshot().len(), 50);
-    }
-    let follower = (leader + 1) % 3;
-    let refused = cluster.servers[follower].store.propose(put("x", "{}")).await;
-    let named = Some(NodeId(leader as u64 + 1));
-    assert_eq!(refused, Err(ProposeError::NotLeader { leader: named }));
-    let old_epoch = cluster.servers[leader].store.epoch().unwrap();
-    cluster.net.cut(NodeId(leader as u64 + 1));
-    let next = cluster.leader(Some(leader)).await;
-    assert!(cluster.servers[next].store.epoch().unwrap() > old_epoch);
-    insist(&cluster.servers[next].store, put("after", "{}")).await;
-    cluster.net.heal();
-    cluster.has(leader, "after").await;
-    let hashes = |at: usize| {
-        let position = cluster.servers[at].store.progress().borrow().position;
-        (position.revision, position.hash)
-    };
-    let (one, two) = (hashes(leader), hashes(next));
-    assert!(one.0 != two.0 || one.1 == two.1, "replicas differ at one revision");
+    cluster.agree().await;
     cluster.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_member_that_joins_gets_an_image_and_then_the_log() {
-    let mut cluster = Cluster::start(1).await;
-    let leader = cluster.leader(None).await;
-    for number in 0..100 {
-        insist(&cluster.servers[leader].store, put(&format!("c-{number}"), "{}")).await;
+async fn the_same_token_through_different_members_is_applied_once() {
+    let cluster = Cluster::start(3).await;
+    cluster.leader(None).await;
+    let same = put("a", "{}");
+    let asked = cluster.stores().into_iter().map(|store| {
+        let same = same.clone();
+        async move { store.propose(same).await.unwrap() }
+    });
+    let outcomes = join_all(asked).await;
+    assert!(outcomes.windows(2).all(|pair| pair[0] == pair[1]), "{outcomes:?}");
+    let again = cluster.store(2).propose(put("b", "{}")).await.unwrap();
+    assert_eq!(revision(&again), revision(&outcomes[0]).next());
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_reads_at_once_are_confirmed_together() {
+    let cluster = Cluster::start(3).await;
+    let follower = cluster.follower().await;
+    let newest = revision(&cluster.store(follower).propose(put("a", "{}")).await.unwrap());
+    let reads = (0..1_000).map(|_| {
+        let store = cluster.store(follower);
+        async move { store.read_barrier().await.unwrap() }
+    });
+    assert!(join_all(reads).await.into_iter().all(|read| read >= newest));
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writes_go_on_through_a_survivor_within_a_second() {
+    let mut cluster = Cluster::start(3).await;
+    for _ in 0..3 {
+        let leader = cluster.leader(None).await;
+        let survivor = cluster.follower().await;
+        cluster.store(survivor).propose(put("before", "{}")).await.unwrap();
+        let old_epoch = cluster.store(leader).epoch().unwrap();
+        cluster.net.cut(NodeId(leader));
+        let begun = Instant::now();
+        let outcome = cluster.store(survivor).propose(put("after", "{}")).await;
+        let took = begun.elapsed();
+        assert!(outcome.is_ok(), "{outcome:?}");
+        assert!(took < Duration::from_millis(1_500), "it took {took:?}");
+        let next = cluster.leader(Some(leader)).await;
+        assert!(cluster.store(next).epoch().unwrap() > old_epoch);
+        cluster.net.heal();
+        cluster.has(leader, "after").await;
+        cluster.restart(leader).await;
+        cluster.agree().await;
     }
-    cluster.add(StoreConfig { first_voters: Vec::new(), ..config(2, 1) }).await;
-    let store = cluster.servers[leader].store.clone();
-    let members = store.change_members(vec![MemberChange::AddLearner(NodeId(2))]).await.unwrap();
-    assert!(members.learners.contains(&NodeId(2)));
-    cluster.has(1, "c-99").await;
-    let members = store.change_members(vec![MemberChange::AddVoter(NodeId(2))]).await.unwrap();
-    assert_eq!(members.voters.len(), 2);
-    insist(&store, put("both", "{}")).await;
-    cluster.has(1, "both").await;
-    assert_eq!(cluster.servers[1].store.snapshot().len(), 101);
-    store.transfer_leader(NodeId(2), SOON).await.unwrap();
-    cluster.leader(Some(0)).await;
-    insist(&cluster.servers[1].store, put("second", "{}")).await;
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_that_is_known_to_be_gone_is_not_waited_for() {
+    let cluster = Cluster::start(3).await;
+    let leader = cluster.leader(None).await;
+    let survivor = cluster.follower().await;
+    cluster.net.cut(NodeId(leader));
+    for (node, server) in &cluster.servers {
+        if *node != leader {
+            server.store.peer_gone(NodeId(leader));
+        }
+    }
+    let begun = Instant::now();
+    cluster.store(survivor).propose(put("after", "{}")).await.unwrap();
+    let took = begun.elapsed();
+    assert!(took < Duration::from_millis(400), "it took {took:?}");
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_has_no_majority_says_so_within_a_second_and_answers_nothing() {
+    let cluster = Cluster::start(3).await;
+    let leader = cluster.leader(None).await;
+    let others: Vec<u64> = cluster.servers.keys().copied().filter(|node| *node != leader).collect();
+    for other in &others {
+        cluster.net.cut(NodeId(*other));
+    }
+    let begun = Instant::now();
+    for store in cluster.stores() {
+        let mut quorum = store.quorum();
+        let lost = quorum.wait_for(|quorum| !quorum);
+        tokio::time::timeout(SOON, lost).await.unwrap().unwrap();
+    }
+    let took = begun.elapsed();
+    assert!(took < Duration::from_millis(1_300), "it took {took:?}");
+    for store in cluster.stores() {
+        assert!(store.read_barrier().await.is_err(), "a read without a majority was confirmed");
+        let mut alone = put("alone", "{}");
+        alone.token = Token::NONE;
+        let refused = store.propose(alone).await;
+        assert_eq!(refused, Err(ProposeError::NotLeader { leader: None }));
+        assert_eq!(store.epoch(), None);
+    }
+    cluster.net.heal();
+    for store in cluster.stores() {
+        let mut quorum = store.quorum();
+        tokio::time::timeout(SOON, quorum.wait_for(|quorum| *quorum)).await.unwrap().unwrap();
+        store.propose(put("again", "{}")).await.unwrap();
+    }
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn members_are_changed_and_leaders_transferred_from_anywhere() {
+    let mut cluster = Cluster::start(3).await;
+    let leader = cluster.leader(None).await;
+    let follower = cluster.follower().await;
+    let heir = 6 - leader - follower;
+    cluster.store(follower).transfer_leader(NodeId(heir), SOON).await.unwrap();
+    cluster.leader(Some(leader)).await;
+    assert!(cluster.store(heir).epoch().is_some());
+    cluster.up(StoreConfig { first_voters: Vec::new(), ..config(4, 0) }).await;
+    let changes = vec![MemberChange::AddLearner(NodeId(4))];
+    let members = cluster.store(follower).change_members(changes).await.unwrap();
+    assert!(members.learners.contains(&NodeId(4)) && members.joining.is_empty());
+    assert_eq!(*cluster.store(follower).members().borrow(), members);
+    let nonsense = (1..=3).map(|node| MemberChange::Remove(NodeId(node))).collect();
+    let refused = cluster.store(follower).change_members(nonsense).await;
+    assert_eq!(refused, Err(ProposeError::BadChange));
     cluster.stop().await;
 }
