@@ -39,3 +39,13 @@ follow() {
         fi
     done
 }
+
+# timed NAME COMMAND...: runs it in the open and says how long it took.
+timed() {
+    local name=$1 started
+    shift
+    started=$(date +%s%N)
+    say "==> $name"
+    "$@"
+    say "    done in $((($(date +%s%N) - started) / 1000000)) ms"
+}

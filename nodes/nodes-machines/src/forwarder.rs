@@ -32,7 +32,7 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use crate::{MachinePlan, Plan, Role, group, network};
+use crate::{MachinePlan, Plan, group, network};
 
 /// Most connections at once; further ones wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 4_096;
@@ -49,14 +49,12 @@ const LOOK_AT_ROUTES: Duration = Duration::from_secs(1);
 /// What the forwarder is told.
 #[derive(Debug, Clone)]
 pub struct ForwarderConfig {
-    /// Where it listens.
-    pub listen: SocketAddr,
     /// The authority of the servers' certificates, PEM.
     pub authority_pem: Vec<u8>,
-    /// The machines on this host.
+    /// Each server's node and the address of its API.
+    pub servers: Vec<(String, SocketAddr)>,
+    /// The machines on this host, over which the routes lead.
     pub plan: Plan,
-    /// The API's port on each server's machine.
-    pub api_port: u16,
     /// The addresses of Services: sent to a machine that lives.
     pub services: (Ipv4Addr, u8),
     /// The addresses of a machine's pods, once it has joined: sent to that machine.
@@ -65,7 +63,7 @@ pub struct ForwarderConfig {
 
 /// One server, as the forwarder sees it.
 struct Server {
-    machine: MachinePlan,
+    node: String,
     address: SocketAddr,
     ready: watch::Sender<bool>,
     connections: AtomicUsize,
@@ -73,19 +71,22 @@ struct Server {
 
 type Servers = Arc<Vec<Server>>;
 
-/// Runs until the process is asked to end.
+/// Runs at `listen` until the process is asked to end.
 ///
 /// # Errors
 /// If the port is taken, or the authority cannot be read.
-pub fn run(config: ForwarderConfig) -> io::Result<()> {
+pub fn run(listen: SocketAddr, config: ForwarderConfig) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(serve(config))
+    runtime.block_on(async { serve(TcpListener::bind(listen).await?, config).await })
 }
 
-async fn serve(config: ForwarderConfig) -> io::Result<()> {
+/// The same with a listener that is there; what it does ends with this future.
+///
+/// # Errors
+/// If the authority cannot be read.
+pub async fn serve(listener: TcpListener, config: ForwarderConfig) -> io::Result<()> {
     let connector = connector(&config.authority_pem)?;
-    let listener = TcpListener::bind(config.listen).await?;
-    let servers = Arc::new(servers(&config));
+    let servers: Servers = Arc::new(config.servers.iter().map(Server::of).collect());
     let changed = watch::Sender::new(());
     let mut tasks = JoinSet::new();
     for place in 0..servers.len() {
@@ -96,7 +97,7 @@ async fn serve(config: ForwarderConfig) -> io::Result<()> {
             probe::keep(server.address, &connector, |is_ready| {
                 if server.ready.send_if_modified(|was| std::mem::replace(was, is_ready) != is_ready)
                 {
-                    tracing::info!(node = server.machine.node, is_ready, "server");
+                    tracing::info!(node = server.node, is_ready, "server");
                     changed.send_replace(());
                 }
             })
@@ -134,19 +135,11 @@ fn connector(authority_pem: &[u8]) -> io::Result<TlsConnector> {
     Ok(TlsConnector::from(Arc::new(config)))
 }
 
-fn servers(config: &ForwarderConfig) -> Vec<Server> {
-    let servers = config.plan.machines.iter().filter(|machine| machine.role == Role::Server);
-    servers
-        .filter_map(|machine| {
-            let segment = machine.segment.as_ref()?;
-            Some(Server {
-                machine: machine.clone(),
-                address: SocketAddr::from((segment.address, config.api_port)),
-                ready: watch::Sender::new(false),
-                connections: AtomicUsize::new(0),
-            })
-        })
-        .collect()
+impl Server {
+    fn of((node, address): &(String, SocketAddr)) -> Self {
+        let (ready, connections) = (watch::Sender::new(false), AtomicUsize::new(0));
+        Self { node: node.clone(), address: *address, ready, connections }
+    }
 }
 
 /// Leads one client to a server that is ready, until either ends or the server is not ready any more.
@@ -227,9 +220,8 @@ impl Routes {
 
     /// Moves the Services' route when the machine that it leads over is not known to live any more.
     fn look(&mut self) {
-        let ready = |node: &str| {
-            self.servers.iter().any(|one| one.machine.node == node && *one.ready.borrow())
-        };
+        let ready =
+            |node: &str| self.servers.iter().any(|one| one.node == node && *one.ready.borrow());
         if self.used.as_deref().is_some_and(ready) {
             return;
         }

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use nix::sys::signal::SigSet;
 use nodes_cli::ClusterRecord;
-use nodes_machines::{API_PORT, MachineRecord, forwarder};
+use nodes_machines::{API_PORT, MachinePlan, MachineRecord, Role, forwarder};
 use nodes_network::Cidr;
 
 pub(crate) fn run(record: &ClusterRecord) -> Result<()> {
@@ -18,19 +18,25 @@ pub(crate) fn run(record: &ClusterRecord) -> Result<()> {
     SigSet::all().thread_unblock()?;
     crate::log_to_stderr();
     let authority = record.data_dir.join("pki/ca.crt");
+    let plan = record.plan();
+    let servers = plan.machines.iter().filter(|machine| machine.role == Role::Server);
+    let address = |machine: &MachinePlan| {
+        let segment = machine.segment.as_ref()?;
+        Some((machine.node.clone(), SocketAddr::from((segment.address, API_PORT))))
+    };
     let config = forwarder::ForwarderConfig {
-        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, record.api_port)),
         authority_pem: fs::read(&authority)
             .with_context(|| format!("cannot read {}", authority.display()))?,
-        api_port: API_PORT,
+        servers: servers.filter_map(address).collect(),
         services: range(&record.service_cidr)?,
         pods: |machine| {
             let known = MachineRecord::read(&machine.record_path()).ok()?;
             range(&known.node_range).ok()
         },
-        plan: record.plan(),
+        plan: plan.clone(),
     };
-    forwarder::run(config).with_context(|| format!("port {} on 127.0.0.1", record.api_port))
+    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, record.api_port));
+    forwarder::run(listen, config).with_context(|| format!("the forwarder at {listen}"))
 }
 
 fn range(text: &str) -> Result<(Ipv4Addr, u8)> {

@@ -6,6 +6,7 @@
 mod announce;
 mod configs;
 mod forwarder;
+mod linked;
 mod node;
 
 use std::{ffi::OsString, fs, io::Write as _, path::Path, process::ExitCode};

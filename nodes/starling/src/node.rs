@@ -10,14 +10,25 @@ use actors_runtime::{Child, Root, System, Tree, entropy};
 use anyhow::{Context as _, Result, bail};
 use nix::sys::signal::SigSet;
 use nodes_agent::Agent;
+use nodes_client::{Calls, SharedClient};
+use nodes_door::{Identity, Options, Target, WatchEvent};
 use nodes_machines::{MachineRecord, Role};
+use nodes_mesh::{RemoteClient, renewal, serve_streams};
+use nodes_pki::NodeKeys;
 use nodes_server::Server;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    time::interval,
+};
 
 use crate::{
     announce::Announcer,
     configs::{agent_config, listeners, server_config},
+    linked::{Linked, SITE},
 };
+
+/// How often an agent asks for its own node while no server answers.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Threads of the runtime: one machine needs no more.
 const THREADS: usize = 2;
@@ -36,7 +47,7 @@ pub(crate) fn run(record: &MachineRecord) -> Result<()> {
     let served = runtime.block_on(async {
         match record.role {
             Role::Server => serve(record, &announcer).await,
-            Role::Agent => bail!("an agent alone needs a mesh"),
+            Role::Agent => serve_agent(record, &announcer).await,
         }
     });
     if let Err(error) = &served {
@@ -46,14 +57,29 @@ pub(crate) fn run(record: &MachineRecord) -> Result<()> {
     served
 }
 
+/// A server: control plane and agent.
 async fn serve(record: &MachineRecord, announcer: &Announcer) -> Result<()> {
     let listeners = listeners(record)?;
     let (system, rng) = new_system()?;
-    let server = Server::open(server_config(record)?, &system, rng.derive("server"))?;
+    let mut config = server_config(record)?;
+    let linked = match record.mesh_address {
+        Some(listen) => {
+            let keys = config.node_keys(SITE, &mut rng.derive("keys"))?;
+            Some(Linked::open(record, listen, keys, &mut rng.derive("reset"))?)
+        }
+        None => None,
+    };
+    config.mesh = linked.as_ref().map(|linked| linked.for_server(record));
+    let server = Server::open(config, &system, rng.derive("server"))?;
     announcer.step("keys and disks are good");
     let agent = Agent::open(agent_config(record)?, server.client())?;
+    let streams = Arc::new(agent.handle());
     let mut tree = new_tree();
-    for (spec, child) in server.children(listeners, Arc::new(agent.handle())) {
+    if let Some(linked) = &linked {
+        serve_streams(&linked.mesh, streams.clone());
+        tree = linked.plant(tree, supervisor);
+    }
+    for (spec, child) in server.children(listeners, streams) {
         tree = tree.child(spec, child);
     }
     let mut life = Life { root: system.run(tree).await?, asked: signal(SignalKind::terminate())? };
@@ -70,6 +96,68 @@ async fn serve(record: &MachineRecord, announcer: &Announcer) -> Result<()> {
     announcer.step("the node is ready");
     announcer.ready();
     life.until_asked().await
+}
+
+/// An agent alone: it speaks to the servers over the mesh, and goes on without them.
+async fn serve_agent(record: &MachineRecord, announcer: &Announcer) -> Result<()> {
+    let listen =
+        record.mesh_address.context("the record of an agent names no address of its mesh")?;
+    let (system, rng) = new_system()?;
+    let pki = record.data_dir.join("pki");
+    let linked = Linked::open(record, listen, NodeKeys::open(&pki)?, &mut rng.derive("reset"))?;
+    announcer.step("keys and disks are good");
+    let client = RemoteClient::new(linked.mesh.clone(), linked.membership.view());
+    let agent = Agent::open(agent_config(record)?, Arc::new(client.clone()))?;
+    serve_streams(&linked.mesh, Arc::new(agent.handle()));
+    let mut tree = linked.plant(new_tree(), supervisor);
+    for (spec, child) in [client.child(), renewal(&linked.mesh, &client, pki)] {
+        tree = tree.child(spec, child);
+    }
+    let mut life = Life { root: system.run(tree).await?, asked: signal(SignalKind::terminate())? };
+    start_agent(&system, &agent).await?;
+    let shared: SharedClient = Arc::new(client);
+    if life.is_asked_before(node_ready(shared, &record.node)).await? {
+        return Ok(());
+    }
+    announcer.step("the node is ready");
+    announcer.ready();
+    life.until_asked().await
+}
+
+/// Resolves when the servers show the node of this name as Ready.
+async fn node_ready(client: SharedClient, node: &str) -> Result<()> {
+    let identity = Identity::new(format!("system:node:{node}"), &["system:nodes"]);
+    let calls = Calls::new(client, identity, "starling-agent");
+    let target =
+        Target { version: "v1".to_owned(), resource: "nodes".to_owned(), ..Target::default() };
+    let only =
+        Options { field_selector: Some(format!("metadata.name={node}")), ..Options::default() };
+    let mut pauses = interval(ASK_AGAIN);
+    loop {
+        pauses.tick().await;
+        // No server yet, or none any more: the agent goes on, and this is asked again.
+        let Ok(mut events) = calls.watch(target.clone(), only.clone()).await else { continue };
+        while let Some(batch) = events.next().await {
+            if batch.iter().any(is_ready) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Whether an event shows a node that is Ready.
+fn is_ready(event: &WatchEvent) -> bool {
+    let (WatchEvent::Added(entry) | WatchEvent::Modified(entry)) = event else { return false };
+    let node = entry.object();
+    let mut conditions = node.0.list_at(&["status", "conditions"]).iter();
+    conditions.any(|condition| {
+        condition.str_at(&["type"]) == Some("Ready")
+            && condition.str_at(&["status"]) == Some("True")
+    })
+}
+
+fn supervisor(name: &str) -> ChildSpec {
+    ChildSpec::permanent(name).shutdown(Duration::from_secs(60))
 }
 
 fn new_system() -> Result<(System, Rng)> {

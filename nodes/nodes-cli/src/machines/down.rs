@@ -24,7 +24,7 @@ pub(crate) fn run(
     }
     output.progress(&format!("  stopping {} machines", plan.machines.len()));
     let teardown = caller.teardown;
-    all(&plan.machines, |machine| power_off(machine))?;
+    all(&plan.machines, power_off)?;
     output.progress("  removing pods, mounts, namespaces, interfaces, rules and cgroups");
     // One after another: they share the host's table of mounts.
     plan.machines.iter().try_for_each(|machine| clean(machine, teardown))?;
