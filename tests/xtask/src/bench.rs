@@ -2,6 +2,7 @@
 //!
 //! Way in: [`run`].  Never: a number that was not measured; a rival that cannot run is `null` with a reference.
 
+mod actors;
 mod build;
 mod cluster;
 mod idle;
@@ -23,6 +24,8 @@ pub(crate) enum Subject {
     Idle,
     /// From an edit to its test's result.
     Build,
+    /// Messages, questions, starts, restarts and memory of actors, against Erlang/OTP.
+    Actors,
 }
 
 /// Arguments of `bench`.
@@ -52,7 +55,7 @@ pub(crate) struct Row {
     pub(crate) rival: Option<f64>,
     /// Ours over the rival's.
     pub(crate) ratio: Option<f64>,
-    /// What is to be reached; smaller is better for every unit used here.
+    /// What is to be reached: by the ratio, if there is a rival, otherwise by our figure.
     pub(crate) goal: f64,
     /// Whether it is.
     pub(crate) met: bool,
@@ -86,6 +89,43 @@ impl Row {
     }
 }
 
+/// Which way a figure is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Better {
+    /// Times and sizes.
+    Less,
+    /// Rates.
+    More,
+}
+
+impl Row {
+    /// A row whose goal is a ratio to a rival that was measured alternately.
+    pub(crate) fn against(
+        subject: impl Into<String>,
+        unit: &'static str,
+        (runs, rivals): (Vec<f64>, &[f64]),
+        (better, goal): (Better, f64),
+    ) -> Self {
+        let (ours, rival) = (median(&runs), median(rivals));
+        let ratio = ours / rival;
+        let met = match better {
+            Better::Less => ratio <= goal,
+            Better::More => ratio >= goal,
+        };
+        Self {
+            subject: subject.into(),
+            unit,
+            ours,
+            rival: Some(rival),
+            ratio: Some(ratio),
+            goal,
+            met,
+            runs,
+            reference: Some("the rival ran here, alternately"),
+        }
+    }
+}
+
 /// The middle value; of an even number the upper one.
 fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
@@ -106,6 +146,7 @@ pub(crate) fn run(args: &Args) -> Result<String> {
         Subject::Startup => startup::measure(args.runs)?,
         Subject::Idle => idle::measure(args.runs)?,
         Subject::Build => build::measure()?,
+        Subject::Actors => actors::measure(args.runs)?,
     };
     if args.json {
         return Ok(serde_json::to_string_pretty(&rows)?);

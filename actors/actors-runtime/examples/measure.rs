@@ -1,0 +1,383 @@
+//! One figure of the runtime, measured: `measure ROW` prints a number; `cargo xtask bench actors` runs it.
+//!
+//! Way in: [`ROWS`].  Everything is reached as any program reaches it: by references, through bounded
+//! mailboxes, with panic barriers and counters.
+#![expect(
+    clippy::print_stdout,
+    clippy::panic,
+    clippy::expect_used,
+    reason = "a program that prints its figure, and stops at whatever is not as it must be"
+)]
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use actors_core::{
+    Backoff, ChildSpec, Correlation, Effects, Intensity, Machine, MailboxPolicy, OnLimit, Rng, Turn,
+};
+use actors_runtime::{
+    Answers, Asks, Child, Clock, Driver, Inbox, KeyInbox, Keyed, Root, SlabRef, SlabSpec, System,
+    Tree,
+};
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+
+// The allocator that the product ships with.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Messages of a throughput row.
+const MESSAGES: u64 = 3_000_000;
+
+/// Actors of a memory or spawn row.
+const ACTORS: u64 = 1_000_000;
+
+/// Actors of one round of churn.
+const CHURN: u64 = 300_000;
+
+/// Counts what it is told; says so when it has heard as much as it was to hear.
+struct Counter {
+    heard: u64,
+    until: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+enum Event {
+    Tick,
+    Ask(Correlation),
+    Boom,
+    Rest,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+enum Effect {
+    Done,
+    Answer(Correlation),
+}
+
+impl Machine for Counter {
+    type Event = Event;
+    type Effect = Effect;
+    type View = ();
+
+    fn handle(&mut self, _turn: Turn<'_>, event: Event, out: &mut Effects<Effect>) {
+        match event {
+            Event::Tick => {
+                self.heard += 1;
+                if self.heard == self.until {
+                    out.push(Effect::Done);
+                }
+            }
+            Event::Ask(number) => out.push(Effect::Answer(number)),
+            Event::Boom => out.push(Effect::Done),
+            Event::Rest => self.until = 0,
+        }
+    }
+}
+
+/// Tells the program what its actors did.
+struct Teller {
+    done: mpsc::Sender<()>,
+    answers: Option<Answers<u64>>,
+    fails: bool,
+}
+
+impl Driver<Counter> for Teller {
+    type Guard = &'static ();
+
+    fn view(&self) -> &'static () {
+        &()
+    }
+
+    fn submit(&mut self, effect: Effect, inbox: &Inbox<Event>) {
+        match effect {
+            Effect::Done if self.fails => {
+                inbox.end(actors_core::ExitReason::Error("asked to fail".to_owned()));
+            }
+            Effect::Done => self.done.try_send(()).expect("the program waits"),
+            Effect::Answer(number) => {
+                if let Some(answers) = &self.answers {
+                    answers.answer(number, number.0);
+                }
+            }
+        }
+    }
+}
+
+/// Keyed counters; at rest each is a record of 64 bytes here, as a store would keep it.
+struct Counters {
+    done: mpsc::Sender<()>,
+    until: u64,
+    /// How many are awake for the first time before the program is told.
+    activations: u64,
+    rests: bool,
+    records: BTreeMap<Box<str>, [u8; 64]>,
+}
+
+impl Keyed for Counters {
+    type Machine = Counter;
+    type Guard = &'static ();
+
+    fn view(&self) -> &'static () {
+        &()
+    }
+
+    fn activate(&mut self, inbox: &KeyInbox<Event>) -> Option<Counter> {
+        if self.rests {
+            self.records.insert(inbox.key().into(), [0; 64]);
+        }
+        self.activations = self.activations.wrapping_sub(1);
+        if self.activations == 0 {
+            self.done.try_send(()).expect("the program waits");
+        }
+        Some(Counter { heard: 0, until: self.until })
+    }
+
+    fn submit(&mut self, effect: Effect, _inbox: &KeyInbox<Event>) {
+        if let Effect::Done = effect {
+            self.done.try_send(()).expect("the program waits");
+        }
+    }
+
+    fn is_at_rest(&self, machine: &Counter) -> bool {
+        self.rests || machine.until == 0
+    }
+}
+
+fn patient() -> Intensity {
+    Intensity { restarts: 900, period: Duration::from_secs(3_600) }
+}
+
+fn spec(name: &str) -> ChildSpec {
+    let at_once =
+        Backoff { initial: Duration::ZERO, max: Duration::from_nanos(1), jitter_percent: 0 };
+    ChildSpec::permanent(name).mailbox(MailboxPolicy::wait(8_192)).backoff(at_once)
+}
+
+fn counter(until: u64, done: &mpsc::Sender<()>, answers: Option<&Asks<u64>>) -> Child {
+    let (done, asks) = (done.clone(), answers.cloned());
+    Child::machine(move |_| {
+        let answers = asks.as_ref().map(Asks::answers);
+        let teller = Teller { done: done.clone(), answers, fails: false };
+        async move { Ok((Counter { heard: 0, until }, teller)) }
+    })
+}
+
+struct Bench {
+    system: System,
+    done: mpsc::Sender<()>,
+    dones: mpsc::Receiver<()>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let (done, dones) = mpsc::channel(100_000);
+        Self { system: System::new(Rng::from_number(1)), done, dones }
+    }
+
+    async fn slab(&self, until: u64, activations: u64, rests: bool) -> (Root, SlabRef<Event>) {
+        let spec_of_slab = SlabSpec {
+            kind: "counter".into(),
+            mailbox: MailboxPolicy::wait(8_192),
+            keys_max: 2_000_000,
+            intensity: patient(),
+            backoff: spec("key").backoff,
+        };
+        let done = self.done.clone();
+        let child = Child::slab(spec_of_slab, move |_| {
+            let (done, records) = (done.clone(), BTreeMap::new());
+            async move { Ok(Counters { done, until, activations, rests, records }) }
+        });
+        let tree = Tree::new("bench", patient(), OnLimit::Escalate).child(spec("slab"), child);
+        let root = self.system.run(tree).await.expect("a right tree");
+        let slab = self.system.slab("bench/slab");
+        slab.ready().await.expect("it runs");
+        (root, slab)
+    }
+
+    async fn wait(&mut self, count: u64) {
+        for _ in 0..count {
+            self.dones.recv().await.expect("an actor tells");
+        }
+    }
+}
+
+/// Millions a second.
+fn rate(count: u64, took: Duration) -> f64 {
+    count as f64 / took.as_secs_f64() / 1e6
+}
+
+fn rss() -> f64 {
+    let text = fs::read_to_string("/proc/self/statm").expect("this process is known");
+    let pages = text.split(' ').nth(1).and_then(|word| word.parse::<f64>().ok());
+    pages.expect("a number of pages") * 4_096.0
+}
+
+fn keys(count: u64) -> Vec<String> {
+    (0..count).map(|number| format!("default/web-{number:07}")).collect()
+}
+
+async fn tell_dedicated() -> f64 {
+    let mut bench = Bench::new();
+    let tree = Tree::new("bench", patient(), OnLimit::Escalate)
+        .child(spec("one"), counter(MESSAGES, &bench.done, None));
+    let _root = bench.system.run(tree).await.expect("a right tree");
+    let actor = bench.system.actor::<Event>("bench/one");
+    actor.ready().await.expect("it runs");
+    let began = Clock.mono();
+    for _ in 0..MESSAGES {
+        actor.tell(Event::Tick).await.expect("it takes messages");
+    }
+    bench.wait(1).await;
+    rate(MESSAGES, Clock.mono() - began)
+}
+
+async fn tell_slab() -> f64 {
+    const KEYS: u64 = 1_000;
+    let mut bench = Bench::new();
+    let (_root, slab) = bench.slab(MESSAGES / KEYS, 0, false).await;
+    let keys = keys(KEYS);
+    let began = Clock.mono();
+    for _ in 0..MESSAGES / KEYS {
+        for key in &keys {
+            slab.tell(key, Event::Tick).await.expect("it takes messages");
+        }
+    }
+    bench.wait(KEYS).await;
+    rate(MESSAGES, Clock.mono() - began)
+}
+
+/// Nanoseconds of the middle one of many questions.
+async fn ask() -> f64 {
+    const ASKS: usize = 200_000;
+    let bench = Bench::new();
+    let asks = Asks::new(16);
+    let tree = Tree::new("bench", patient(), OnLimit::Escalate)
+        .child(spec("one"), counter(0, &bench.done, Some(&asks)));
+    let _root = bench.system.run(tree).await.expect("a right tree");
+    let actor = bench.system.actor::<Event>("bench/one");
+    actor.ready().await.expect("it runs");
+    let mut took = Vec::with_capacity(ASKS);
+    for _ in 0..ASKS {
+        let began = Clock.mono();
+        asks.ask(&actor, Duration::from_secs(5), Event::Ask).await.expect("an answer");
+        took.push((Clock.mono() - began).as_nanos());
+    }
+    took.sort_unstable();
+    took[ASKS / 2] as f64
+}
+
+async fn spawn() -> f64 {
+    let mut bench = Bench::new();
+    let (_root, slab) = bench.slab(u64::MAX, ACTORS, false).await;
+    let keys = keys(ACTORS);
+    let began = Clock.mono();
+    for key in &keys {
+        slab.tell(key, Event::Tick).await.expect("it takes messages");
+    }
+    bench.wait(1).await;
+    rate(ACTORS, Clock.mono() - began)
+}
+
+async fn bytes(rests: bool) -> f64 {
+    let mut bench = Bench::new();
+    let (_root, slab) = bench.slab(u64::MAX, ACTORS, rests).await;
+    let before = rss();
+    for number in 0..ACTORS {
+        let key = format!("default/web-{number:07}");
+        slab.tell(&key, Event::Tick).await.expect("it takes messages");
+    }
+    bench.wait(1).await;
+    (rss() - before) / ACTORS as f64
+}
+
+async fn bytes_awake() -> f64 {
+    bytes(false).await
+}
+
+async fn bytes_at_rest() -> f64 {
+    bytes(true).await
+}
+
+/// Thousands of restarts a second: many supervisors, each with one child that fails again and again.
+async fn restart() -> f64 {
+    const SUPERVISORS: u64 = 1_000;
+    const RESTARTS: u64 = 50;
+    let mut bench = Bench::new();
+    let mut tree = Tree::new("bench", patient(), OnLimit::Escalate);
+    let counts: Arc<Mutex<BTreeMap<String, u64>>> = Arc::default();
+    for number in 0..SUPERVISORS {
+        let (done, counts) = (bench.done.clone(), Arc::clone(&counts));
+        let child = Child::machine(move |start| {
+            let (done, inbox) = (done.clone(), start.inbox.clone());
+            let lives = {
+                let mut counts = counts.lock().expect("nobody panics with it");
+                let lives = counts.entry(start.path.to_string()).or_default();
+                *lives += 1;
+                *lives
+            };
+            async move {
+                if lives <= RESTARTS {
+                    inbox.send(Event::Boom);
+                } else {
+                    done.try_send(()).expect("the program waits");
+                }
+                let teller = Teller { done, answers: None, fails: true };
+                Ok((Counter { heard: 0, until: 0 }, teller))
+            }
+        });
+        let group = Tree::new("group", patient(), OnLimit::Escalate).child(spec("child"), child);
+        tree = tree.child(spec(&format!("group-{number}")), Child::supervisor(group));
+    }
+    let began = Clock.mono();
+    let _root = bench.system.run(tree).await.expect("a right tree");
+    bench.wait(SUPERVISORS).await;
+    rate(SUPERVISORS * RESTARTS, Clock.mono() - began) * 1_000.0
+}
+
+/// How much more memory is resident after the third round of as many new actors than after the
+/// first, in percent.
+async fn churn() -> f64 {
+    let mut after = Vec::new();
+    let bench = Bench::new();
+    let (_root, slab) = bench.slab(u64::MAX, 0, false).await;
+    for round in 0..3_u64 {
+        for number in 0..CHURN {
+            let key = format!("round-{round}/web-{number:07}");
+            slab.tell(&key, Event::Tick).await.expect("it takes messages");
+        }
+        for number in 0..CHURN {
+            let key = format!("round-{round}/web-{number:07}");
+            slab.tell(&key, Event::Rest).await.expect("it takes messages");
+        }
+        while bench.system.tree().len() > 2 {
+            tokio::task::yield_now().await;
+        }
+        after.push(rss());
+    }
+    (after[2] / after[0] - 1.0) * 100.0
+}
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() {
+    let row = std::env::args().nth(1).unwrap_or_default();
+    // The main future is on no worker: what is measured runs in a task.
+    let figure = tokio::runtime::Handle::current().spawn(async move {
+        match row.as_str() {
+            "tell-dedicated" => tell_dedicated().await,
+            "tell-slab" => tell_slab().await,
+            "ask" => ask().await,
+            "spawn" => spawn().await,
+            "bytes-awake" => bytes_awake().await,
+            "bytes-at-rest" => bytes_at_rest().await,
+            "restart" => restart().await,
+            "churn" => churn().await,
+            other => panic!("no such row: {other}"),
+        }
+    });
+    println!("{}", figure.await.expect("the row is measured"));
+}
