@@ -237,7 +237,7 @@ impl Inner {
         let is_large = request.body.bytes.len() > PIECE_LEN
             || (request.verb == Verb::List && request.options.limit.is_none());
         if !is_large {
-            let asked = Asked::Call(WireRequest::of(request.clone()));
+            let asked = Asked::Call(Box::new(WireRequest::of(request.clone())));
             match self.ask(server, &asked, CALL_WITHIN).await {
                 Ok(Answered::Response(response)) => return read(response),
                 Ok(Answered::TooLarge) => {}

@@ -22,7 +22,7 @@ pub(crate) enum Asked {
     /// Nothing: whether it answers, and can serve.
     Ping,
     /// One request.
-    Call(WireRequest),
+    Call(Box<WireRequest>),
     /// Whether a path that is no object's may be used.
     Url {
         /// `get`.

@@ -11,8 +11,10 @@ use actors_object::{ApiError, Object, Value, value};
 use actors_runtime::Failure;
 use futures_util::future::try_join_all;
 use nodes_client::{Calls, SharedClient};
-use nodes_control::roles_of;
+use nodes_control::{health, roles_of};
 use nodes_door::{Identity, Target, bootstrap_objects};
+
+use crate::{ServerConfig, node_object};
 
 /// Objects that are on their way at once.
 const AT_ONCE: usize = 32;
@@ -22,20 +24,17 @@ pub(crate) struct Bootstrap {
     pub(crate) client: SharedClient,
     pub(crate) registry: Arc<Registry>,
     pub(crate) controllers: Vec<Arc<dyn Controller>>,
-    pub(crate) api_address: String,
-    pub(crate) api_port: u16,
-    pub(crate) service_address: String,
+    pub(crate) config: ServerConfig,
 }
 
 /// Creates and repairs everything, in an order in which each thing finds what it needs.
 pub(crate) async fn run(bootstrap: &Bootstrap) -> Result<(), Failure> {
     let identity = Identity::new("system:starling:bootstrap", &["system:masters"]);
     let calls = Calls::new(Arc::clone(&bootstrap.client), identity, "starling-bootstrap");
-    let own: Vec<Object> = bootstrap
-        .controllers
-        .iter()
-        .flat_map(|one| roles_of(one.as_ref(), &bootstrap.registry))
-        .collect();
+    let of_controllers =
+        bootstrap.controllers.iter().flat_map(|one| roles_of(one.as_ref(), &bootstrap.registry));
+    let of_health = bootstrap.config.mesh.iter().flat_map(|_| health::roles(&bootstrap.registry));
+    let own: Vec<Object> = of_controllers.chain(of_health).collect();
     let is_own = |object: &Object| {
         own.iter().any(|role| role.kind() == object.kind() && role.name() == object.name())
     };
@@ -83,7 +82,8 @@ async fn ensure(calls: &Calls, bootstrap: &Bootstrap, object: &Object) -> Result
 
 /// The `kubernetes` Service with its endpoints, and the account of the first pods.
 fn cluster_objects(bootstrap: &Bootstrap) -> Vec<Object> {
-    let port = i64::from(bootstrap.api_port);
+    let config = &bootstrap.config;
+    let port = i64::from(config.api_port);
     let service = value!({
         "apiVersion": "v1",
         "kind": "Service",
@@ -93,10 +93,30 @@ fn cluster_objects(bootstrap: &Bootstrap) -> Vec<Object> {
             "labels": { "component": "apiserver", "provider": "kubernetes" },
         },
         "spec": {
-            "clusterIP": bootstrap.service_address.as_str(),
+            "clusterIP": config.service_address().as_str(),
             "ports": [{ "name": "https", "port": 443, "protocol": "TCP", "targetPort": port }],
         },
     });
+    // Its controller makes one for each namespace; the first pod must not have to wait for that.
+    let account = value!({
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": { "name": "default", "namespace": "default" },
+    });
+    let mut all = vec![Object(service), Object(account)];
+    // With several servers the addresses follow membership.
+    if config.mesh.is_none() {
+        all.extend(endpoint_objects(&[(config.node_address.to_string(), config.api_port)]));
+    }
+    all
+}
+
+/// The endpoints of the `kubernetes` Service, in both forms; addresses with one port are one subset.
+pub(crate) fn endpoint_objects(servers: &[(String, u16)]) -> [Object; 2] {
+    let port = servers.first().map_or(0, |(_, port)| i64::from(*port));
+    let of_port = servers.iter().filter(|(_, own)| i64::from(*own) == port);
+    let addresses: Vec<&str> = of_port.map(|(address, _)| address.as_str()).collect();
+    let ips = addresses.iter().map(|ip| value!({ "ip": *ip })).collect();
     let endpoints = value!({
         "apiVersion": "v1",
         "kind": "Endpoints",
@@ -106,10 +126,14 @@ fn cluster_objects(bootstrap: &Bootstrap) -> Vec<Object> {
             "labels": { "endpointslice.kubernetes.io/skip-mirror": "true" },
         },
         "subsets": [{
-            "addresses": [{ "ip": bootstrap.api_address.as_str() }],
+            "addresses": Value::List(ips),
             "ports": [{ "name": "https", "port": port, "protocol": "TCP" }],
         }],
     });
+    let each = addresses
+        .iter()
+        .map(|ip| value!({ "addresses": [*ip], "conditions": { "ready": true } }))
+        .collect();
     let slice = value!({
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
@@ -119,17 +143,22 @@ fn cluster_objects(bootstrap: &Bootstrap) -> Vec<Object> {
             "labels": { "kubernetes.io/service-name": "kubernetes" },
         },
         "addressType": "IPv4",
-        "endpoints": [{
-            "addresses": [bootstrap.api_address.as_str()],
-            "conditions": { "ready": true },
-        }],
+        "endpoints": Value::List(each),
         "ports": [{ "name": "https", "port": port, "protocol": "TCP" }],
     });
-    // Its controller makes one for each namespace; the first pod must not have to wait for that.
-    let account = value!({
-        "apiVersion": "v1",
-        "kind": "ServiceAccount",
-        "metadata": { "name": "default", "namespace": "default" },
-    });
-    [service, endpoints, slice, account].into_iter().map(Object).collect()
+    [Object(endpoints), Object(slice)]
+}
+
+/// Registers the first server's own node, which nobody admitted.
+pub(crate) async fn register(bootstrap: &Bootstrap) -> Result<(), Failure> {
+    let config = &bootstrap.config;
+    let identity = Identity::new("system:starling:bootstrap", &["system:masters"]);
+    let calls = Calls::new(Arc::clone(&bootstrap.client), identity, "starling-bootstrap");
+    let node = node_object::NewNode {
+        name: &config.node,
+        range: &config.node_range,
+        member: Some(config.member.0),
+        serial: None,
+    };
+    Ok(node_object::put(&calls, &node).await?)
 }

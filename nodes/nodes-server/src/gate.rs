@@ -2,7 +2,8 @@
 //!
 //! Way in: [`Gate`].  Owns: the snapshots that pages of lists still need.  Never: a rule; those are the door's.
 //! Time and order: an answer to a write is given when its entry is synced on a quorum and applied here; a read that
-//! must be fresh waits for a read index first.
+//! must be fresh waits for a read index first. So does the *refusal* of a write, and the answer that nothing is to be
+//! done: this replica may be behind, and what it does not know yet may make the write good.
 
 use std::{
     collections::BTreeMap,
@@ -18,9 +19,10 @@ use nodes_door::{Door, Identity, Request, Response, Step, Verb};
 use nodes_pki::Pki;
 use store_catalog::Snapshot;
 use store_mvcc::{Epoch, Outcome, Proposal, Revision, ShardId, Writer};
+use store_raft::NodeId;
 use store_service::{Health, ProposeError, ReadError, Store};
 use tokio::{
-    sync::mpsc,
+    sync::{mpsc, watch},
     time::{Instant, timeout},
 };
 
@@ -49,10 +51,26 @@ pub struct Gate {
     epoch: Option<Epoch>,
 }
 
+/// What a gate stands between.
+pub struct GateParts {
+    /// Decides.
+    pub door: Arc<Door>,
+    /// The replica of this process, and its way to the others.
+    pub store: Store,
+    /// Which member of the store's group this process is.
+    pub member: NodeId,
+    /// Signs tokens.
+    pub pki: Arc<Pki>,
+    /// Whether there is a quorum to ask; while there is none, what needs one is refused at once.
+    pub able: watch::Receiver<bool>,
+}
+
 struct Inner {
     door: Arc<Door>,
     store: Store,
+    member: NodeId,
     pki: Arc<Pki>,
+    able: watch::Receiver<bool>,
     rng: Mutex<Rng>,
     pages: Mutex<BTreeMap<Revision, (Mono, Snapshot)>>,
     /// The service whose parts the watches are; set by each of its lives.
@@ -60,11 +78,13 @@ struct Inner {
 }
 
 impl Gate {
-    /// The gate of one store.
+    /// The gate of one replica.
     #[must_use]
-    pub fn new(door: Arc<Door>, store: Store, pki: Arc<Pki>, rng: Rng) -> Self {
+    pub fn new(parts: GateParts, rng: Rng) -> Self {
+        let GateParts { door, store, member, pki, able } = parts;
         let (rng, pages, watches) = (Mutex::new(rng), Mutex::default(), RwLock::default());
-        Self { inner: Arc::new(Inner { door, store, pki, rng, pages, watches }), epoch: None }
+        let inner = Inner { door, store, member, pki, able, rng, pages, watches };
+        Self { inner: Arc::new(inner), epoch: None }
     }
 
     /// The same gate for callers that act under a grant of all shards: the store refuses their writes once there is
@@ -92,16 +112,48 @@ impl Gate {
     }
 
     async fn answer(&self, request: Request) -> Response {
-        let snapshot = match self.snapshot_for(&request).await {
+        let mut snapshot = match self.snapshot_for(&request).await {
             Ok(snapshot) => snapshot,
             Err(error) => return error.into(),
         };
         let mut rng = self.turn_rng();
-        let first = self.inner.door.decide(&request, &mut turn(&snapshot, &mut rng));
+        let mut first = self.inner.door.decide(&request, &mut turn(&snapshot, &mut rng));
+        let is_settled = matches!(first, Step::Reply(_));
+        if is_settled && is_write(&request) && self.may_be_behind() {
+            if let Err(error) = self.confirm_fresh().await {
+                return error.into();
+            }
+            let fresh = self.inner.store.snapshot();
+            if fresh.revision() > snapshot.revision() {
+                snapshot = fresh;
+                first = self.inner.door.decide(&request, &mut turn(&snapshot, &mut rng));
+            }
+        }
         let mut response = self.finish(first, &mut rng).await;
         response.revision = response.revision.or(Some(snapshot.revision()));
         self.keep_for_pages(&response, snapshot);
         response
+    }
+
+    /// Whether others may have acknowledged what this replica does not show: never, if it votes alone.
+    fn may_be_behind(&self) -> bool {
+        !self.inner.store.members().borrow().is_sole_voter(self.inner.member)
+    }
+
+    /// Waits until this replica shows everything that was acknowledged before; at once an error while there is no
+    /// quorum, for nobody could confirm it.
+    async fn confirm_fresh(&self) -> Result<(), ApiError> {
+        let mut able = self.inner.able.clone();
+        tokio::select! {
+            biased;
+            lost = able.wait_for(|able| !able) => {
+                drop(lost);
+                Err(no_quorum())
+            }
+            confirmed = self.inner.store.read_barrier() => {
+                confirmed.map(drop).map_err(|error| read_error(&error))
+            }
+        }
     }
 
     async fn finish(&self, mut step: Step, rng: &mut Rng) -> Response {
@@ -137,6 +189,10 @@ impl Gate {
             proposal.writer = Writer { shard: ShardId::ALL, epoch, name };
         }
         let full = *self.inner.store.health().borrow() == Health::DiskFull;
+        // Not even tried: so it is certain that nothing was done.
+        if !full && !*self.inner.able.borrow() {
+            return Err(no_quorum());
+        }
         self.propose_until_known(proposal).await.map_err(|error| propose_error(&error, full))
     }
 
@@ -175,10 +231,10 @@ impl Gate {
                 locked(&self.inner.pages).get(&revision).map(|(_, snapshot)| snapshot.clone());
             return Ok(kept.unwrap_or_else(|| self.inner.store.snapshot()));
         }
-        let reads = matches!(request.verb, Verb::Get | Verb::List | Verb::Watch);
+        let reads = !is_write(request);
         let fresh = request.options.resource_version.as_deref().unwrap_or_default().is_empty();
         if reads && fresh {
-            self.inner.store.read_barrier().await.map_err(|error| read_error(&error))?;
+            self.confirm_fresh().await?;
         }
         Ok(self.inner.store.snapshot())
     }
@@ -269,6 +325,17 @@ fn propose_error(error: &ProposeError, is_disk_full: bool) -> ApiError {
             ApiError::service_unavailable(error.to_string()).retry_after(1)
         }
     }
+}
+
+/// Spec: 503 with Retry-After: nothing was done, and somebody else, or a later time, may be better.
+fn no_quorum() -> ApiError {
+    ApiError::service_unavailable("this server does not hear from most of the store's voters")
+        .retry_after(1)
+}
+
+/// Whether a request may change something.
+fn is_write(request: &Request) -> bool {
+    !matches!(request.verb, Verb::Get | Verb::List | Verb::Watch)
 }
 
 fn read_error(error: &ReadError) -> ApiError {

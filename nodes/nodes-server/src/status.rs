@@ -7,11 +7,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use actors_runtime::{Fault, System};
 use nodes_api::{ActorsPort, Condition, Readiness};
 use serde_json::json;
+use store_raft::NodeId;
 use store_service::{Health, Store};
+use tokio::sync::watch;
 
 /// Ready: the store has a leader and can write, and the first objects are there.
 pub(crate) struct ServerReadiness {
     pub(crate) store: Store,
+    /// Whether what needs a quorum can be done; none where there is nobody else.
+    pub(crate) able: Option<watch::Receiver<bool>>,
+    pub(crate) member: NodeId,
     pub(crate) bootstrapped: AtomicBool,
 }
 
@@ -19,11 +24,21 @@ impl Readiness for ServerReadiness {
     fn conditions(&self) -> Vec<Condition> {
         let leads = self.store.leadership().borrow().role.leader.is_some();
         let healthy = *self.store.health().borrow() == Health::Good;
-        vec![
-            Condition { name: "leader", holds: leads },
+        let bootstrapped = self.bootstrapped.load(Ordering::Acquire);
+        let mut conditions = vec![
             Condition { name: "store", holds: healthy },
-            Condition { name: "bootstrap", holds: self.bootstrapped.load(Ordering::Acquire) },
-        ]
+            Condition { name: "bootstrap", holds: bootstrapped },
+        ];
+        match &self.able {
+            None => conditions.insert(0, Condition { name: "leader", holds: leads }),
+            Some(able) => {
+                let votes = self.store.members().borrow().voters.contains(&self.member);
+                // A change of leaders is no loss of the quorum: requests wait for it.
+                conditions.insert(0, Condition { name: "quorum", holds: *able.borrow() });
+                conditions.push(Condition { name: "voter", holds: votes });
+            }
+        }
+        conditions
     }
 }
 

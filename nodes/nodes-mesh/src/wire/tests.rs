@@ -29,7 +29,7 @@ fn request() -> Request {
 
 #[test]
 fn a_request_arrives_under_the_identity_that_the_receiver_gives_it() {
-    let sent = Asked::Call(WireRequest::of(request()));
+    let sent = Asked::Call(Box::new(WireRequest::of(request())));
     let read: Asked = decode(&encode(&sent).expect("encoded")).expect("decoded");
     let Asked::Call(read) = read else { panic!("{read:?}") };
     let identity = Identity::new("system:node:n1", &["system:nodes"]);
@@ -85,7 +85,7 @@ fn events_arrive_as_they_were() {
 
 #[test]
 fn damaged_bytes_are_an_error_and_never_a_panic() {
-    let bytes = encode(&Asked::Call(WireRequest::of(request()))).expect("encoded");
+    let bytes = encode(&Asked::Call(Box::new(WireRequest::of(request())))).expect("encoded");
     for cut in 0..bytes.len() {
         assert!(decode::<Asked>(&bytes[..cut]).is_err(), "{cut}");
     }

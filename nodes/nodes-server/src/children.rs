@@ -1,0 +1,300 @@
+//! A server's subtree: what runs beside what, and in which order it starts.
+//!
+//! Way in: [`Server::children`].
+
+use std::{
+    net::TcpListener,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use actors_controller::{Controller, HostEvent};
+use actors_core::{Address, ChildSpec, Intensity, MailboxPolicy, OnLimit};
+use actors_runtime::{Child, Tree};
+use nodes_api::{EdgeParts, MeshPort, ServeConfig, serve};
+use nodes_client::{Calls, Client, NodeStreams};
+use nodes_door::Identity;
+use nodes_mesh::RoutedStreams;
+use nodes_pki::{NodeKeys, serial_of};
+
+use crate::{
+    Server, acting,
+    bootstrap::{self, Bootstrap},
+    control::{self, Control},
+    endpoints, events, health, marker, node_object, quorum, revocations, scheduling,
+    status::SystemActors,
+    tokens::TokenAuthenticator,
+    votes,
+};
+
+impl Server {
+    /// Everything that runs, in the order of its start. `listeners` are bound already; `streams` are those of the node
+    /// on this machine.
+    #[must_use]
+    pub fn children(
+        &self,
+        listeners: Vec<TcpListener>,
+        streams: Arc<dyn NodeStreams>,
+    ) -> Vec<(ChildSpec, Child)> {
+        let (name, group) = self.group.child();
+        let store = Tree::new("store", patient(), OnLimit::Escalate).child(name, group);
+        let mut all = vec![
+            (supervisor("store"), Child::supervisor(store)),
+            (supervisor("door"), Child::supervisor(self.door())),
+        ];
+        match &self.config.mesh {
+            None => {
+                let scheduler = scheduling::tree(&self.shared_control(), &self.system);
+                all.push((
+                    supervisor("control"),
+                    Child::supervisor(self.controllers_tree("control")),
+                ));
+                all.push((supervisor("scheduler"), Child::supervisor(scheduler)));
+            }
+            Some(_) => all.push((supervisor("control"), Child::supervisor(self.seat()))),
+        }
+        all.push((supervisor("edge"), Child::supervisor(self.edge(listeners, streams))));
+        all
+    }
+
+    fn shared_control(&self) -> Control {
+        Control { gate: self.gate.clone(), registry: Arc::clone(&self.registry) }
+    }
+
+    fn controllers(&self) -> Vec<Arc<dyn Controller>> {
+        actors_controllers::builtin(self.authority_pem())
+    }
+
+    /// What serves requests, whoever leads.
+    fn door(&self) -> Tree {
+        let mut door = Tree::new("door", patient(), OnLimit::Escalate)
+            .child(ChildSpec::permanent("watches"), self.watches());
+        if let Some(mesh) = &self.config.mesh {
+            let (store, able) = (self.gate.store().clone(), self.able.clone());
+            let follow = move |service| quorum::follow(service, store.quorum(), able.clone());
+            let (store, membership) = (self.gate.store().clone(), mesh.membership.clone());
+            let tell = move |service| votes::tell(service, store.clone(), membership.clone());
+            let (store, endpoint) = (self.gate.store().clone(), mesh.mesh.clone());
+            let revoke = move |service| revocations::run(service, store.clone(), endpoint.clone());
+            door = door
+                .child(ChildSpec::permanent("quorum"), Child::service(follow))
+                .child(ChildSpec::permanent("voters"), Child::service(tell))
+                .child(ChildSpec::permanent("revocations"), Child::service(revoke))
+                .child(ChildSpec::transient("certificate"), self.own_certificate());
+        }
+        door.child(ChildSpec::transient("bootstrap"), self.bootstrap())
+            .child(ChildSpec::permanent("events"), self.events())
+    }
+
+    /// The supervisor of what acts, with the seat that starts and stops it.
+    fn seat(&self) -> Tree {
+        let server = self.clone();
+        let store = self.gate.store().clone();
+        let seat = Child::service(move |service| {
+            let server = server.clone();
+            let above = service.path().rsplit_once('/').map(|(above, _)| above.to_owned());
+            acting::sit(service, store.clone(), above.unwrap_or_default(), move || server.acting())
+        });
+        Tree::new("control", patient(), OnLimit::Escalate).child(ChildSpec::permanent("seat"), seat)
+    }
+
+    /// What only the holder of the shards does.
+    fn acting(&self) -> Tree {
+        let control = self.shared_control();
+        let mut tree = Tree::new("acting", patient(), OnLimit::Escalate)
+            .child(
+                supervisor("controllers"),
+                Child::supervisor(self.controllers_tree("controllers")),
+            )
+            .child(
+                supervisor("scheduler"),
+                Child::supervisor(scheduling::tree(&control, &self.system)),
+            );
+        if let Some(mesh) = &self.config.mesh {
+            tree = tree.child(ChildSpec::transient("bootstrap"), self.first_objects());
+            let health =
+                health::tree(&control, &self.system, (&self.config.node, mesh.membership.view()));
+            let calls = self.calls("system:starling:endpoints", "starling-endpoints");
+            let (store, view) = (self.gate.store().clone(), mesh.membership.view());
+            let publish = move |service| {
+                endpoints::publish(service, (calls.clone(), store.clone()), view.clone())
+            };
+            let calls = self.calls("system:starling:votes", "starling-votes");
+            let (store, node) = (self.gate.store().clone(), self.config.node.clone());
+            let warn =
+                move |service| votes::warn(service, calls.clone(), store.clone(), node.clone());
+            tree = tree
+                .child(supervisor("health"), Child::supervisor(health))
+                .child(ChildSpec::permanent("endpoints"), Child::service(publish))
+                .child(ChildSpec::permanent("votes"), Child::service(warn));
+        }
+        tree
+    }
+
+    fn calls(&self, user: &str, agent: &str) -> Calls {
+        Calls::new(self.client(), Identity::new(user, &["system:masters"]), agent)
+    }
+
+    fn controllers_tree(&self, name: &str) -> Tree {
+        let control = self.shared_control();
+        let mut tree = Tree::new(name, patient(), OnLimit::Escalate);
+        let mut hosts = Vec::new();
+        for controller in self.controllers() {
+            let address = Address::new("controller", controller.name());
+            hosts.push(self.system.actor_at(&address));
+            let spec = ChildSpec::permanent(controller.name()).mailbox(MailboxPolicy::wait(4_096));
+            tree = tree.child(spec, control::host(&control, &controller).at(address));
+        }
+        let feed = Child::service(move |service| {
+            let words = (HostEvent::Resync, HostEvent::Changed as fn(_) -> _);
+            control::feed(service, control.clone(), hosts.clone(), words)
+        });
+        tree.child(ChildSpec::permanent("feed"), feed)
+    }
+
+    fn watches(&self) -> Child {
+        let gate = self.gate.clone();
+        Child::service(move |service| {
+            let gate = gate.clone();
+            async move {
+                gate.host_watches(service.clone());
+                service.stopping().await;
+                Ok(())
+            }
+        })
+    }
+
+    fn what_to_make(&self) -> Bootstrap {
+        Bootstrap {
+            client: self.client(),
+            registry: Arc::clone(&self.registry),
+            controllers: self.controllers(),
+            config: self.config.clone(),
+        }
+    }
+
+    /// Makes the first objects, if nobody has; the holder of the shards of a cluster of several machines does.
+    fn first_objects(&self) -> Child {
+        let server = self.clone();
+        Child::service(move |service| {
+            let (server, calls) =
+                (server.clone(), server.calls("system:starling:bootstrap", "starling-bootstrap"));
+            async move {
+                let (bootstrap, store) = (server.what_to_make(), server.gate.store());
+                tokio::select! {
+                    () = service.stopping() => Ok(()),
+                    made = marker::ensure(&bootstrap, (&calls, store)) => made,
+                }
+            }
+        })
+    }
+
+    /// Waits for the first objects, or makes them where there is nobody else; then requests are served.
+    fn bootstrap(&self) -> Child {
+        let server = self.clone();
+        Child::service(move |service| {
+            let server = server.clone();
+            async move {
+                let store = server.gate.store();
+                let made = async {
+                    if server.config.mesh.is_some() {
+                        return marker::wait(store).await;
+                    }
+                    let mut leadership = store.leadership();
+                    leadership.wait_for(|present| present.epoch.is_some()).await?;
+                    bootstrap::run(&server.what_to_make()).await
+                };
+                tokio::select! {
+                    () = service.stopping() => return Ok(()),
+                    made = made => made?,
+                }
+                server.readiness.bootstrapped.store(true, Ordering::Release);
+                server.serving.send_replace(true);
+                Ok(())
+            }
+        })
+    }
+
+    /// Notes which certificate this server gave itself at its start, so that it can be revoked.
+    fn own_certificate(&self) -> Child {
+        let server = self.clone();
+        Child::service(move |service| {
+            let server = server.clone();
+            async move {
+                let folder = server.config.data_dir.join("pki");
+                let keys = NodeKeys::open(&folder)?;
+                let serial = serial_of(&keys.certificate_pem).unwrap_or_default();
+                let calls = server.calls("system:starling:certificates", "starling-certificates");
+                let mut serving = server.serving.subscribe();
+                tokio::select! {
+                    () = service.stopping() => return Ok(()),
+                    served = serving.wait_for(|serves| *serves) => drop(served?),
+                }
+                Ok(node_object::add_serial(&calls, &server.config.node, &serial).await?)
+            }
+        })
+    }
+
+    fn events(&self) -> Child {
+        let calls = self.calls("system:starling:supervisor", "starling-supervisor");
+        let node = self.config.node.clone();
+        Child::service(move |service| events::run(service, calls.clone(), node.clone()))
+    }
+
+    fn edge(&self, listeners: Vec<TcpListener>, local: Arc<dyn NodeStreams>) -> Tree {
+        let edge = Tree::new("edge", patient(), OnLimit::Escalate);
+        match &self.config.mesh {
+            None => edge.child(ChildSpec::permanent("http"), self.http(listeners, local)),
+            Some(mesh) => {
+                let routed = RoutedStreams::new(mesh.mesh.clone(), local);
+                let (spec, pumps) = routed.child();
+                edge.child(spec, pumps)
+                    .child(ChildSpec::permanent("http"), self.http(listeners, Arc::new(routed)))
+            }
+        }
+    }
+
+    fn http(&self, listeners: Vec<TcpListener>, streams: Arc<dyn NodeStreams>) -> Child {
+        let (gate, pki, registry) =
+            (self.gate.clone(), Arc::clone(&self.pki), Arc::clone(&self.registry));
+        let (readiness, system) = (Arc::clone(&self.readiness), self.system.clone());
+        let audiences = vec![self.issuer.clone()];
+        let listeners = Arc::new(listeners);
+        let mesh = self.operators.clone().map(|port| port as Arc<dyn MeshPort>);
+        Child::service(move |service| {
+            let authenticator =
+                TokenAuthenticator::new(Arc::clone(&pki), gate.store().clone(), audiences.clone());
+            let parts = EdgeParts {
+                client: Arc::new(gate.clone()) as Arc<dyn Client>,
+                authenticator: Arc::new(authenticator),
+                registry: Arc::clone(&registry),
+                streams: Arc::clone(&streams),
+                actors: Arc::new(SystemActors(system.clone())),
+                readiness: Arc::clone(&readiness) as Arc<dyn nodes_api::Readiness>,
+                mesh: mesh.clone(),
+            };
+            let (pki, listeners) = (Arc::clone(&pki), Arc::clone(&listeners));
+            async move {
+                // The sockets stay open from one life of the edge to the next: nobody is refused meanwhile.
+                let listeners =
+                    listeners.iter().map(TcpListener::try_clone).collect::<Result<_, _>>()?;
+                let config = ServeConfig {
+                    listeners,
+                    leaf: pki.server.clone(),
+                    authority_pem: pki.authority.certificate_pem().to_owned(),
+                    workers: 2,
+                };
+                Ok(serve(service, config, parts).await?)
+            }
+        })
+    }
+}
+
+/// Some restarts are normal while something else is being restarted.
+fn patient() -> Intensity {
+    Intensity { restarts: 30, period: Duration::from_secs(60) }
+}
+
+fn supervisor(name: &str) -> ChildSpec {
+    ChildSpec::permanent(name).shutdown(Duration::from_secs(60))
+}

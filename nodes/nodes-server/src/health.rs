@@ -1,0 +1,126 @@
+//! From membership's words to Node objects: the machine of `nodes-control`, driven by the holder of the shards.
+//!
+//! Way in: [`tree`].  Never: a decision; `HealthMachine` makes them.
+
+use std::{cell::Cell, time::Duration};
+
+use actors_core::{Address, ChildSpec, Intensity, MailboxPolicy, OnLimit};
+use actors_runtime::{Child, Driver, Failure, Inbox, Ref, Service, System, Tree};
+use mesh_member::{MemberState, MemberView};
+use nodes_control::health::{
+    self, HealthEffect, HealthEvent, HealthMachine, NodeWord, Said, Words,
+};
+use nodes_mesh::View;
+use store_mvcc::Epoch;
+use tokio::time::timeout;
+
+use crate::control::{Control, WorldGuard, apply, feed};
+
+/// How often what was said is said again.
+const SAY_AGAIN_AFTER: Duration = Duration::from_secs(5);
+
+/// The machine, its feed of changes and its feed of words, as a subtree.
+pub(crate) fn tree(control: &Control, system: &System, (me, view): (&str, View)) -> Tree {
+    let intensity = Intensity { restarts: 30, period: Duration::from_secs(60) };
+    let address = Address::new("health", "nodes");
+    let machine: Ref<HealthEvent> = system.actor_at(&address);
+    let own = control.clone();
+    let child = Child::machine(move |start: actors_runtime::Start<Inbox<HealthEvent>>| {
+        let control = own.clone();
+        async move {
+            // It runs only while this member holds the shards.
+            start.inbox.send(HealthEvent::Leading(true));
+            start.inbox.send(HealthEvent::Resync);
+            let driver = HealthDriver { control, epoch: Cell::new(None) };
+            Ok((HealthMachine::default(), driver))
+        }
+    });
+    let (fed, changes) = (control.clone(), machine.clone());
+    let feed = Child::service(move |service| {
+        let words = (HealthEvent::Resync, HealthEvent::Changed as fn(_) -> _);
+        feed(service, fed.clone(), vec![changes.clone()], words)
+    });
+    let words = (me.to_owned(), view);
+    let words = Child::service(move |service| speak(service, machine.clone(), words.clone()));
+    Tree::new("health", intensity, OnLimit::Escalate)
+        .child(
+            ChildSpec::permanent("nodes").mailbox(MailboxPolicy::wait(16_384)),
+            child.at(address),
+        )
+        .child(ChildSpec::permanent("feed"), feed)
+        .child(ChildSpec::permanent("words"), words)
+}
+
+/// Tells the machine each new view; the present one now and then again, for a machine that was started anew.
+async fn speak(
+    service: Service,
+    machine: Ref<HealthEvent>,
+    (me, mut view): (String, View),
+) -> Result<(), Failure> {
+    loop {
+        let words = words_of(&view.borrow_and_update(), &me);
+        // A machine that is just being started hears the next words.
+        let _starting = machine.tell(HealthEvent::Words(words)).await;
+        tokio::select! {
+            () = service.stopping() => return Ok(()),
+            changed = timeout(SAY_AGAIN_AFTER, view.changed()) => if let Ok(changed) = changed {
+                changed?;
+            },
+        }
+    }
+}
+
+/// What membership says, in the machine's words. A member that suspects itself judges nobody.
+fn words_of(view: &[MemberView], me: &str) -> Words {
+    let own = view.iter().find(|one| one.info.node == me);
+    let said = |one: &MemberView| Said {
+        word: match &one.state {
+            MemberState::Alive => NodeWord::Alive,
+            MemberState::AgentLost { .. } => NodeWord::AgentLost,
+            MemberState::Suspect { .. } => NodeWord::Suspect,
+            MemberState::Dead { .. } => NodeWord::Dead,
+            MemberState::Left => NodeWord::Left,
+        },
+        evidence: one
+            .state
+            .evidence()
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("; "),
+    };
+    Words {
+        majority: own.is_some_and(|one| one.state == MemberState::Alive),
+        nodes: view.iter().map(|one| (one.info.node.clone(), said(one))).collect(),
+    }
+}
+
+struct HealthDriver {
+    control: Control,
+    /// As in the controllers' driver: what is decided on a view is written under the epoch of that view.
+    epoch: Cell<Option<Epoch>>,
+}
+
+impl Driver<HealthMachine> for HealthDriver {
+    type Guard = WorldGuard;
+
+    fn view(&self) -> WorldGuard {
+        self.epoch.set(self.control.gate.store().epoch());
+        WorldGuard::of(&self.control)
+    }
+
+    fn submit(&mut self, effect: HealthEffect, inbox: &Inbox<HealthEvent>) {
+        match effect {
+            HealthEffect::SetTimer { at } => inbox.send_at(at, HealthEvent::Timer),
+            HealthEffect::Apply { plan, id } => {
+                let control = self.control.clone();
+                let gate = self.epoch.get().map(|epoch| control.gate.under(epoch));
+                inbox.spawn(async move {
+                    let identity = health::identity();
+                    let verdicts = apply(gate.as_ref(), &control.registry, &identity, &plan).await;
+                    HealthEvent::PlanDone { id, verdicts }
+                });
+            }
+        }
+    }
+}
