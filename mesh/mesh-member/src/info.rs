@@ -29,6 +29,8 @@ pub struct MemberInfo {
     pub free: Capacity,
     /// When its process began: its **incarnation**. A greater one is a later life of the same node.
     pub started: Wall,
+    /// Rises with each change within a life; set by the machine.
+    pub revision: u64,
 }
 
 /// How much room a node has: a hint for people and for choices that may be wrong.
@@ -57,6 +59,13 @@ impl MemberInfo {
             feature_level: 0,
             free: Capacity::default(),
             started,
+            revision: 0,
         }
+    }
+
+    /// Whether this says something newer than `other`: a later life, or more of the same life.
+    #[must_use]
+    pub fn is_newer_than(&self, other: &Self) -> bool {
+        (self.started, self.revision) > (other.started, other.revision)
     }
 }

@@ -1,0 +1,183 @@
+//! What a member keeps of one other member.
+//!
+//! Way in: [`Member`].
+//! Invariants: 1. no time in it is later than now.  2. opinions are of members, so at most as many.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use actors_core::{Mono, Wall};
+
+use crate::{LinkStanding, MemberInfo, MemberState, Opinion, Standing, Timing};
+
+/// One other member.
+#[derive(Debug, Clone)]
+pub(super) struct Member {
+    pub(super) info: MemberInfo,
+    /// What was last published of it.
+    pub(super) state: MemberState,
+    /// Silence is counted from here at the earliest: since it is known, since it began a new life,
+    /// since this process hears its own majority again.
+    pub(super) listening_since: Mono,
+    /// When anything came from it last.
+    pub(super) heard: Option<Mono>,
+    /// When it last could both be heard and hear.
+    pub(super) sound: Option<Mono>,
+    /// It said so last: it does not hear enough others.
+    pub(super) is_deaf: bool,
+    /// When a member that was asked had heard it last.
+    pub(super) second_hand: Option<Mono>,
+    pub(super) link: LinkStanding,
+    /// When its process was found to be gone, if it was not heard since.
+    pub(super) lost: Option<(Mono, Wall)>,
+    /// What was answered about it, by whom.
+    pub(super) opinions: BTreeMap<String, (Mono, Opinion)>,
+    /// When others were asked last.
+    pub(super) asked: Option<Mono>,
+    /// See [`Standing::flips`].
+    pub(super) flips: u32,
+    /// See [`Standing::damping`].
+    pub(super) damping: u8,
+    /// See [`Standing::has_left`].
+    pub(super) has_left: bool,
+    /// When one of these three changed last.
+    pub(super) stands_since: Mono,
+    /// While a verdict stands: since when it is heard again.
+    pub(super) back_since: Option<Mono>,
+}
+
+impl Member {
+    pub(super) fn new(info: MemberInfo, now: Mono) -> Self {
+        Self {
+            info,
+            state: MemberState::Alive,
+            listening_since: now,
+            heard: None,
+            sound: None,
+            is_deaf: false,
+            second_hand: None,
+            link: LinkStanding::None,
+            lost: None,
+            opinions: BTreeMap::new(),
+            asked: None,
+            flips: 0,
+            damping: 0,
+            has_left: false,
+            stands_since: now,
+            back_since: None,
+        }
+    }
+
+    /// Whether a verdict about it stands.
+    pub(super) fn is_dead(&self) -> bool {
+        self.flips % 2 == 1
+    }
+
+    /// Whether it may take part: it has not left, and no verdict stands.
+    pub(super) fn is_present(&self) -> bool {
+        !self.has_left && !self.is_dead()
+    }
+
+    /// For how long this process could not both hear it and be heard by it.
+    pub(super) fn silence(&self, now: Mono) -> Duration {
+        now.since(self.listening_since.max(self.sound.unwrap_or_default()))
+    }
+
+    /// For how long nobody could, as far as is known here.
+    pub(super) fn quiet(&self, now: Mono) -> Duration {
+        self.silence(now).min(now.since(self.second_hand.unwrap_or_default()))
+    }
+
+    /// Something came from it, and its word is that it hears enough others.
+    pub(super) fn hear(&mut self, now: Mono) {
+        self.heard = Some(now);
+        if !self.is_deaf {
+            self.sound = Some(now);
+            self.lost = None;
+        }
+    }
+
+    /// Something came from it that says whether it hears enough others.
+    pub(super) fn hear_whether_deaf(&mut self, now: Mono, deaf_ms: Option<u64>) {
+        self.is_deaf = deaf_ms.is_some();
+        self.hear(now);
+        if let Some(deaf_ms) = deaf_ms {
+            // Until then it was heard and could hear: no longer. It does not matter that it sounded
+            // well a moment ago.
+            let then = Mono(now.0.saturating_sub(deaf_ms.saturating_mul(1_000_000)));
+            self.sound = self.sound.map(|sound| sound.min(then));
+            self.lost = None;
+        }
+    }
+
+    /// A new process of this node.
+    pub(super) fn begin_life(&mut self, info: MemberInfo, now: Mono) {
+        if info.started > self.info.started {
+            self.listening_since = now;
+            self.lost = None;
+            self.is_deaf = false;
+            self.opinions.clear();
+            if self.has_left {
+                self.has_left = false;
+                self.stands_since = now;
+            }
+        }
+        self.info = info;
+    }
+
+    /// Time in which this process did not run is nobody's silence.
+    pub(super) fn shift(&mut self, by: Duration, now: Mono) {
+        let moved = |at: Mono| at.after(by).min(now);
+        self.listening_since = moved(self.listening_since);
+        self.heard = self.heard.map(moved);
+        self.sound = self.sound.map(moved);
+        self.second_hand = self.second_hand.map(moved);
+    }
+
+    /// Whether somebody who was asked has heard nothing of it for long enough.
+    pub(super) fn agrees(&self, by: &str, now: Mono) -> bool {
+        self.opinions.get(by).is_some_and(|(at, opinion)| {
+            now.since(*at) <= Timing::AGREEMENT_LASTS
+                && Duration::from_millis(opinion.silence_ms) >= Timing::AGREES
+        })
+    }
+
+    /// Whether anybody ever heard it, here or among those who were asked.
+    pub(super) fn was_heard_by_anyone(&self) -> bool {
+        self.sound.is_some() || self.opinions.values().any(|(_, opinion)| opinion.was_heard)
+    }
+
+    pub(super) fn standing(&self) -> Standing {
+        Standing {
+            node: self.info.node.clone(),
+            incarnation: self.info.started,
+            flips: self.flips,
+            damping: self.damping,
+            has_left: self.has_left,
+        }
+    }
+
+    /// When it may be looked at again, if nothing comes from it; `None` if that need not be before
+    /// the next heartbeat.
+    pub(super) fn due(&self, now: Mono) -> Option<Mono> {
+        if self.has_left {
+            return None;
+        }
+        if self.is_dead() {
+            let back = self.back_since.map(|since| since.after(Timing::damping(self.damping)));
+            return back.filter(|at| *at > now);
+        }
+        let (silence, quiet) = (self.silence(now), self.quiet(now));
+        if silence < Timing::QUIET {
+            return None;
+        }
+        let of_quiet =
+            [Timing::ASK_AFTER, Timing::SUSPECT, Timing::AGREES].map(|step| (step, quiet));
+        let of_silence = [Timing::VERDICT, Timing::VERDICT_ALONE].map(|step| (step, silence));
+        let steps = of_quiet.into_iter().chain(of_silence);
+        let step = steps.filter_map(|(step, passed)| step.checked_sub(passed));
+        let step = step.filter(|left| !left.is_zero()).map(|left| now.after(left)).min();
+        let ask = self.asked.map(|asked| asked.after(Timing::ask_every(quiet)));
+        let ask = ask.filter(|at| *at > now && quiet >= Timing::ASK_AFTER);
+        step.into_iter().chain(ask).min()
+    }
+}

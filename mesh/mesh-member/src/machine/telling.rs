@@ -1,0 +1,152 @@
+//! What this member says to others and to its own process: heartbeats, views, the next wake-up.
+//!
+//! Way in: [`MembershipMachine::settle`], [`view`].
+
+use actors_core::{Mono, Now};
+use mesh_wire::Role;
+
+use super::{MembershipMachine, Out, hearing::millis, member::Member};
+use crate::{
+    CarrierCommand, LinkStanding, MemberEffect, MemberMessage, MemberState, MemberView, Opinion,
+    Timing,
+};
+
+impl MembershipMachine {
+    /// What is left to do after each event: speak if it is time, say what changed, set the alarm.
+    pub(super) fn settle(&mut self, now: Now, out: &mut Out) {
+        if now.mono >= self.next_beat {
+            self.forget_the_old(now.mono, out);
+            self.beat(now.mono, out);
+        }
+        if std::mem::take(&mut self.is_unpublished) {
+            out.push(MemberEffect::Carrier(CarrierCommand::Publish(self.me.clone())));
+        }
+        if std::mem::take(&mut self.is_changed) {
+            out.push(MemberEffect::Publish(self.view(now)));
+        }
+        let due = self.members.values().filter_map(|member| member.due(now.mono));
+        let own = (now.mono.since(self.majority_heard(now.mono)) >= Timing::QUIET)
+            .then(|| self.majority_heard(now.mono).after(Timing::SUSPECT))
+            .filter(|at| *at > now.mono);
+        let due = due.chain(own).chain([self.next_beat]).min().unwrap_or(self.next_beat);
+        if self.wake.is_none_or(|wake| due < wake) {
+            self.wake = Some(due);
+            out.push(MemberEffect::Wake { at: due });
+        }
+    }
+
+    /// Sends a heartbeat to all who listen to it: everybody if this is a judge, else the judges.
+    pub(super) fn beat(&mut self, now: Mono, out: &mut Out) {
+        self.next_beat = now.after(Timing::BEAT);
+        if self.judged.has_left {
+            return;
+        }
+        let message = self.heartbeat(now);
+        for to in self.listeners() {
+            out.push(MemberEffect::Send { to, message: message.clone() });
+        }
+    }
+
+    fn listeners(&self) -> Vec<String> {
+        let is_judge = self.voters.is_empty() || self.is_voter(&self.me.node);
+        let members = self.members.iter().filter(|(_, member)| !member.has_left);
+        members
+            .map(|(node, _)| node)
+            .filter(|node| is_judge || self.is_voter(node))
+            .cloned()
+            .collect()
+    }
+
+    pub(super) fn heartbeat(&self, now: Mono) -> MemberMessage {
+        let is_judge = self.voters.is_empty() || self.is_voter(&self.me.node);
+        let told = |member: &&Member| {
+            let is_fresh = now.since(member.stands_since) <= Timing::MEMORY;
+            is_judge && (!member.is_present() || (member.flips > 0 && is_fresh))
+        };
+        let standings = self.members.values().filter(told).map(Member::standing).collect();
+        MemberMessage::Heartbeat {
+            incarnation: self.me.started,
+            deaf_ms: self.deaf_ms(now),
+            standings,
+        }
+    }
+
+    /// For how long it does not hear its own majority, if so.
+    pub(super) fn deaf_ms(&self, now: Mono) -> Option<u64> {
+        self.deaf.as_ref().map(|deaf| millis(now.since(deaf.heard)))
+    }
+
+    pub(super) fn say_hello(&self, to: &str, wants_answer: bool, out: &mut Out) {
+        if self.judged.has_left {
+            return;
+        }
+        let voters = match self.me.role {
+            Role::Server => self.voters.iter().cloned().collect(),
+            Role::Agent => Vec::new(),
+        };
+        let message = MemberMessage::Hello { info: self.me.clone(), voters, wants_answer };
+        out.push(MemberEffect::Send { to: to.to_owned(), message });
+    }
+
+    pub(super) fn hello_to_all(&self, out: &mut Out) {
+        for (node, _) in self.members.iter().filter(|(_, member)| !member.has_left) {
+            self.say_hello(node, false, out);
+        }
+    }
+
+    pub(super) fn tell_all(&self, message: &MemberMessage, out: &mut Out) {
+        for node in self.members.keys() {
+            out.push(MemberEffect::Send { to: node.clone(), message: message.clone() });
+        }
+    }
+
+    fn own_state(&self, now: Now) -> MemberState {
+        if self.judged.has_left {
+            return MemberState::Left;
+        }
+        if self.judged.flips % 2 == 1 {
+            let (since, evidence) = (self.judged.since, self.judged.evidence.clone());
+            return MemberState::Dead { since, evidence };
+        }
+        let Some(deaf) = &self.deaf else { return MemberState::Alive };
+        let own = Opinion {
+            by: self.me.node.clone(),
+            at: now.wall,
+            silence_ms: millis(now.mono.since(deaf.heard)),
+            was_heard: true,
+            link: LinkStanding::None,
+        };
+        MemberState::Suspect { since: deaf.since, evidence: vec![own] }
+    }
+}
+
+/// What is believed of all members, ordered by node.
+pub(super) fn view(machine: &MembershipMachine, now: Now) -> Vec<MemberView> {
+    let mut views: Vec<MemberView> =
+        machine.members.values().map(|member| view_of(member, now.mono)).collect();
+    let own = MemberView {
+        info: machine.me.clone(),
+        state: machine.own_state(now),
+        heard: Some(now.mono),
+        heard_ago: std::time::Duration::ZERO,
+        rejoined: machine.judged.flips / 2,
+        damped: None,
+        links: LinkStanding::None,
+    };
+    let place = views.partition_point(|view| view.info.node < own.info.node);
+    views.insert(place, own);
+    views
+}
+
+fn view_of(member: &Member, now: Mono) -> MemberView {
+    let wait = Timing::damping(member.damping);
+    MemberView {
+        info: member.info.clone(),
+        state: member.state.clone(),
+        heard: member.heard,
+        heard_ago: member.heard.map(|heard| now.since(heard)).unwrap_or_default(),
+        rejoined: member.flips / 2,
+        damped: member.back_since.filter(|_| member.is_dead()).map(|_| wait),
+        links: member.link.clone(),
+    }
+}
