@@ -142,7 +142,7 @@ fn machine_of(record: &ClusterRecord, machine: &MachinePlan, told: &Value) -> Va
         "role": role,
         "state": state,
         "member": member_of(told, &machine.node),
-        "leader": told["leader"] == machine.node.as_str(),
+        "leader": mesh::leads(told, &machine.node),
         "pid": living.server,
         "guardianPid": living.guardian,
         "addresses": known.as_ref().map(|known| vec![known.address.to_string()]),

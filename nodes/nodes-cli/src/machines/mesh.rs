@@ -31,7 +31,11 @@ pub(crate) fn run(
         Some(me) => format!("as {me} sees it:\n"),
         None => String::new(),
     };
-    output.answer(&format!("{head}{}", with_warnings(&told, &show(&told))), &told)
+    let quorum = match told["store"]["quorum"] == false {
+        true => "\nwarning: this server has lost its quorum: what it says is its own view alone\n",
+        false => "",
+    };
+    output.answer(&format!("{head}{}{quorum}", with_warnings(&told, &show(&told))), &told)
 }
 
 /// The server whose view is asked for: any, or the one that was named.
@@ -64,8 +68,9 @@ pub(crate) fn servers(told: &Value) -> Vec<Value> {
 
 /// One member as the verbs show it.
 fn describe(told: &Value, member: &Value) -> Value {
+    let store = &told["store"];
     let has = |list: &str| {
-        told[list].as_array().is_some_and(|all| all.iter().any(|one| one == &member["node"]))
+        store[list].as_array().is_some_and(|all| all.iter().any(|one| one == &member["node"]))
     };
     json!({
         "node": member["node"],
@@ -74,24 +79,29 @@ fn describe(told: &Value, member: &Value) -> Value {
         "since": member["since"],
         "evidence": member["evidence"],
         "votes": has("voters"),
-        "leader": told["leader"] == member["node"] && !member["node"].is_null(),
+        "learns": has("learners"),
+        "leader": leads(told, member["node"].as_str().unwrap_or_default()),
         "meshAddress": member["meshAddress"],
         "apiAddress": member["apiAddress"],
         "version": member["version"],
     })
 }
 
+/// Whether the store's group follows this node.
+pub(crate) fn leads(told: &Value, node: &str) -> bool {
+    !node.is_empty() && told["store"]["leader"] == node
+}
+
 fn members_table(told: &Value) -> String {
-    let header = ["NODE", "ROLE", "STATE", "SINCE", "HEARD", "REJOINED", "MESH", "EVIDENCE"];
+    let header =
+        ["NODE", "ROLE", "STATE", "SINCE", "HEARD", "REJOINED", "LINK", "MESH", "EVIDENCE"];
     let rows: Vec<Vec<String>> = list(told, "members")
         .iter()
         .map(|member| {
             let known = describe(told, member);
-            let mark = match (&known["leader"], &known["votes"]) {
-                (Value::Bool(true), _) => " (leader)",
-                (_, Value::Bool(true)) => " (votes)",
-                _ => "",
-            };
+            let marks = [("leader", " (leader)"), ("votes", " (votes)"), ("learns", " (learns)")];
+            let mark = marks.into_iter().find(|(field, _)| known[*field] == true);
+            let mark = mark.map_or("", |(_, mark)| mark);
             vec![
                 text(&member["node"]),
                 format!("{}{mark}", text(&member["role"])),
@@ -99,6 +109,7 @@ fn members_table(told: &Value) -> String {
                 text(&member["since"]),
                 ago(&member["heardAgoMs"]),
                 text(&member["rejoined"]),
+                text(&member["link"]),
                 text(&member["meshAddress"]),
                 evidence(member),
             ]
@@ -220,8 +231,7 @@ mod tests {
     #[test]
     fn a_leader_and_a_dead_member_are_seen_at_a_glance() {
         let told = json!({
-            "leader": "server-1",
-            "voters": ["server-1", "server-2"],
+            "store": {"leader": "server-1", "voters": ["server-1", "server-2"]},
             "warnings": ["2 voters survive no loss: add or remove one"],
             "members": [
                 {"node": "server-1", "role": "server", "state": "alive", "heardAgoMs": 120},

@@ -63,7 +63,7 @@ fn row(server: &Value) -> Vec<String> {
     vec![
         mesh::text(&server["node"]),
         mesh::text(&server["state"]),
-        mark("votes"),
+        if server["learns"] == true { "learns".to_owned() } else { mark("votes") },
         mark("leader"),
         mesh::text(&server["apiAddress"]),
         mesh::text(&server["version"]),
