@@ -173,6 +173,9 @@ pub struct OpinionOf {
     pub silence_ms: u64,
     /// See [`Opinion::was_heard`].
     pub was_heard: bool,
+    /// How long ago another member had heard it that told the sender so itself, in milliseconds:
+    /// for receivers that cannot reach that one. Passed on once, so that it does not echo.
+    pub elsewhere_ms: Option<u64>,
     /// How the link to it stands.
     pub link: LinkStanding,
 }

@@ -140,6 +140,7 @@ impl MembershipMachine {
                 incarnation: member.info.started,
                 silence_ms: millis(member.silence(now.mono)),
                 was_heard: member.sound.is_some(),
+                elsewhere_ms: member.second_hand.map(|at| millis(now.mono.since(at))),
                 link: member.link.clone(),
             })
         });
@@ -150,14 +151,17 @@ impl MembershipMachine {
 
     fn take_opinion(&mut self, now: Now, by: &str, said: OpinionOf) {
         // Only of who is known, so that what is kept has a bound.
-        if !self.members.contains_key(by) {
+        // Nor of one who is dead to the others: it is not asked, and not counted.
+        if !self.members.get(by).is_some_and(Member::is_present) {
             return;
         }
         let Some(member) = self.present(&said.subject) else { return };
         if said.incarnation < member.info.started && !said.was_heard {
             return;
         }
-        let then = Mono(now.mono.0.saturating_sub(said.silence_ms.saturating_mul(1_000_000)));
+        let ago = |ms: u64| Mono(now.mono.0.saturating_sub(ms.saturating_mul(1_000_000)));
+        let then = ago(said.silence_ms);
+        member.third_hand = member.third_hand.max(said.elsewhere_ms.map(ago));
         if said.was_heard {
             member.second_hand = member.second_hand.max(Some(then));
             if member.lost.is_some_and(|(at, _)| then > at.after(crate::Timing::LATE)) {

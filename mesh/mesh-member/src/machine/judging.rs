@@ -179,7 +179,7 @@ impl MembershipMachine {
             member.state = MemberState::Dead { since: now.wall, evidence };
         } else {
             // Whoever took it back has heard it.
-            member.second_hand = Some(now.mono);
+            member.third_hand = Some(now.mono);
             member.opinions.clear();
             member.state = MemberState::Alive;
         }

@@ -26,6 +26,8 @@ pub(super) struct Member {
     pub(super) is_deaf: bool,
     /// When a member that was asked had heard it last.
     pub(super) second_hand: Option<Mono>,
+    /// When a member had heard it that told so to one that was asked.
+    pub(super) third_hand: Option<Mono>,
     pub(super) link: LinkStanding,
     /// When its process was found to be gone, if it was not heard since.
     pub(super) lost: Option<(Mono, Wall)>,
@@ -55,6 +57,7 @@ impl Member {
             sound: None,
             is_deaf: false,
             second_hand: None,
+            third_hand: None,
             link: LinkStanding::None,
             lost: None,
             opinions: BTreeMap::new(),
@@ -84,7 +87,8 @@ impl Member {
 
     /// For how long nobody could, as far as is known here.
     pub(super) fn quiet(&self, now: Mono) -> Duration {
-        self.silence(now).min(now.since(self.second_hand.unwrap_or_default()))
+        let elsewhere = self.second_hand.max(self.third_hand).unwrap_or_default();
+        self.silence(now).min(now.since(elsewhere))
     }
 
     /// Something came from it, and its word is that it hears enough others.
@@ -131,6 +135,7 @@ impl Member {
         self.heard = self.heard.map(moved);
         self.sound = self.sound.map(moved);
         self.second_hand = self.second_hand.map(moved);
+        self.third_hand = self.third_hand.map(moved);
     }
 
     /// Whether somebody who was asked has heard nothing of it for long enough.
