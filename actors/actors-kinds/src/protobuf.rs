@@ -120,6 +120,40 @@ impl Envelope {
     }
 }
 
+/// A list's message: its metadata, a message already, and its items' messages.
+/// Spec: every list type of Kubernetes' `generated.proto` files: `metadata = 1`, `items = 2`.
+#[must_use]
+pub fn list<'a>(metadata: &[u8], items: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
+    let mut out = wire::Writer::default();
+    out.bytes(1, metadata);
+    for item in items {
+        out.bytes(2, item);
+    }
+    out.into_vec()
+}
+
+/// The message of an object's metadata alone: `metav1.PartialObjectMetadata`.
+#[must_use]
+pub fn partial(metadata: &[u8]) -> Vec<u8> {
+    list(metadata, [])
+}
+
+/// One event of a watch, as one frame of the stream: four bytes of length, the highest first, then
+/// `metav1.WatchEvent`; `object` is a whole body with its envelope.
+#[must_use]
+pub fn event_frame(word: &str, object: &[u8]) -> Vec<u8> {
+    let mut raw = wire::Writer::with_capacity(object.len() + 8);
+    raw.bytes(1, object);
+    let mut event = wire::Writer::with_capacity(object.len() + 32);
+    event.bytes(1, word.as_bytes());
+    event.bytes(2, raw.as_slice());
+    let mut frame = wire::Writer::with_capacity(object.len() + 40);
+    let length = u32::try_from(event.as_slice().len()).unwrap_or(u32::MAX);
+    frame.raw(&length.to_be_bytes());
+    frame.raw(event.as_slice());
+    frame.into_vec()
+}
+
 /// Reads a message of this shape as a tree, its fields in canonical order. Numbers that the table does not know are
 /// skipped, as protobuf wants it.
 ///

@@ -4,6 +4,7 @@
 //! Way in: [`Value`], [`Object`], [`ApiError`].  Never: knowledge of a single kind (see
 //! `actors-kinds`).
 
+pub mod apply;
 mod error;
 mod field_error;
 mod gvk;

@@ -9,7 +9,7 @@ use actors_object::{ApiError, Map, Object, Value, json};
 use bytes::Bytes;
 use nodes_door::{Entry, List, Response, ResponseBody};
 
-use crate::{edge::Visit, negotiate::Form, table};
+use crate::{edge::Visit, negotiate::Form, protobuf, table};
 
 /// The JSON of one entry.
 pub(crate) fn entry_json(entry: &Entry) -> Bytes {
@@ -35,6 +35,11 @@ pub(crate) fn response(
     kind: Option<&KindFacts>,
     now: Now,
 ) -> Result<HttpResponse, ApiError> {
+    if let Some(bytes) = in_protobuf(answer, visit)? {
+        let code = StatusCode::from_u16(answer.code).unwrap_or(StatusCode::OK);
+        let http = HttpResponse::build(code).content_type(visit.form.content_type()).body(bytes);
+        return Ok(with_warnings(http, answer));
+    }
     let bytes: Bytes = match (&answer.body, visit.form, kind) {
         (ResponseBody::Error(error), _, _) => return Ok(with_warnings(self::error(error), answer)),
         (ResponseBody::Success(value), _, _) => json::to_vec(value).into(),
@@ -58,6 +63,24 @@ pub(crate) fn response(
     Ok(with_warnings(http, answer))
 }
 
+/// The answer in protobuf, if the client wants that and the kind has that form.
+fn in_protobuf(answer: &Response, visit: &Visit<'_>) -> Result<Option<Vec<u8>>, ApiError> {
+    let (registry, form) = (&visit.parts.registry, visit.form);
+    if !matches!(form, Form::Protobuf | Form::ProtobufMetadata) {
+        return Ok(None);
+    }
+    let bytes = match &answer.body {
+        ResponseBody::Error(_) => return Ok(None),
+        ResponseBody::Success(value) => protobuf::value(registry, value)?,
+        ResponseBody::Entry(entry) => protobuf::entry(registry, entry, form)?,
+        ResponseBody::List(list) => protobuf::list(registry, list, form)?,
+    };
+    match bytes {
+        None if !accepts_json(visit) => Err(ApiError::not_acceptable("application/json")),
+        bytes => Ok(bytes),
+    }
+}
+
 fn has_metadata(entry: &Entry) -> bool {
     !entry.object().name().is_empty()
 }
@@ -78,7 +101,7 @@ fn accepts_json(visit: &Visit<'_>) -> bool {
 fn list_json(list: &List, form: Form) -> Bytes {
     let mut head = Value::Map(Map::default());
     let (kind, version) = match form {
-        Form::Metadata => ("PartialObjectMetadataList", "meta.k8s.io/v1"),
+        Form::Metadata | Form::ProtobufMetadata => ("PartialObjectMetadataList", "meta.k8s.io/v1"),
         _ => (list.kind.as_str(), list.api_version.as_str()),
     };
     head.set_path(&["kind"], kind);

@@ -15,6 +15,7 @@ mod logs;
 mod mesh;
 mod negotiate;
 mod path;
+mod protobuf;
 mod query;
 mod server;
 mod table;

@@ -12,6 +12,10 @@ pub(crate) enum Form {
     Table,
     /// Only metadata.
     Metadata,
+    /// The objects themselves, in protobuf.
+    Protobuf,
+    /// Only metadata, in protobuf.
+    ProtobufMetadata,
     /// Aggregated discovery, version 2.
     DiscoveryV2,
     /// Aggregated discovery, version 2beta1.
@@ -34,11 +38,19 @@ impl Form {
             let mut pairs = item.split(';').skip(1).filter_map(|part| part.trim().split_once('='));
             pairs.find(|(name, _)| *name == wanted).map(|(_, value)| value)
         };
-        if !matches!(media, "application/json" | "application/*" | "*/*") {
+        let is_protobuf = media == "application/vnd.kubernetes.protobuf";
+        if !is_protobuf && !matches!(media, "application/json" | "application/*" | "*/*") {
             return None;
         }
         match (parameter("as"), parameter("g"), parameter("v")) {
+            (None, _, _) if is_protobuf => Some(Self::Protobuf),
             (None, _, _) => Some(Self::Json),
+            (
+                Some("PartialObjectMetadata" | "PartialObjectMetadataList"),
+                Some("meta.k8s.io"),
+                _,
+            ) if is_protobuf => Some(Self::ProtobufMetadata),
+            _ if is_protobuf => None,
             (Some("Table"), Some("meta.k8s.io"), Some("v1" | "v1beta1")) => Some(Self::Table),
             (
                 Some("PartialObjectMetadata" | "PartialObjectMetadataList"),
@@ -55,6 +67,7 @@ impl Form {
     pub(crate) fn content_type(self) -> &'static str {
         match self {
             Self::Json | Self::Table | Self::Metadata => "application/json",
+            Self::Protobuf | Self::ProtobufMetadata => "application/vnd.kubernetes.protobuf",
             Self::DiscoveryV2 => {
                 "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
             }
@@ -80,8 +93,8 @@ mod tests {
             ("*/*", Some(Form::Json)),
             (table, Some(Form::Table)),
             (discovery, Some(Form::DiscoveryV2)),
-            (protobuf, Some(Form::Json)),
-            ("application/vnd.kubernetes.protobuf", None),
+            (protobuf, Some(Form::Protobuf)),
+            ("application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io", None),
             ("text/html", None),
         ] {
             assert_eq!(Form::of(accept), form, "{accept}");

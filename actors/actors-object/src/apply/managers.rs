@@ -1,0 +1,274 @@
+//! Who owns what: `metadata.managedFields`, and how writes move ownership.
+//!
+//! Way in: [`Managers::of`], [`Managers::apply`], [`Managers::update`].
+
+use super::{
+    FieldSet, FieldSetError, Place, Step,
+    compare::{Difference, difference},
+    fields::Node,
+    merge,
+};
+use crate::{Map, Object, Value};
+
+/// How a manager came to own fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Operation {
+    /// By applying a configuration.
+    Apply,
+    /// By any other write.
+    Update,
+}
+
+impl Operation {
+    /// As it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Apply => "Apply",
+            Self::Update => "Update",
+        }
+    }
+}
+
+/// Who writes: a name, how, in which version, through which part of the resource.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Manager {
+    /// How it writes.
+    pub operation: Operation,
+    /// Its name: `kubectl`.
+    pub name: String,
+    /// The version of its fields: `apps/v1`.
+    pub api_version: String,
+    /// `status`, `scale`; empty for the resource itself.
+    pub subresource: String,
+}
+
+/// One manager's fields.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Entry {
+    manager: Manager,
+    /// When its fields changed last: RFC 3339.
+    time: String,
+    fields: FieldSet,
+}
+
+/// All managers of an object.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Managers {
+    entries: Vec<Entry>,
+}
+
+/// Fields that another manager owns and this one would change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conflict {
+    /// Who owns them.
+    pub manager: Manager,
+    /// When it got them: RFC 3339.
+    pub time: String,
+    /// Their paths, as people read them.
+    pub paths: Vec<String>,
+}
+
+/// What an apply makes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Applied {
+    /// The new object, its managed fields left out.
+    pub object: Value,
+    /// Who owns what from now on.
+    pub managers: Managers,
+}
+
+/// Fields that the server alone writes: nobody owns them.
+const UNOWNED: [&[&str]; 12] = [
+    &["apiVersion"],
+    &["kind"],
+    &["metadata", "name"],
+    &["metadata", "generateName"],
+    &["metadata", "namespace"],
+    &["metadata", "uid"],
+    &["metadata", "resourceVersion"],
+    &["metadata", "generation"],
+    &["metadata", "creationTimestamp"],
+    &["metadata", "deletionTimestamp"],
+    &["metadata", "deletionGracePeriodSeconds"],
+    &["metadata", "selfLink"],
+];
+
+impl Managers {
+    /// The managers that an object names.
+    ///
+    /// # Errors
+    /// An entry that cannot be read.
+    pub fn of(object: &Object) -> Result<Self, FieldSetError> {
+        let mut entries = Vec::new();
+        for row in object.list_at(&["metadata", "managedFields"]) {
+            let text = |name: &str| row.at(name).as_str().unwrap_or_default().to_owned();
+            let operation = match row.at("operation").as_str() {
+                Some("Apply") => Operation::Apply,
+                Some("Update") => Operation::Update,
+                _ => return Err(FieldSetError::Shape),
+            };
+            let manager = Manager {
+                operation,
+                name: text("manager"),
+                api_version: text("apiVersion"),
+                subresource: text("subresource"),
+            };
+            let fields = match row.at("fieldsV1") {
+                Value::Null => FieldSet::default(),
+                written => FieldSet::from_value(written)?,
+            };
+            entries.push(Entry { manager, time: text("time"), fields });
+        }
+        Ok(Self { entries })
+    }
+
+    /// As the object carries them.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        let row = |entry: &Entry| {
+            let mut row = Map::new();
+            row.insert("manager", entry.manager.name.as_str());
+            row.insert("operation", entry.manager.operation.as_str());
+            row.insert("apiVersion", entry.manager.api_version.as_str());
+            if !entry.time.is_empty() {
+                row.insert("time", entry.time.as_str());
+            }
+            row.insert("fieldsType", "FieldsV1");
+            row.insert("fieldsV1", entry.fields.to_value());
+            if !entry.manager.subresource.is_empty() {
+                row.insert("subresource", entry.manager.subresource.as_str());
+            }
+            Value::Map(row)
+        };
+        Value::List(self.entries.iter().map(row).collect())
+    }
+
+    /// Whether nobody owns anything.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The fields of one manager.
+    #[must_use]
+    pub fn fields(&self, manager: &Manager) -> Option<&FieldSet> {
+        self.entries.iter().find(|entry| entry.manager == *manager).map(|entry| &entry.fields)
+    }
+
+    /// Lays a configuration over the live object. `counts` are the places that writes through this part of the
+    /// resource may own; empty for all.
+    ///
+    /// # Errors
+    /// What other managers own and would be changed, unless `force`.
+    pub fn apply(
+        &self,
+        place: &impl Place,
+        (live, config): (&Value, &Value),
+        by: (&Manager, &str),
+        (counts, force): (&[&[&str]], bool),
+    ) -> Result<Applied, Vec<Conflict>> {
+        let (manager, now) = by;
+        let wanted = owned(FieldSet::of(place, config), counts);
+        let mut managers = self.clone();
+        let last = managers.take(manager);
+        let mut object = merge::merged(place, live, config);
+        if let Some(last) = &last {
+            let mut kept = wanted.clone();
+            managers.entries.iter().for_each(|entry| kept.add(&entry.fields));
+            merge::prune(place, &mut object, &last.fields, &kept);
+        }
+        let changes = owned_difference(difference(place, live, &object), counts);
+        let conflicts = managers.conflicts(&changes.changed);
+        if !conflicts.is_empty() && !force {
+            return Err(conflicts);
+        }
+        managers.give_up(&changes.changed, now);
+        managers.give_up(&changes.removed, now);
+        managers.put(manager, (wanted, last), now);
+        Ok(Applied { object, managers })
+    }
+
+    /// Gives every field that a write changed to its writer, and takes away from everybody what is gone.
+    pub fn update(
+        &mut self,
+        place: &impl Place,
+        (old, new): (&Value, &Value),
+        (manager, now): (&Manager, &str),
+        counts: &[&[&str]],
+    ) {
+        let changes = owned_difference(difference(place, old, new), counts);
+        if changes.changed.is_empty() && changes.removed.is_empty() {
+            return;
+        }
+        let own = self.take(manager);
+        self.give_up(&changes.changed, now);
+        self.give_up(&changes.removed, now);
+        let mut fields = own.as_ref().map(|own| own.fields.clone()).unwrap_or_default();
+        fields.subtract(&changes.removed);
+        fields.add(&changes.changed);
+        self.put(manager, (fields, own), now);
+    }
+
+    fn take(&mut self, manager: &Manager) -> Option<Entry> {
+        let at = self.entries.iter().position(|entry| entry.manager == *manager)?;
+        Some(self.entries.remove(at))
+    }
+
+    fn put(&mut self, manager: &Manager, (fields, last): (FieldSet, Option<Entry>), now: &str) {
+        if fields.is_empty() {
+            return;
+        }
+        // A time tells when the fields changed, so that an apply that changes nothing changes nothing.
+        let time = last.filter(|last| last.fields == fields).map(|last| last.time);
+        let time = time.unwrap_or_else(|| now.to_owned());
+        self.entries.push(Entry { manager: manager.clone(), time, fields });
+        let key = |entry: &Entry| (entry.manager.operation, entry.time.clone());
+        self.entries.sort_by(|one, other| {
+            key(one).cmp(&key(other)).then_with(|| one.manager.cmp(&other.manager))
+        });
+    }
+
+    fn conflicts(&self, changed: &FieldSet) -> Vec<Conflict> {
+        let mut conflicts = Vec::new();
+        for entry in &self.entries {
+            let paths = entry.fields.common(changed).paths();
+            if !paths.is_empty() {
+                let (manager, time) = (entry.manager.clone(), entry.time.clone());
+                conflicts.push(Conflict { manager, time, paths });
+            }
+        }
+        conflicts
+    }
+
+    /// Takes fields away from everybody.
+    fn give_up(&mut self, fields: &FieldSet, now: &str) {
+        for entry in &mut self.entries {
+            if !entry.fields.common(fields).is_empty() {
+                entry.fields.subtract(fields);
+                now.clone_into(&mut entry.time);
+            }
+        }
+        self.entries.retain(|entry| !entry.fields.is_empty());
+    }
+}
+
+/// Without what nobody owns, and without what cannot be written this way.
+fn owned(mut fields: FieldSet, counts: &[&[&str]]) -> FieldSet {
+    UNOWNED.iter().for_each(|path| fields.remove_path(path));
+    fields.remove_path(&["metadata", "managedFields"]);
+    if !counts.is_empty() {
+        fields.retain_paths(counts);
+    }
+    // That there is metadata, a spec or a status is nobody's doing.
+    let mut roots = FieldSet::default();
+    for name in ["metadata", "spec", "status"] {
+        roots.put(Step::field(name), Node { own: true, below: FieldSet::default() });
+    }
+    fields.subtract(&roots);
+    fields
+}
+
+fn owned_difference(found: Difference, counts: &[&[&str]]) -> Difference {
+    Difference { changed: owned(found.changed, counts), removed: owned(found.removed, counts) }
+}
