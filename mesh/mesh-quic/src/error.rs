@@ -33,8 +33,9 @@ pub enum AskError {
     /// No answer came in time; what was asked for may happen yet.
     #[error("{0} did not answer in time")]
     Timeout(String),
-    /// The link was lost before the answer came; what was asked for may have happened.
-    #[error("the link to {0} was lost before it answered")]
+    /// The link was lost, or the service failed, before the answer came; what was asked for may
+    /// have happened.
+    #[error("{0} was lost before it answered")]
     Lost(String),
     /// The service said no, in this sentence.
     #[error("{0}")]

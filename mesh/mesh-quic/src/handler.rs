@@ -17,8 +17,8 @@ pub type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 ///
 /// A handler that panics loses the one frame or stream that it panicked over.
 pub trait Handler: Send + Sync + 'static {
-    /// A message came. Called on the task that reads the lane: whoever needs time passes the
-    /// message on, and drops it if there is no room.
+    /// A message came. Called on the task that reads the lane, so it must not block: whoever needs
+    /// time passes the message on, and drops it if there is no room.
     fn tell(&self, from: &Peer, body: Bytes) {
         tracing::debug!(%from, len = body.len(), "a message for a service that takes none");
     }

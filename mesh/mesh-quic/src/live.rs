@@ -18,6 +18,7 @@ use tokio::{sync::Semaphore, time::timeout};
 
 use crate::{
     Ask, AskError, DownReason, LaneView, Limits, MESSAGE_LEN_MAX, MeshStream, SendError,
+    StreamError,
     asks::{NoRoom, Reply, Serving, Waiting},
     ends::{self, CloseCode},
     identity::Facts,
@@ -148,7 +149,7 @@ impl Live {
             Ok(Ok(Reply::Answer(body))) => Ok(body),
             Ok(Ok(Reply::Failed(Failure::Refused(text)))) => Err(AskError::Refused(text)),
             Ok(Ok(Reply::Failed(Failure::Busy))) => Err(SendError::Full(node()).into()),
-            Ok(Err(_)) => Err(AskError::Lost(node())),
+            Ok(Ok(Reply::Failed(Failure::Broken)) | Err(_)) => Err(AskError::Lost(node())),
             Err(_) => Err(AskError::Timeout(node())),
         }
     }
@@ -172,10 +173,18 @@ impl Live {
             let (mut send, mut recv) = self.connection.open_bi().await.map_err(|_| lost())?;
             write_message(&mut send, opening.encode()).await.map_err(|_| lost())?;
             let mut splitter = Splitter::new(MESSAGE_LEN_MAX);
-            let message = next_message(&mut recv, &mut splitter).await.map_err(|_| lost())?;
-            let answer = Answer::decode(&message.ok_or_else(lost)?);
+            let (answer, broken) = match next_message(&mut recv, &mut splitter).await {
+                Ok(Some(message)) => (Answer::decode(&message), None),
+                // Refusals are never reset: the service had the stream, and gave it up so soon that
+                // its answer was lost with it. Whoever reads the stream learns of that.
+                Err(StreamError::Reset) => (Ok(Answer::Taken), Some(StreamError::Reset)),
+                Ok(None) | Err(_) => return Err(lost()),
+            };
             match answer.map_err(|error| AskError::Refused(error.to_string()))? {
-                Answer::Taken => Ok(MeshStream::new((send, recv), splitter, trace, share)),
+                Answer::Taken => {
+                    let stream = MeshStream::new((send, recv), splitter, trace, share);
+                    Ok(stream.broken(broken))
+                }
                 Answer::Refused(text) => Err(AskError::Refused(text)),
                 Answer::Busy => Err(SendError::Full(self.node().to_owned()).into()),
             }

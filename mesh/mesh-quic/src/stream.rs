@@ -19,7 +19,8 @@ pub const MESSAGE_LEN_MAX: usize = 4 * 1024 * 1024;
 /// Told to the other end when a stream is dropped before its end.
 pub(crate) const GIVEN_UP: VarInt = VarInt::from_u32(1);
 
-/// Both directions of a stream. They may be used apart.
+/// Both directions of a stream. They may be used apart; but a closure or an `async move` block that
+/// names one of them alone takes that one alone, and the other is dropped, and so reset, outside.
 #[derive(Debug)]
 pub struct MeshStream {
     /// To the other end.
@@ -44,6 +45,8 @@ pub struct FrameSender {
 pub struct FrameReceiver {
     stream: RecvStream,
     splitter: Splitter,
+    /// How it ended before its end. The transport says so once, and later that it just ended.
+    broken: Option<StreamError>,
     _share: Arc<Share>,
 }
 
@@ -60,8 +63,14 @@ impl MeshStream {
         let share = Arc::new(share);
         let (send, recv) = stream;
         let send = FrameSender { stream: send, is_finished: false, _share: Arc::clone(&share) };
-        let recv = FrameReceiver { stream: recv, splitter, _share: share };
+        let recv = FrameReceiver { stream: recv, splitter, broken: None, _share: share };
         Self { send, recv, trace }
+    }
+
+    /// The same stream, of which it is known that nothing more comes, and why.
+    pub(crate) fn broken(mut self, why: Option<StreamError>) -> Self {
+        self.recv.broken = why;
+        self
     }
 }
 
@@ -113,9 +122,14 @@ impl FrameReceiver {
     /// dropped before it is ready.
     ///
     /// # Errors
-    /// [`StreamError`]; nothing comes any more.
+    /// [`StreamError`]; nothing comes any more, and the same is said again.
     pub async fn next(&mut self) -> Result<Option<Bytes>, StreamError> {
-        next_message(&mut self.stream, &mut self.splitter).await
+        if let Some(why) = &self.broken {
+            return Err(why.clone());
+        }
+        let message = next_message(&mut self.stream, &mut self.splitter).await;
+        self.broken = message.as_ref().err().cloned();
+        message
     }
 }
 

@@ -173,7 +173,8 @@ impl Wire {
         let wire = self.clone();
         self.spawn(async move {
             let within = Duration::from_millis(u64::from(head.deadline_ms));
-            let answer = answer(handler, Arc::clone(&wire.live), body, head.trace);
+            let max = lane.body_len_max();
+            let answer = answer(handler, Arc::clone(&wire.live), body, head.trace, max);
             let answer = tokio::select! {
                 biased;
                 _ = given_up => return,
@@ -181,7 +182,7 @@ impl Wire {
             };
             // Late, nobody waits any more.
             if let Ok(answer) = answer {
-                let frame = reply(lane, &head, answer);
+                let frame = reply(&head, answer);
                 wire.live.lane(lane).push_answer(frame).await;
             }
             wire.live.serving.finish(head.correlation);
@@ -274,29 +275,31 @@ async fn refuse_stream(mut send: SendStream, answer: Answer) {
     }
 }
 
-/// What the handler says; a panic is a refusal.
+/// What the handler says, as a body that the lane carries, or why there is none.
 async fn answer(
     handler: Arc<dyn Handler>,
     live: Arc<Live>,
     body: Bytes,
     trace: TraceContext,
-) -> Result<Bytes, String> {
+    max: usize,
+) -> Result<Bytes, Failure> {
     let work = AssertUnwindSafe(async { handler.ask(&live.facts.peer, body, trace).await });
-    work.catch_unwind().await.unwrap_or_else(|_| {
+    let answer = work.catch_unwind().await.map_err(|_| {
         tracing::error!(peer = %live.facts.peer, "a handler panicked over a question");
-        Err("the service failed over this question".to_owned())
-    })
+        Failure::Broken
+    })?;
+    let body = answer.map_err(Failure::refused)?;
+    if body.len() > max {
+        let text = format!("the answer has {} bytes, and the lane carries {max}", body.len());
+        return Err(Failure::refused(text));
+    }
+    Ok(body)
 }
 
-fn reply(lane: Lane, head: &Head, answer: Result<Bytes, String>) -> Outgoing {
-    let max = lane.body_len_max();
-    let answer = answer.and_then(|body| match body.len() {
-        len if len > max => Err(format!("the answer has {len} bytes, and the lane carries {max}")),
-        _ => Ok(body),
-    });
+fn reply(head: &Head, answer: Result<Bytes, Failure>) -> Outgoing {
     let (kind, body) = match answer {
         Ok(body) => (FrameKind::Answer, body),
-        Err(text) => (FrameKind::Failed, Failure::refused(text).encode()),
+        Err(failure) => (FrameKind::Failed, failure.encode()),
     };
     Outgoing { head: Head { kind, ..*head }, body }
 }

@@ -123,6 +123,8 @@ pub enum Failure {
     Refused(String),
     /// Too much is under way for this peer. Nothing was done.
     Busy,
+    /// The service failed over it; what was asked for may have been done.
+    Broken,
 }
 
 impl Failure {

@@ -59,21 +59,21 @@ fn the_smaller_name_calls_at_once_and_again_after_longer_and_longer_waits() {
     check(
         "a",
         events,
-        expect![[r"
+        expect![[r#"
             Wanted(Some(10.0.0.2:7443))
                 Dial { attempt: 1, address: 10.0.0.2:7443 }
             Failed { attempt: 1 }
-                WakeAt { at: Mono(93187347), token: 2 }
+                WakeAt { at: Mono(128454685), token: 2 }
             Wake(2)
                 Dial { attempt: 3, address: 10.0.0.2:7443 }
             Failed { attempt: 3 }
-                WakeAt { at: Mono(206604420), token: 4 }
+                WakeAt { at: Mono(222948273), token: 4 }
             Wake(4)
                 Dial { attempt: 5, address: 10.0.0.2:7443 }
             Failed { attempt: 5 }
-                WakeAt { at: Mono(329893693), token: 6 }
+                WakeAt { at: Mono(382713947), token: 6 }
             Failed { attempt: 5 }
-        "]],
+        "#]],
     );
 }
 
@@ -89,7 +89,19 @@ fn the_larger_name_waits_for_the_call_and_calls_if_none_comes() {
             Event::Wake(2),
             dialed(3, 2, 10),
         ],
-        expect![""],
+        expect![[r#"
+            Wanted(Some(10.0.0.2:7443))
+                WakeAt { at: Mono(347000000), token: 1 }
+            Accepted { link: LinkId(1), incarnation: 10 }
+                Adopt(LinkId(1))
+            Wake(1)
+            Lost(LinkId(1))
+                WakeAt { at: Mono(319000000), token: 2 }
+            Wake(2)
+                Dial { attempt: 3, address: 10.0.0.2:7443 }
+            Dialed { attempt: 3, link: LinkId(2), incarnation: 10 }
+                Adopt(LinkId(2))
+        "#]],
     );
 }
 
@@ -98,7 +110,17 @@ fn of_two_calls_that_cross_the_one_of_the_smaller_name_wins() {
     check(
         "a",
         vec![Event::Wanted(Some(address())), accepted(1, 10), dialed(1, 2, 10), accepted(3, 10)],
-        expect![""],
+        expect![[r#"
+            Wanted(Some(10.0.0.2:7443))
+                Dial { attempt: 1, address: 10.0.0.2:7443 }
+            Accepted { link: LinkId(1), incarnation: 10 }
+                Adopt(LinkId(1))
+            Dialed { attempt: 1, link: LinkId(2), incarnation: 10 }
+                Close { link: LinkId(1), why: Superseded }
+                Adopt(LinkId(2))
+            Accepted { link: LinkId(3), incarnation: 10 }
+                Close { link: LinkId(3), why: Superseded }
+        "#]],
     );
     check(
         "z",
@@ -109,7 +131,19 @@ fn of_two_calls_that_cross_the_one_of_the_smaller_name_wins() {
             dialed(2, 2, 10),
             accepted(3, 10),
         ],
-        expect![""],
+        expect![[r#"
+            Wanted(Some(10.0.0.2:7443))
+                WakeAt { at: Mono(347000000), token: 1 }
+            Wake(1)
+                Dial { attempt: 2, address: 10.0.0.2:7443 }
+            Accepted { link: LinkId(1), incarnation: 10 }
+                Adopt(LinkId(1))
+            Dialed { attempt: 2, link: LinkId(2), incarnation: 10 }
+                Close { link: LinkId(2), why: Superseded }
+            Accepted { link: LinkId(3), incarnation: 10 }
+                Close { link: LinkId(1), why: Superseded }
+                Adopt(LinkId(3))
+        "#]],
     );
 }
 
@@ -125,13 +159,37 @@ fn a_restarted_process_wins_and_an_old_one_never_does() {
             Event::Lost(LinkId(1)),
             Event::Lost(LinkId(2)),
         ],
-        expect![""],
+        expect![[r#"
+            Wanted(Some(10.0.0.2:7443))
+                Dial { attempt: 1, address: 10.0.0.2:7443 }
+            Dialed { attempt: 1, link: LinkId(1), incarnation: 10 }
+                Adopt(LinkId(1))
+            Accepted { link: LinkId(2), incarnation: 11 }
+                Close { link: LinkId(1), why: Restarted }
+                Adopt(LinkId(2))
+            Accepted { link: LinkId(3), incarnation: 10 }
+                Close { link: LinkId(3), why: Superseded }
+            Lost(LinkId(1))
+            Lost(LinkId(2))
+                Dial { attempt: 2, address: 10.0.0.2:7443 }
+        "#]],
     );
 }
 
 #[test]
 fn a_peer_that_nobody_wants_is_served_until_it_goes() {
-    check("a", vec![Event::Wanted(None), accepted(1, 10), Event::Lost(LinkId(1))], expect![""]);
+    check(
+        "a",
+        vec![Event::Wanted(None), accepted(1, 10), Event::Lost(LinkId(1))],
+        expect![[r#"
+        Wanted(None)
+            Done
+        Accepted { link: LinkId(1), incarnation: 10 }
+            Adopt(LinkId(1))
+        Lost(LinkId(1))
+            Done
+    "#]],
+    );
     check(
         "a",
         vec![
@@ -140,7 +198,16 @@ fn a_peer_that_nobody_wants_is_served_until_it_goes() {
             Event::Wanted(None),
             Event::Lost(LinkId(1)),
         ],
-        expect![""],
+        expect![[r#"
+            Wanted(Some(10.0.0.2:7443))
+                Dial { attempt: 1, address: 10.0.0.2:7443 }
+            Dialed { attempt: 1, link: LinkId(1), incarnation: 10 }
+                Adopt(LinkId(1))
+            Wanted(None)
+                Close { link: LinkId(1), why: Unwanted }
+                Done
+            Lost(LinkId(1))
+        "#]],
     );
 }
 

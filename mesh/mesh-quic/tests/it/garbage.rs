@@ -1,14 +1,15 @@
 //! What no process of ours would send: it crashes nothing, and ends at most its own link.
 
-use std::{net::UdpSocket, sync::Arc};
+use std::net::UdpSocket;
 
 use actors_core::Rng;
-use mesh_quic::{MeshConfig, Service};
-use mesh_wire::{Frame, FrameKind, Head, Hello, Lane, Opening, TraceContext, prefix};
-use quinn::{Connection, Endpoint, crypto::rustls::QuicClientConfig};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use mesh_quic::Service;
+use mesh_wire::{FrameKind, Head, Hello, Lane, Opening, TraceContext};
 
-use crate::scene::{Authority, Echo, Process, config, is_up, link, pair, until, within};
+use crate::{
+    raw::{Raw, message, next_frame},
+    scene::{Authority, Echo, Process, config, is_up, link, pair, until, within},
+};
 
 #[tokio::test]
 async fn garbage_datagrams_are_ignored() {
@@ -34,54 +35,6 @@ async fn garbage_datagrams_are_ignored() {
         }
     }
     assert_eq!(first.link("server-2").unwrap().reconnects, 0);
-}
-
-/// A peer with a good certificate and bad manners.
-struct Raw {
-    connection: Connection,
-    _endpoint: Endpoint,
-}
-
-impl Raw {
-    async fn call(config: &MeshConfig, server: &Process) -> Self {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let pem = config.authorities_pem.as_bytes();
-        let mut roots = rustls::RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(pem).unwrap()).unwrap();
-        let chain =
-            vec![CertificateDer::from_pem_slice(config.certificate_pem.as_bytes()).unwrap()];
-        let key = PrivateKeyDer::from_pem_slice(config.key_pem.as_bytes()).unwrap();
-        let mut tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_client_auth_cert(chain, key)
-            .unwrap();
-        tls.alpn_protocols = vec![b"starling-mesh/1".to_vec()];
-        let client = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
-        let endpoint = Endpoint::client("127.0.0.1:0".parse().unwrap()).unwrap();
-        let (address, name) = (server.mesh.local_addr(), &server.mesh.me().node);
-        let connecting = endpoint.connect_with(client, address, name).unwrap();
-        let connection = within("the handshake", connecting).await.unwrap();
-        Self { connection, _endpoint: endpoint }
-    }
-
-    /// Opens a stream, and writes these bytes as they are.
-    async fn write(&self, bytes: &[u8]) -> (quinn::SendStream, quinn::RecvStream) {
-        let (mut send, recv) = self.connection.open_bi().await.unwrap();
-        // The other end may be faster in closing.
-        drop(send.write_all(bytes).await);
-        (send, recv)
-    }
-
-    async fn greet(&self) -> (quinn::SendStream, quinn::RecvStream) {
-        self.write(&message(&Opening::Link(Hello { incarnation: 1, feature_level: 1 }).encode()))
-            .await
-    }
-}
-
-fn message(bytes: &[u8]) -> Vec<u8> {
-    [&prefix(bytes.len()).unwrap()[..], bytes].concat()
 }
 
 fn frame(kind: FrameKind, correlation: u64) -> Vec<u8> {
@@ -167,13 +120,7 @@ async fn frames_without_sense_are_dropped() {
     let (_send, mut recv) = raw.write(&bytes).await;
     // An answer comes for what was a question.
     let mut splitter = mesh_wire::Splitter::new(1_024);
-    let answer = loop {
-        if let Some(message) = splitter.next_message().unwrap() {
-            break Frame::decode(&message).unwrap();
-        }
-        let chunk = within("an answer", recv.read_chunk(1_024, true)).await.unwrap().unwrap();
-        splitter.push(&chunk.bytes);
-    };
+    let answer = next_frame(&mut recv, &mut splitter).await;
     assert_eq!((answer.head.kind, answer.head.correlation), (FrameKind::Answer, 5));
     assert!(raw.connection.close_reason().is_none());
 }

@@ -3,6 +3,7 @@
 
 mod garbage;
 mod links;
+mod raw;
 mod scene;
 mod streams;
 mod traffic;

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
-    sync::{Arc, Condvar, Mutex},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -308,26 +308,5 @@ impl Handler for Mute {
             let _open = open;
             std::future::pending().await
         })
-    }
-}
-
-/// Holds whoever reads the lane, until the gate is opened.
-#[derive(Default)]
-pub(crate) struct Gate {
-    is_open: Mutex<bool>,
-    opened: Condvar,
-}
-
-impl Gate {
-    pub(crate) fn open(&self) {
-        *self.is_open.lock().unwrap() = true;
-        self.opened.notify_all();
-    }
-}
-
-impl Handler for Gate {
-    fn tell(&self, _from: &Peer, _body: Bytes) {
-        let guard = self.is_open.lock().unwrap();
-        drop(self.opened.wait_timeout_while(guard, PATIENCE, |is_open| !*is_open).unwrap());
     }
 }

@@ -42,9 +42,14 @@ async fn messages_go_both_ways_and_end() {
 struct Ends(mpsc::Sender<Result<Option<Bytes>, StreamError>>);
 
 impl Handler for Ends {
-    fn stream(&self, _from: &Peer, _head: Bytes, mut stream: MeshStream) -> Later<()> {
+    fn stream(&self, _from: &Peer, _head: Bytes, stream: MeshStream) -> Later<()> {
         let ends = self.0.clone();
-        Box::pin(async move { ends.send(stream.recv.next().await).await.unwrap() })
+        let MeshStream { send, mut recv, .. } = stream;
+        Box::pin(async move {
+            let end = recv.next().await;
+            drop(send);
+            ends.send(end).await.unwrap();
+        })
     }
 }
 

@@ -2,12 +2,17 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
-use mesh_quic::{Ask, AskError, Lane, SendError, Service, TraceContext};
+use bytes::{Bytes, BytesMut};
+use mesh_quic::{
+    Ask, AskError, Lane, LaneView, Limits, MeshConfig, SendError, Service, TraceContext,
+};
+use mesh_wire::{FrameKind, Head, Hello, Opening, Splitter};
+use quinn::{RecvStream, SendStream};
 use tokio::time::{Instant, timeout};
 
-use crate::scene::{
-    Authority, Echo, Gate, Mute, PATIENCE, Process, config, link, pair, until, within,
+use crate::{
+    raw::{Raw, message, next_frame},
+    scene::{Authority, Echo, Mute, PATIENCE, Process, config, link, pair, until, within},
 };
 
 #[tokio::test]
@@ -39,8 +44,9 @@ async fn questions_are_answered_or_refused_in_words() {
     assert_eq!(ask(Service::DOOR, "hello").await, Ok(Bytes::from_static(b"hello")));
     let refused = |text: &str| Err(AskError::Refused(text.to_owned()));
     assert_eq!(ask(Service::DOOR, "no").await, refused("the answer is no"));
-    let panicked = "the service failed over this question";
-    assert_eq!(ask(Service::DOOR, "panic").await, refused(panicked));
+    // Who knows what it has done before.
+    let lost = Err(AskError::Lost("server-1".to_owned()));
+    assert_eq!(ask(Service::DOOR, "panic").await, lost);
     let big = "the answer has 4194305 bytes, and the lane carries 4194304";
     assert_eq!(ask(Service::DOOR, "big").await, refused(big));
     assert_eq!(ask(Service::RENEW, "x").await, refused("server-1 does not serve renew"));
@@ -109,48 +115,81 @@ async fn more_questions_than_the_bound_are_told_that_it_is_busy() {
     }
 }
 
+/// A peer that greets and opens the bulk lane, but reads only the control lane, where it answers.
+struct Stalled {
+    server: Process,
+    raw: Raw,
+    bulk: (SendStream, RecvStream),
+    control: (SendStream, RecvStream),
+}
+
+impl Stalled {
+    async fn new(limits: Limits) -> Self {
+        let authority = Authority::new();
+        let config_1 = MeshConfig { limits, ..config(&authority, "server-1") };
+        let server = Process::start(config_1).await;
+        let raw = Raw::call(&config(&authority, "agent-1"), &server).await;
+        let control = raw.greet().await;
+        server.is_linked(&["agent-1"]).await;
+        let bulk = raw.write(&message(&Opening::Lane(Lane::Bulk).encode())).await;
+        Self { server, raw, bulk, control }
+    }
+
+    fn tell(&self, len: usize) -> Result<(), SendError> {
+        let body = Bytes::from(vec![0; len]);
+        self.server.mesh.tell("agent-1", Lane::Bulk, Service::MEMBER, body)
+    }
+
+    /// Tells until the lane is full: what the transport takes before it stops is bounded as well.
+    async fn fill(&self, len: usize) -> LaneView {
+        let full = Err(SendError::Full("agent-1".to_owned()));
+        until("a refusal that lasts", || (0..50).all(|_| self.tell(len) == full)).await;
+        self.server.link("agent-1").unwrap().lanes[Lane::Bulk.index()].clone()
+    }
+}
+
 #[tokio::test]
 async fn a_full_lane_refuses_and_a_stalled_one_delays_no_other() {
-    let authority = Authority::new();
-    let mut config_1 = config(&authority, "server-1");
-    config_1.limits.lane_frames_max = 16;
-    let first = Process::start(config_1).await;
-    let second = Process::start(config(&authority, "server-2")).await;
-    link(&first, &second).await;
-    let gate = Arc::new(Gate::default());
-    second.mesh.serve(Service::MEMBER, Arc::<Gate>::clone(&gate));
-    second.mesh.serve(Service::GOSSIP, Echo::new().0);
-    let tell = || first.mesh.tell("server-2", Lane::Bulk, Service::MEMBER, vec![0; 64_000].into());
-    // What the transport takes before it stops is bounded as well.
-    until("a refusal", || tell() == Err(SendError::Full("server-2".to_owned()))).await;
-    let bulk = first.link("server-2").unwrap().lanes[Lane::Bulk.index()].clone();
+    let limits = Limits { lane_frames_max: 16, ..Limits::default() };
+    let mut stalled = Stalled::new(limits).await;
+    let bulk = stalled.fill(64_000).await;
     assert_eq!((bulk.lane, bulk.frames, bulk.full > 0), (Lane::Bulk, 16, true));
+    let (send, recv) = &mut stalled.control;
+    let mut control = Splitter::new(4_096);
+    // What comes first on the control lane is the greeting.
+    let greeting = recv.read_chunk(64, true).await.unwrap().unwrap();
+    control.push(&greeting.bytes);
+    assert!(Hello::decode(&control.next_message().unwrap().unwrap()).is_ok());
     for _ in 0..20 {
         let begun = Instant::now();
         let ask = Ask::new(Lane::Control, Service::GOSSIP, "x".into(), PATIENCE);
-        let answer = within("an answer", first.mesh.ask("server-2", ask)).await;
+        let answer = async {
+            let frame = next_frame(recv, &mut control).await;
+            let mut bytes = BytesMut::new();
+            Head { kind: FrameKind::Answer, ..frame.head }.encode(frame.body.len(), &mut bytes);
+            bytes.extend_from_slice(&frame.body);
+            send.write_all(&bytes).await.unwrap();
+        };
+        let (answer, ()) = tokio::join!(stalled.server.mesh.ask("agent-1", ask), answer);
         assert_eq!(answer, Ok(Bytes::from_static(b"x")));
         assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
     }
-    gate.open();
-    until("room", || tell().is_ok()).await;
+    // When it is read, it moves again, and nothing was lost in between.
+    let mut bulk = Splitter::new(100_000);
+    for _ in 0..17 {
+        let frame = next_frame(&mut stalled.bulk.1, &mut bulk).await;
+        assert_eq!((frame.head.service, frame.body.len()), (Service::MEMBER, 64_000));
+    }
+    until("room", || stalled.tell(10).is_ok()).await;
+    assert!(stalled.raw.connection.close_reason().is_none());
 }
 
 #[tokio::test]
 async fn bytes_that_wait_are_bounded_too() {
-    let authority = Authority::new();
-    let mut config_1 = config(&authority, "server-1");
-    config_1.limits.lane_bytes_max = 1_000_000;
-    let first = Process::start(config_1).await;
-    let second = Process::start(config(&authority, "server-2")).await;
-    link(&first, &second).await;
-    let gate = Arc::new(Gate::default());
-    second.mesh.serve(Service::MEMBER, Arc::<Gate>::clone(&gate));
-    let tell = || first.mesh.tell("server-2", Lane::Bulk, Service::MEMBER, vec![0; 300_000].into());
-    until("a refusal", || tell() == Err(SendError::Full("server-2".to_owned()))).await;
-    let bulk = first.link("server-2").unwrap().lanes[Lane::Bulk.index()].clone();
-    assert!(bulk.bytes <= 1_000_000, "{bulk:?}");
-    gate.open();
+    let limits = Limits { lane_bytes_max: 1_000_000, ..Limits::default() };
+    let stalled = Stalled::new(limits).await;
+    let bulk = stalled.fill(300_000).await;
+    assert!(bulk.bytes <= 1_000_000 && bulk.frames < 16, "{bulk:?}");
 }
 
 #[tokio::test]

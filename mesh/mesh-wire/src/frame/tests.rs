@@ -40,6 +40,7 @@ fn golden_bytes_of_version_1() {
     expect!["0101026e6f"].assert_eq(&hex(&Answer::Refused("no".into()).encode()));
     expect!["00026e6f"].assert_eq(&hex(&Failure::refused("no").encode()));
     expect!["01"].assert_eq(&hex(&Failure::Busy.encode()));
+    expect!["02"].assert_eq(&hex(&Failure::Broken.encode()));
 }
 
 #[test]
