@@ -1,7 +1,7 @@
 //! Draws a schedule from a seed: one track of faults that take servers, one of those that only
-//! disturb.
+//! disturb, one of those that take machines which run pods.
 //!
-//! Way in: [`Schedule::draw`].
+//! Way in: [`Schedule::draw`], [`Schedule::draw_processes`].
 
 use std::time::Duration;
 
@@ -27,7 +27,19 @@ impl Schedule {
             rng,
         );
         track(budget, (300, 3_000), &mut steps, |steps_rng| disturbance(budget, steps_rng), rng);
+        track(budget, (300, 4_000), &mut steps, |steps_rng| agent_fault(budget, steps_rng), rng);
         steps.sort_by_key(|step| step.at);
+        Self { budget, steps }
+    }
+
+    /// A schedule in which nothing happens but that agents' processes are killed and soon started
+    /// again.
+    #[must_use]
+    pub fn draw_processes(budget: Budget, rng: &mut Rng) -> Self {
+        let mut steps = Vec::new();
+        let lose =
+            |rng: &mut Rng| (FaultKind::LoseProcess(agent(budget, rng)), millis(rng, 50, 1_000));
+        track(budget, (100, 1_500), &mut steps, lose, rng);
         Self { budget, steps }
     }
 }
@@ -60,8 +72,10 @@ fn server_fault(budget: Budget, cuts: u8, rng: &mut Rng) -> (FaultKind, Duration
         28..36 if cuts < budget.power_cuts => (FaultKind::PowerCut, millis(rng, 100, 800)),
         28..52 => (FaultKind::Isolate(target), millis(rng, 400, 2_000)),
         52..62 => (FaultKind::Deaf(target), millis(rng, 400, 2_000)),
-        62..70 => (FaultKind::Flap(target), millis(rng, 800, 2_000)),
-        70..80 => (FaultKind::SlowDisk(target), millis(rng, 500, 2_000)),
+        62..66 => (FaultKind::Flap(target), millis(rng, 800, 2_000)),
+        66..70 => (FaultKind::Mute(target), millis(rng, 400, 2_000)),
+        70..75 => (FaultKind::Pause(target), millis(rng, 200, 4_000)),
+        75..80 => (FaultKind::SlowDisk(target), millis(rng, 500, 2_000)),
         80..90 => (FaultKind::StallDisk(target), millis(rng, 1_000, 2_500)),
         90..95 => (FaultKind::FullDisk(target), millis(rng, 200, 1_000)),
         _ => (FaultKind::FailDisk(target), millis(rng, 300, 1_000)),
@@ -69,8 +83,7 @@ fn server_fault(budget: Budget, cuts: u8, rng: &mut Rng) -> (FaultKind, Duration
 }
 
 fn disturbance(budget: Budget, rng: &mut Rng) -> (FaultKind, Duration) {
-    let agents = u64::from(budget.agents.max(1));
-    let agent = Target::Agent(u8::try_from(rng.below(agents)).unwrap_or(0));
+    let agent = agent(budget, rng);
     let per_million = u32::try_from(rng.between(1_000, 30_000)).unwrap_or(1_000);
     match rng.below(100) {
         0..20 => (FaultKind::Loss { per_million }, millis(rng, 500, 2_500)),
@@ -87,6 +100,26 @@ fn disturbance(budget: Budget, rng: &mut Rng) -> (FaultKind, Duration) {
         68..86 => (FaultKind::Crash(agent), millis(rng, 200, 3_000)),
         _ => (FaultKind::Isolate(agent), millis(rng, 500, 4_000)),
     }
+}
+
+/// Half of what happens to machines that run pods lasts long enough for a verdict.
+fn agent_fault(budget: Budget, rng: &mut Rng) -> (FaultKind, Duration) {
+    let agent = agent(budget, rng);
+    match rng.below(100) {
+        0..25 => (FaultKind::Crash(agent), millis(rng, 300, 9_000)),
+        25..45 => (FaultKind::Isolate(agent), millis(rng, 500, 9_000)),
+        45..55 => (FaultKind::Deaf(agent), millis(rng, 500, 6_000)),
+        55..65 => (FaultKind::Mute(agent), millis(rng, 500, 6_000)),
+        65..80 => (FaultKind::LoseProcess(agent), millis(rng, 50, 2_500)),
+        80..90 => (FaultKind::Pause(agent), millis(rng, 500, 6_000)),
+        // Longer than a fence.
+        _ => (FaultKind::Pause(agent), millis(rng, 18_000, 28_000)),
+    }
+}
+
+fn agent(budget: Budget, rng: &mut Rng) -> Target {
+    let agents = u64::from(budget.agents.max(1));
+    Target::Agent(u8::try_from(rng.below(agents)).unwrap_or(0))
 }
 
 /// The leader half of the time: most of what can go wrong goes wrong around it.

@@ -27,8 +27,15 @@ pub enum FaultKind {
     PowerCut,
     /// A machine can reach nobody and nobody it.
     Isolate(Target),
-    /// A server is heard by the others but hears nothing from them.
+    /// A machine is heard by the others but hears nothing from them.
     Deaf(Target),
+    /// A machine hears the others but is not heard by them.
+    Mute(Target),
+    /// A machine stands still; at the end it goes on as if nothing had happened, and all that
+    /// should have happened meanwhile happens to it at once.
+    Pause(Target),
+    /// The process on a machine is killed; what it runs goes on. At the end it is started again.
+    LoseProcess(Target),
     /// A machine's links come and go several times a second.
     Flap(Target),
     /// Some of all messages are lost.
@@ -85,6 +92,9 @@ impl FaultKind {
             Self::Crash(target)
             | Self::Isolate(target)
             | Self::Deaf(target)
+            | Self::Mute(target)
+            | Self::Pause(target)
+            | Self::LoseProcess(target)
             | Self::Flap(target) => {
                 if matches!(target, Target::Agent(_)) {
                     Severity::Harmless
@@ -109,7 +119,13 @@ impl FaultKind {
             Self::PowerCut => "power cut",
             Self::Isolate(Target::Agent(_)) => "agent cut off",
             Self::Isolate(_) => "partition",
+            Self::Deaf(Target::Agent(_)) => "agent deaf",
             Self::Deaf(_) => "one-way partition",
+            Self::Mute(Target::Agent(_)) => "agent mute",
+            Self::Mute(_) => "one-way partition outwards",
+            Self::Pause(Target::Agent(_)) => "agent pause",
+            Self::Pause(_) => "pause",
+            Self::LoseProcess(_) => "agent's process lost",
             Self::Flap(_) => "flapping links",
             Self::Loss { .. } => "loss",
             Self::Jumble { .. } => "jumbled messages",

@@ -1,14 +1,13 @@
-//! A machine that runs pods: registers its node, watches its pods, drives their machines, reports
-//! their statuses.
+//! The agent's process on a machine that runs pods: registers its node, watches its pods, drives
+//! their machines, reports their statuses, renews the leases of those with a fence.
 //!
-//! Way in: [`Agent::handle_local`], [`Agent::handle_message`].  Owns: a pod machine for each pod
-//! bound here.
-//! Never: a container; starts, probes and ends are timers (`agent/hollow.rs`). What the pod machine
-//! decides is real.
-//! A machine that loses its power loses its containers too; the next life learns of its pods from
-//! the API.
+//! Way in: [`Agent::handle_local`], [`Agent::handle_message`], [`Agent::handle_pod`].  Owns: a pod
+//! machine for each pod bound here.
+//! Never: a container; starts, probes and ends are timers (`agent/hollow.rs`), and what runs
+//! outlives this process (`crate::hollow`). What the pod machine decides is real.
 
 mod hollow;
+mod lease;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -16,11 +15,15 @@ use actors_core::{Effects, Machine, Mono, Now, Turn};
 use actors_object::{Object, Value, value};
 use actors_sim::NodeId;
 use nodes_door::{Identity, PatchKind, Request, Response, ResponseBody};
-use nodes_pods::{Adopted, PodConfig, PodEffect, PodEvent, PodMachine};
+use nodes_pods::{FenceEvent, PodConfig, PodEffect, PodEvent, PodMachine};
 
+use self::lease::Leases;
 use crate::{
     ask::{Asker, NODES, PODS, of_status},
+    config::ClusterConfig,
     event::{Local, Message, Shown},
+    hollow::Site,
+    mesh::{Mesh, name_of},
     server::Ctx,
     watcher::{Listening, News, Watcher},
 };
@@ -38,6 +41,8 @@ pub(crate) struct Agent {
     /// The node's object is not written before this time.
     registers_from: Mono,
     pods: BTreeMap<String, Slot>,
+    mesh: Mesh,
+    leases: Leases,
 }
 
 /// What a request was for.
@@ -46,8 +51,26 @@ enum Purpose {
     List,
     Register,
     Ready,
-    Status { uid: String },
-    Finish { uid: String },
+    Status {
+        uid: String,
+    },
+    Finish {
+        uid: String,
+    },
+    /// What the API says of the own node.
+    Look,
+    /// The same, for a question of the fences.
+    Renew {
+        round: u64,
+    },
+    /// And which pods are bound here.
+    RenewPods {
+        round: u64,
+    },
+    /// Whether a pod whose fence fell is to run here still.
+    Confirm {
+        uid: String,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,12 +98,12 @@ struct Slot {
 }
 
 impl Agent {
-    const BEAT: Duration = Duration::from_millis(100);
+    const BEAT: Duration = Duration::from_millis(200);
     /// A request without an answer after this time is made again.
     const PATIENCE: Duration = Duration::from_secs(5);
 
-    pub(crate) fn new(me: NodeId, servers: u8) -> Self {
-        let name = format!("node-{}", me.0);
+    pub(crate) fn new(me: NodeId, config: &ClusterConfig, mesh: Mesh, life: u64) -> Self {
+        let name = name_of(me, config);
         let user = format!("system:node:{name}");
         let asker = Asker::new(Identity::new(user, &["system:nodes"]));
         let mut list = asker.list(PODS, None);
@@ -89,20 +112,23 @@ impl Agent {
             me,
             name,
             asker,
-            server: me.0 % u32::from(servers.max(1)),
+            server: me.0 % u32::from(config.servers.max(1)),
             // Numbers of an earlier life must not be used again.
-            next_ask: 0,
+            next_ask: life << 32,
             asks: BTreeMap::new(),
             watcher: Watcher::new(list),
             registration: Registration::Absent,
             registers_from: Mono::default(),
             pods: BTreeMap::new(),
+            mesh,
+            leases: Leases::default(),
         }
     }
 
-    /// Numbers its requests from here on: each life has its own.
-    pub(crate) fn begin(&mut self, life: u64) {
-        self.next_ask = life << 32;
+    /// Something happened to a pod on this machine.
+    pub(crate) fn handle_pod(&mut self, ctx: &mut Ctx<'_>, uid: &str, event: PodEvent) {
+        self.tell(ctx, uid, event);
+        self.go_on(ctx);
     }
 
     pub(crate) fn handle_message(&mut self, ctx: &mut Ctx<'_>, from: NodeId, message: Message) {
@@ -117,6 +143,9 @@ impl Agent {
                 }
                 self.take_news(ctx, news);
             }
+            Message::Mesh { life, word } => {
+                return self.mesh.handle_word(ctx, from, (life, word));
+            }
             _ => {}
         }
         self.go_on(ctx);
@@ -128,7 +157,10 @@ impl Agent {
                 ctx.at(ctx.now.mono.after(Self::BEAT), Local::Beat);
                 self.beat(ctx);
             }
-            Local::Pod { uid, event } => self.tell(ctx, &uid, *event.0),
+            Local::MemberTick | Local::CarrierTick | Local::LinkLook => {
+                return self.mesh.handle_local(ctx, &local);
+            }
+            Local::FenceWake => self.tell_leases(ctx, FenceEvent::Woken),
             Local::PodWake { uid, at } => {
                 let slot = self.pods.get_mut(&uid);
                 let due = slot.and_then(|slot| slot.wake.take_if(|own| *own == at)).is_some();
@@ -153,9 +185,11 @@ impl Agent {
         for id in late {
             if let Some((purpose, _)) = self.asks.remove(&id) {
                 self.free(&purpose);
+                self.miss_lease(ctx, &purpose);
                 self.server = (self.server + 1) % u32::from(ctx.shared.config.servers);
             }
         }
+        self.look_at_leases(ctx);
         let server = NodeId(self.server);
         let next = &mut self.next_ask;
         let number = || {
@@ -203,6 +237,7 @@ impl Agent {
             slot.rests = ctx.now.mono.after(if heard { Duration::ZERO } else { Self::BEAT });
         }
         self.free(&purpose);
+        self.take_lease(ctx, &purpose, response);
         if matches!(purpose, Purpose::Register | Purpose::Ready) && error.is_some() {
             self.registers_from = ctx.now.mono.after(Self::BEAT);
         }
@@ -221,7 +256,7 @@ impl Agent {
             }
             Purpose::Ready if error.is_none() => self.registration = Registration::Ready,
             Purpose::Finish { uid } if heard => drop(self.pods.remove(&uid)),
-            Purpose::Ready | Purpose::Status { .. } | Purpose::Finish { .. } => {}
+            _ => {}
         }
         if let Some(error) = error.filter(|error| error.code == 403 || error.code == 422) {
             ctx.record.notes.push(format!("{}: {}", self.name, error.message));
@@ -237,6 +272,8 @@ impl Agent {
                         self.pods.keys().filter(|uid| !here.contains(uid)).cloned().collect();
                     pods.into_iter().for_each(|pod| self.take_pod(ctx, pod));
                     lost.iter().for_each(|uid| self.lose_pod(ctx, uid));
+                    self.end_strangers(ctx);
+                    self.leases.is_listed = true;
                 }
                 News::Put(pod) => self.take_pod(ctx, pod),
                 News::Gone(pod) => self.lose_pod(ctx, pod.uid()),
@@ -259,9 +296,11 @@ impl Agent {
             wake: None,
         });
         slot.object = Arc::clone(&pod);
+        ctx.hollow.know(&uid, &pod);
         if !known {
-            // What an earlier life ran went with its power.
-            self.tell(ctx, &uid, PodEvent::Adopted(Adopted::default()));
+            let adopted = ctx.hollow.adopted(&uid);
+            ctx.record.counts.adopted += u64::from(adopted.sandbox.is_some());
+            self.tell(ctx, &uid, PodEvent::Adopted(adopted));
         }
         self.tell(ctx, &uid, PodEvent::Updated(pod));
     }
@@ -290,8 +329,16 @@ impl Agent {
                     ctx.at(at, Local::PodWake { uid: uid.to_owned(), at });
                 }
                 PodEffect::ReportStatus(status) => slot.unsaid = Some(status),
-                PodEffect::FinalizeDelete => slot.finished = true,
+                PodEffect::FinalizeDelete => {
+                    slot.finished = true;
+                    let fences = &mut ctx.record.fences;
+                    ctx.hollow.remove(uid, &mut Site { me: self.me, now: ctx.now, fences });
+                }
                 PodEffect::Event { .. } => {}
+                PodEffect::Confirm => drop(self.leases.unconfirmed.insert(uid.to_owned())),
+                PodEffect::CreateSandbox { attempt } if !ctx.hollow.may_run(uid, ctx.now.mono) => {
+                    self.leases.held.insert(uid.to_owned(), attempt);
+                }
                 other => hollow::carry_out(ctx, (self.me, uid), other),
             }
         }
@@ -306,7 +353,7 @@ impl Agent {
                 let request = self.asker.create(NODES, None, &self.node());
                 self.ask(ctx, Purpose::Register, request);
             }
-            Registration::Registered if !waits(&Purpose::Ready) => {
+            Registration::Registered if !waits(&Purpose::Ready) && self.may_report() => {
                 let status = self.node_status(ctx.now);
                 let kind = PatchKind::Strategic;
                 let request = self.asker.patch(NODES, (None, &self.name), kind, &status);
@@ -363,6 +410,7 @@ impl Agent {
         let room = || value!({ "cpu": "64", "memory": "256Gi", "pods": "200" });
         value!({
             "status": {
+                "nodeInfo": { "containerRuntimeVersion": "starling://simulated" },
                 "capacity": room(),
                 "allocatable": room(),
                 "addresses": [{ "type": "InternalIP", "address": host_ip(self.me).as_str() }],

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use actors_controllers::dead_nodes;
 use actors_object::{Object, Value};
 use store_catalog::Item;
 use store_mvcc::Change;
@@ -17,6 +18,8 @@ pub(crate) struct Census {
     sets: BTreeMap<String, Set>,
     pods: BTreeMap<String, Pod>,
     uids: BTreeSet<String>,
+    /// Nodes that are marked as dead.
+    dead: BTreeSet<String>,
 }
 
 /// A ReplicaSet.
@@ -51,10 +54,27 @@ impl Census {
         if bytes.starts_with(b"/registry/apps/replicasets/") {
             self.take_set(change);
         }
+        if bytes.starts_with(b"/registry/nodes/") {
+            self.take_node(change, counts);
+        }
         if bytes.starts_with(b"/registry/pods/") {
             return self.take_pod(change, planned_at, counts);
         }
         Ok(())
+    }
+
+    /// Counts nodes that are marked as dead.
+    fn take_node(&mut self, change: &Change, counts: &mut Counts) {
+        let dead = change
+            .value
+            .as_ref()
+            .is_some_and(|stored| dead_nodes::is_dead(&Item::new(stored.clone(), None).object()));
+        let key = change.key.to_string();
+        if !dead {
+            self.dead.remove(&key);
+        } else if self.dead.insert(key) {
+            counts.deaths += 1;
+        }
     }
 
     fn take_set(&mut self, change: &Change) {

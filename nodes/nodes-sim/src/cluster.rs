@@ -11,13 +11,16 @@ use actors_core::{
 };
 use actors_kinds::facts::TableError;
 use actors_sim::{Host, NodeClock, NodeId, SimLog, World};
+use nodes_pods::PodEvent;
 
 use crate::{
     agent::Agent,
     client::Client,
     config::{ClusterConfig, Planted, Shared},
-    event::{Effect, Event, Local, Message},
+    event::{Effect, Event, Guard, Local, Message},
+    hollow::{Hollow, Site},
     knobs::Knobs,
+    mesh::Mesh,
     record::Record,
     server::{Ctx, OpenError, Server},
 };
@@ -31,16 +34,21 @@ pub(crate) struct Cluster {
     nodes: BTreeMap<NodeId, Node>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Node {
     /// Rises with each start of the node's process; events of earlier lives are dropped.
     life: u64,
     role: Role,
+    /// What runs here, whether an agent is there or not.
+    hollow: Hollow,
+    /// Until when the machine stands still, in true time.
+    frozen: Option<Mono>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 enum Role {
     /// The process is not there.
+    #[default]
     Down,
     Server(Box<Server>),
     Agent(Box<Agent>),
@@ -57,7 +65,7 @@ impl Cluster {
         clocks: BTreeMap<NodeId, NodeClock>,
         knobs: Knobs,
     ) -> Result<Self, TableError> {
-        let nodes = (0..config.nodes()).map(|id| (NodeId(id), Node { life: 0, role: Role::Down }));
+        let nodes = (0..config.nodes()).map(|id| (NodeId(id), Node::default()));
         let nodes = nodes.collect();
         Ok(Self { shared: Shared::new(config, knobs)?, record: Record::default(), clocks, nodes })
     }
@@ -106,7 +114,8 @@ impl Cluster {
         let life = node.life;
         let mut timers = Vec::new();
         node.role = if config.server_ids().any(|server| server == id) {
-            match Server::open(id, &host.disk(), &self.shared) {
+            let mesh = Mesh::new(id, life, config, now);
+            match Server::open(id, &host.disk(), &self.shared, mesh) {
                 Ok(server) => {
                     timers = Server::begin(now, host.rng());
                     Role::Server(Box::new(server))
@@ -121,8 +130,8 @@ impl Cluster {
             }
         } else if config.agent_ids().any(|agent| agent == id) {
             timers.push((soon(host.rng().below(100)), Local::Beat));
-            let mut agent = Agent::new(id, config.servers);
-            agent.begin(host.boot());
+            timers.push((soon(host.rng().below(500)), Local::LinkLook));
+            let agent = Agent::new(id, config, Mesh::new(id, life, config, now), life);
             Role::Agent(Box::new(agent))
         } else {
             timers.push((soon(host.rng().below(100)), Local::Beat));
@@ -132,6 +141,103 @@ impl Cluster {
         for (at, local) in timers {
             host.at(at, Event::Local { life, local });
         }
+    }
+
+    /// A machine stands still until then.
+    pub(crate) fn freeze(&mut self, id: NodeId, until: Mono) {
+        if let Some(node) = self.nodes.get_mut(&id) {
+            node.frozen = Some(until);
+            self.record.fences.freeze(id, true);
+        }
+    }
+
+    /// Whether the process of a machine is there.
+    pub(crate) fn has_process(&self, id: NodeId) -> bool {
+        self.nodes.get(&id).is_some_and(|node| !matches!(node.role, Role::Down))
+    }
+
+    /// What happens to the machine itself, not to the process on it; true if it was that.
+    fn deliver_machine(
+        &mut self,
+        id: NodeId,
+        event: &Event,
+        turn: &mut Turn<'_>,
+        out: &mut Effects<Effect>,
+    ) -> bool {
+        let Some(node) = self.nodes.get_mut(&id) else { return false };
+        match event {
+            Event::Guard(Guard::Lost) => {
+                node.role = Role::Down;
+                node.life += 1;
+            }
+            Event::Guard(Guard::Start) => {
+                if matches!(node.role, Role::Down) {
+                    out.push(Effect::Boot);
+                }
+            }
+            Event::Machine { life, uid, event } => {
+                if life.is_some_and(|life| life != node.life) {
+                    return true;
+                }
+                let fences = &mut self.record.fences;
+                let mut site = Site { me: id, now: turn.now, fences };
+                if node.hollow.take(uid, &event.0, &mut site) {
+                    self.tell_agent(id, (uid, *event.0.clone()), turn, out);
+                }
+            }
+            Event::Fence { uid } => self.fall(id, &[uid.clone()], turn, out),
+            Event::Frame { .. } | Event::Local { .. } => return false,
+        }
+        self.record.judge_fences();
+        true
+    }
+
+    /// A machine goes on. Its shims come first: their deadlines passed before anything else that
+    /// waits.
+    fn thaw(&mut self, id: NodeId, turn: &mut Turn<'_>, out: &mut Effects<Effect>) {
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        node.frozen = None;
+        let uids: Vec<String> = node.hollow.uids().cloned().collect();
+        self.fall(id, &uids, turn, out);
+        self.record.fences.freeze(id, false);
+        self.record.judge_fences();
+    }
+
+    /// Shims look at their deadlines.
+    fn fall(
+        &mut self,
+        id: NodeId,
+        uids: &[String],
+        turn: &mut Turn<'_>,
+        out: &mut Effects<Effect>,
+    ) {
+        if self.shared.config.has(Planted::IgnoredDeadline) {
+            return;
+        }
+        for uid in uids {
+            let Some(node) = self.nodes.get_mut(&id) else { return };
+            let fences = &mut self.record.fences;
+            let mut site = Site { me: id, now: turn.now, fences };
+            if let Some(attempt) = node.hollow.fall(uid, &mut site) {
+                self.tell_agent(id, (uid, PodEvent::Fenced { attempt }), turn, out);
+            }
+        }
+    }
+
+    fn tell_agent(
+        &mut self,
+        id: NodeId,
+        (uid, event): (&str, PodEvent),
+        turn: &mut Turn<'_>,
+        out: &mut Effects<Effect>,
+    ) {
+        let (now, time) = (turn.now, self.time(id, turn.now));
+        let Some(Node { role: Role::Agent(agent), hollow, .. }) = self.nodes.get_mut(&id) else {
+            return;
+        };
+        let (shared, record) = (&self.shared, &mut self.record);
+        let mut ctx = Ctx { now, time, rng: &mut *turn.rng, shared, record, hollow, out };
+        agent.handle_pod(&mut ctx, uid, event);
     }
 
     /// The driver of a server's log: writes at once, one sync at a time.
@@ -240,11 +346,24 @@ impl World for Cluster {
         if let Some(down) = self.nodes.get_mut(&node) {
             down.role = Role::Down;
             down.life += 1;
+            down.frozen = None;
+            down.hollow.go_dark(node, &mut self.record.fences);
+            self.record.fences.freeze(node, false);
         }
     }
 
-    fn deliver(&mut self, id: NodeId, event: Event, turn: Turn<'_>, out: &mut Effects<Effect>) {
+    fn deliver(&mut self, id: NodeId, event: Event, mut turn: Turn<'_>, out: &mut Effects<Effect>) {
         let (now, time) = (turn.now, self.time(id, turn.now));
+        let frozen = self.nodes.get(&id).and_then(|node| node.frozen);
+        if let Some(until) = frozen.filter(|until| *until > time) {
+            return out.push(Effect::Frozen { span: until.since(time), event: Box::new(event) });
+        }
+        if frozen.is_some() {
+            self.thaw(id, &mut turn, out);
+        }
+        if self.deliver_machine(id, &event, &mut turn, out) {
+            return;
+        }
         match &event {
             Event::Local { life, .. }
                 if self.nodes.get(&id).is_none_or(|node| node.life != *life) =>
@@ -266,11 +385,12 @@ impl World for Cluster {
                     return;
                 }
             }
-            Event::Local { .. } => {}
+            Event::Local { .. } | Event::Machine { .. } | Event::Fence { .. } | Event::Guard(_) => {
+            }
         }
         let Some(node) = self.nodes.get_mut(&id) else { return };
-        let mut ctx =
-            Ctx { now, time, rng: turn.rng, shared: &self.shared, record: &mut self.record, out };
+        let (shared, record, hollow) = (&self.shared, &mut self.record, &mut node.hollow);
+        let mut ctx = Ctx { now, time, rng: turn.rng, shared, record, hollow, out };
         match (&mut node.role, event) {
             (Role::Server(server), Event::Frame { from, message, .. }) => {
                 server.handle_message(&mut ctx, from, message);
@@ -288,7 +408,8 @@ impl World for Cluster {
             (Role::Client(client), Event::Local { local, .. }) => {
                 client.handle_local(&mut ctx, local)
             }
-            (Role::Down, _) => {}
+            (Role::Down, _)
+            | (_, Event::Machine { .. } | Event::Fence { .. } | Event::Guard(_)) => {}
         }
     }
 
@@ -321,6 +442,14 @@ impl World for Cluster {
                 let failed = Event::Local { life, local: Local::Nothing };
                 host.sync(done, failed);
             }
+            Effect::Machine { span, uid, event, needs_agent } => {
+                let slow = host.buggify().at("driver.end.late");
+                let span = if slow { span + Duration::from_millis(40) } else { span };
+                let life = needs_agent.then_some(life);
+                host.after(span, Event::Machine { life, uid, event });
+            }
+            Effect::FenceAt { at, uid } => host.at(at, Event::Fence { uid }),
+            Effect::Frozen { span, event } => host.after(span, *event),
             Effect::Restart => {
                 if let Some(node) = self.nodes.get_mut(&id) {
                     node.role = Role::Down;

@@ -24,6 +24,10 @@ pub enum Planted {
     UnconfirmedRefusal,
     /// Control loops write without their epoch, so that nobody stops those whose time is over.
     NoFence,
+    /// Servers apply writes without looking at their epoch: two activations can both act.
+    DoubleActivation,
+    /// Shims let their pods run on when the deadline of a fence has passed.
+    IgnoredDeadline,
 }
 
 /// A simulated cluster.
@@ -40,10 +44,10 @@ pub struct ClusterConfig {
 }
 
 impl ClusterConfig {
-    /// Three servers, three agents, four clients, no bug.
+    /// Three servers, twenty agents, four clients, no bug.
     #[must_use]
     pub fn usual() -> Self {
-        Self { servers: 3, agents: 3, clients: 4, planted: BTreeSet::new() }
+        Self { servers: 3, agents: 20, clients: 4, planted: BTreeSet::new() }
     }
 
     /// The same cluster with a bug.

@@ -75,6 +75,12 @@ fn lacks_objects(snapshot: &Snapshot) -> Option<String> {
         }
         wanted += replicas;
     }
+    let mut nodes = all(Key::prefix("", "nodes", None));
+    if let Some(node) =
+        nodes.find(|node| !is_ready(node) || !node.list_at(&["spec", "taints"]).is_empty())
+    {
+        return Some(format!("node {} is not ready or tainted", node.name()));
+    }
     let mut pods = 0;
     for pod in all(Key::prefix("", "pods", None)) {
         if let Some(why) = lacks_pod(&pod) {

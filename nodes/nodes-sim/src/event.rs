@@ -20,6 +20,8 @@ use nodes_pods::PodEvent;
 use serde::{Serialize, Serializer};
 use store_mvcc::{Revision, Token};
 
+use crate::mesh::Word;
+
 /// One event of a node.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) enum Event {
@@ -39,6 +41,31 @@ pub(crate) enum Event {
         /// What happened.
         local: Local,
     },
+    /// The end of something on a machine that runs pods.
+    Machine {
+        /// The life of the agent's process that asked for it; none if nobody did.
+        life: Option<u64>,
+        /// The pod's uid.
+        uid: String,
+        /// What.
+        event: Shown<Box<PodEvent>>,
+    },
+    /// The shim of a pod is to look at its deadline.
+    Fence {
+        /// The pod's uid.
+        uid: String,
+    },
+    /// What the machine's guardian sees.
+    Guard(Guard),
+}
+
+/// What becomes of a process though its machine goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) enum Guard {
+    /// It was killed.
+    Lost,
+    /// It is started again, if it is not there.
+    Start,
 }
 
 /// What nodes say to each other.
@@ -94,6 +121,13 @@ pub(crate) enum Message {
     Unwatch {
         /// Which.
         id: u64,
+    },
+    /// A word between members.
+    Mesh {
+        /// Of the sender's process.
+        life: u64,
+        /// What it says.
+        word: Word,
     },
 }
 
@@ -151,13 +185,14 @@ pub(crate) enum Local {
     },
     /// Time for an agent or a client to look around.
     Beat,
-    /// Something happened to a pod of an agent.
-    Pod {
-        /// The pod's uid.
-        uid: String,
-        /// What.
-        event: Shown<Box<PodEvent>>,
-    },
+    /// The alarm of the membership's machine.
+    MemberTick,
+    /// The alarm of the membership's carrier.
+    CarrierTick,
+    /// Time to look for links that have fallen silent.
+    LinkLook,
+    /// The alarm of a node's fences.
+    FenceWake,
     /// The wake-up that a pod asked for.
     PodWake {
         /// The pod's uid.
@@ -192,6 +227,31 @@ pub(crate) enum Effect {
         span: Duration,
         /// What.
         local: Local,
+    },
+    /// Tell the machine of the end of something that an agent's process began on it.
+    Machine {
+        /// How long it takes.
+        span: Duration,
+        /// The pod's uid.
+        uid: String,
+        /// What.
+        event: Shown<Box<PodEvent>>,
+        /// Whether it ends in nothing if the process that began it is not there any more.
+        needs_agent: bool,
+    },
+    /// Have the shim of a pod look at its deadline when the node's clock shows this.
+    FenceAt {
+        /// When.
+        at: Mono,
+        /// The pod's uid.
+        uid: String,
+    },
+    /// The machine stands still: this happens when it goes on.
+    Frozen {
+        /// How long it stands still.
+        span: Duration,
+        /// What.
+        event: Box<Event>,
     },
     /// Write to the log and sync it.
     Persist {

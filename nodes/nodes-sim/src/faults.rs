@@ -10,7 +10,13 @@ use actors_core::Mono;
 use actors_sim::{Cut, DiskFaults, Fault, Flap, NetFaults, NodeId, Sim};
 use chaos_plan::{FaultKind, Schedule, Step, Target};
 
-use crate::{cluster::Cluster, config::ClusterConfig, record::Record, wire::Fate};
+use crate::{
+    cluster::Cluster,
+    config::ClusterConfig,
+    event::{Event, Guard},
+    record::Record,
+    wire::Fate,
+};
 
 /// Carries out one schedule.
 #[derive(Debug)]
@@ -82,9 +88,24 @@ impl Engine {
                 }
                 FaultKind::Deaf(_) => {
                     let mut cut =
-                        Cut::between(name.clone(), servers_but(&config, node), vec![node]);
+                        Cut::between(name.clone(), members_but(&config, node), vec![node]);
                     cut.is_one_way = true;
                     sim.inject(Fault::Cut(cut));
+                }
+                FaultKind::Mute(_) => {
+                    let mut cut =
+                        Cut::between(name.clone(), vec![node], members_but(&config, node));
+                    cut.is_one_way = true;
+                    sim.inject(Fault::Cut(cut));
+                }
+                FaultKind::Pause(_) => {
+                    felt |= sim.is_up(node);
+                    let until = now.after(self.steps[number].span);
+                    sim.world.freeze(node, until);
+                }
+                FaultKind::LoseProcess(_) => {
+                    felt |= sim.world.has_process(node);
+                    sim.tell(sim.time(), node, Event::Guard(Guard::Lost));
                 }
                 FaultKind::Flap(_) => {
                     let mut cut = Cut::between(name.clone(), vec![node], others(node));
@@ -128,7 +149,13 @@ impl Engine {
         for node in hit {
             match fault {
                 FaultKind::Crash(_) | FaultKind::PowerCut => sim.inject(Fault::Start(node)),
-                FaultKind::Isolate(_) | FaultKind::Deaf(_) | FaultKind::Flap(_) => {
+                FaultKind::LoseProcess(_) => {
+                    sim.tell(sim.time(), node, Event::Guard(Guard::Start));
+                }
+                FaultKind::Isolate(_)
+                | FaultKind::Deaf(_)
+                | FaultKind::Mute(_)
+                | FaultKind::Flap(_) => {
                     sim.inject(Fault::Heal(format!("step {number}")));
                 }
                 FaultKind::ClockJump { by_ms, .. } => {
@@ -140,7 +167,11 @@ impl Engine {
                 | FaultKind::FailDisk(_) => {
                     sim.inject(Fault::Disk { node, faults: sim.world.shared.knobs.disk });
                 }
-                FaultKind::Loss { .. } | FaultKind::Jumble { .. } | FaultKind::SlowNet { .. } => {}
+                // A pause ends by itself.
+                FaultKind::Pause(_)
+                | FaultKind::Loss { .. }
+                | FaultKind::Jumble { .. }
+                | FaultKind::SlowNet { .. } => {}
             }
         }
         if self.net.remove(&number).is_some() {
@@ -190,11 +221,16 @@ fn is_felt(fault: FaultKind, begun: &Begun, record: &Record) -> bool {
         begun.hit.iter().filter_map(|node| record.disk.get(node)).any(|own| within(notes(own)))
     };
     match fault {
-        FaultKind::Crash(_) | FaultKind::PowerCut | FaultKind::ClockJump { .. } => begun.felt,
+        FaultKind::Crash(_)
+        | FaultKind::PowerCut
+        | FaultKind::Pause(_)
+        | FaultKind::LoseProcess(_)
+        | FaultKind::ClockJump { .. } => begun.felt,
         FaultKind::Isolate(_) | FaultKind::Flap(_) => {
             fate(&|from, to| hit(from) || hit(to)).lost > 0
         }
         FaultKind::Deaf(_) => fate(&|_, to| hit(to)).lost > 0,
+        FaultKind::Mute(_) => fate(&|from, _| hit(from)).lost > 0,
         FaultKind::Loss { .. } => fate(&|_, _| true).lost > 0,
         FaultKind::Jumble { .. } => {
             let fate = fate(&|_, _| true);
@@ -217,6 +253,10 @@ fn stalling_disk() -> DiskFaults {
     DiskFaults { stall_ppm: 200_000, stall, ..DiskFaults::default() }
 }
 
+fn members_but(config: &ClusterConfig, node: NodeId) -> Vec<NodeId> {
+    config.server_ids().chain(config.agent_ids()).filter(|id| *id != node).collect()
+}
+
 fn servers_but(config: &ClusterConfig, node: NodeId) -> Vec<NodeId> {
     config.server_ids().filter(|id| *id != node).collect()
 }
@@ -231,6 +271,9 @@ fn resolve(sim: &Sim<Cluster>, config: &ClusterConfig, fault: FaultKind) -> Vec<
         FaultKind::Crash(target)
         | FaultKind::Isolate(target)
         | FaultKind::Deaf(target)
+        | FaultKind::Mute(target)
+        | FaultKind::Pause(target)
+        | FaultKind::LoseProcess(target)
         | FaultKind::Flap(target)
         | FaultKind::SlowDisk(target)
         | FaultKind::StallDisk(target)

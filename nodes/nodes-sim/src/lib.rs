@@ -1,10 +1,10 @@
 //! The whole cluster in one thread, from one seed: three voters of the store with the door in front
-//! of each, controllers and scheduler on the leader, machines with hollow pods, and clients whose
-//! every answer is judged.
+//! of each, controllers, scheduler and health on the leader, machines with hollow pods, membership
+//! between all of them, and clients whose every answer is judged.
 //!
 //! Way in: [`run`].  Owns: the drivers that the simulator needs; every decision is made by the
 //! machines that the product runs (`store-raft`, `store-mvcc`, `nodes-door`, `actors-controller`,
-//! `actors-scheduler`, `nodes-pods`).
+//! `actors-scheduler`, `nodes-control`, `mesh-member`, `nodes-pods`).
 //! Never: a clock, a thread, a socket; the same seed always gives the same [`Report::hash`].
 
 mod agent;
@@ -16,7 +16,10 @@ mod config;
 mod convergence;
 mod event;
 mod faults;
+mod fences;
+mod hollow;
 mod knobs;
+mod mesh;
 mod record;
 mod run;
 mod server;
@@ -26,7 +29,7 @@ mod workload;
 
 pub use config::{ClusterConfig, Planted};
 pub use record::Counts;
-pub use run::{Report, RunConfig, run};
+pub use run::{Faults, Report, RunConfig, run};
 
 #[cfg(test)]
 mod tests;

@@ -16,7 +16,7 @@ use store_mvcc::{
     Applied, Change, Expect, Key, Op, OpResult, Outcome, Position, Proposal, StateHash, Token,
 };
 
-use crate::{census::Census, event::Digest, wire::Wire};
+use crate::{census::Census, event::Digest, fences::Fences, wire::Wire};
 
 /// Everything that is noted of a run.
 #[derive(Debug, Default)]
@@ -26,6 +26,7 @@ pub(crate) struct Record {
     pub(crate) watches: Vec<WatchRecord>,
     pub(crate) wire: Wire,
     pub(crate) census: Census,
+    pub(crate) fences: Fences,
     pub(crate) disk: BTreeMap<NodeId, DiskNotes>,
     /// Who led, by term.
     pub(crate) leaders: BTreeMap<u64, NodeId>,
@@ -71,6 +72,14 @@ pub struct Counts {
     pub bound: u64,
     /// Pods that came to run.
     pub ran: u64,
+    /// Verdicts about machines.
+    pub verdicts: u64,
+    /// Nodes that were marked as dead.
+    pub deaths: u64,
+    /// Pods that an agent's process took over from the one before it.
+    pub adopted: u64,
+    /// Fenced pods that came to run on another machine than the one before them.
+    pub moved: u64,
 }
 
 /// A proposal that came through the door.
@@ -206,6 +215,12 @@ impl Record {
         if leader != node {
             self.violation(format!("servers {} and {} both lead term {term}", leader.0, node.0));
         }
+    }
+
+    /// Makes violations of what the judge of fenced pods found.
+    pub(crate) fn judge_fences(&mut self) {
+        self.counts.moved = self.fences.moves;
+        self.fences.take_wrong().into_iter().for_each(|wrong| self.violation(wrong));
     }
 
     /// A host lets a key rest because its controller made the same changes again and again.

@@ -16,6 +16,7 @@ use crate::{
     cluster::Cluster,
     config::ClusterConfig,
     convergence::{Converged, check},
+    event::{Event, Guard},
     faults::Engine,
     knobs::Knobs,
     record::{Counts, log_entry},
@@ -40,6 +41,18 @@ pub struct RunConfig {
     pub sync_max: Option<Duration>,
     /// How many lines of what happened are kept for a report; 0 is fastest.
     pub trace_lines: usize,
+    /// Which faults it meets with.
+    pub faults: Faults,
+}
+
+/// Which faults a run meets with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Faults {
+    /// Of every kind.
+    All,
+    /// Only the loss of agents' processes, which are soon started again: then nothing may be
+    /// replaced.
+    Processes,
 }
 
 impl Default for RunConfig {
@@ -52,6 +65,7 @@ impl Default for RunConfig {
             control_ppm: None,
             sync_max: None,
             trace_lines: 0,
+            faults: Faults::All,
         }
     }
 }
@@ -133,7 +147,11 @@ pub fn run(seed: u64, config: &RunConfig) -> Result<Report, TableError> {
         power_cuts: 4,
         recovery: Duration::from_millis(2_500),
     };
-    let schedule = Schedule::draw(budget, &mut Rng::from_number(seed).derive("faults"));
+    let mut rng = Rng::from_number(seed).derive("faults");
+    let schedule = match config.faults {
+        Faults::All => Schedule::draw(budget, &mut rng),
+        Faults::Processes => Schedule::draw_processes(budget, &mut rng),
+    };
     if let Err(error) = schedule.check() {
         sim.world.record.violation(format!("the schedule of faults breaks its budget: {error}"));
     }
@@ -149,6 +167,10 @@ pub fn run(seed: u64, config: &RunConfig) -> Result<Report, TableError> {
         sim.run_for(rest);
     }
     settle(&mut sim, config);
+    if config.faults == Faults::Processes && sim.world.record.counts.deaths > 0 {
+        let deaths = sim.world.record.counts.deaths;
+        sim.world.record.violation(format!("{deaths} nodes died of the loss of a process"));
+    }
     judge(&mut sim);
     Ok(report(seed, &sim, &engine))
 }
@@ -190,6 +212,7 @@ fn settle(sim: &mut Sim<Cluster>, config: &RunConfig) {
         let node = NodeId(id);
         sim.inject(Fault::Disk { node, faults: sim.world.shared.knobs.disk });
         sim.inject(Fault::Start(node));
+        sim.tell(sim.time(), node, Event::Guard(Guard::Start));
     }
     sim.world.rest();
     let deadline = sim.time().after(config.converge_within);

@@ -25,10 +25,17 @@ use store_mvcc::{Outcome, Token};
 use store_raft::{RaftEvent, Refusal, RoleView};
 
 pub(crate) use self::replica::{OpenError, Replica};
-use self::{control::Control, gate::Gate, grant::Grant, streams::Streams};
+use self::{
+    control::{Control, LoopEvent},
+    gate::Gate,
+    grant::Grant,
+    streams::Streams,
+};
 use crate::{
     config::Shared,
     event::{Effect, Local, Message},
+    hollow::Hollow,
+    mesh::Mesh,
     record::Record,
 };
 
@@ -40,6 +47,8 @@ pub(crate) struct Ctx<'a> {
     pub(crate) rng: &'a mut Rng,
     pub(crate) shared: &'a Shared,
     pub(crate) record: &'a mut Record,
+    /// What runs on the machine, if pods do.
+    pub(crate) hollow: &'a mut Hollow,
     pub(crate) out: &'a mut Effects<Effect>,
 }
 
@@ -61,6 +70,7 @@ pub(crate) struct Server {
     streams: Streams,
     grant: Grant,
     control: Option<Control>,
+    mesh: Mesh,
     inbox: VecDeque<Inner>,
 }
 
@@ -89,7 +99,7 @@ enum Inner {
     Host {
         epoch: u64,
         host: usize,
-        event: Box<HostEvent>,
+        event: Box<LoopEvent>,
     },
 }
 
@@ -114,9 +124,15 @@ impl Server {
     ///
     /// # Errors
     /// Why the disk cannot be used; a text that begins with `damaged` is a violation.
-    pub(crate) fn open(me: NodeId, disk: &SimDisk, shared: &Shared) -> Result<Self, OpenError> {
+    pub(crate) fn open(
+        me: NodeId,
+        disk: &SimDisk,
+        shared: &Shared,
+        mesh: Mesh,
+    ) -> Result<Self, OpenError> {
         Ok(Self {
             me,
+            mesh,
             replica: Replica::open(me, disk, shared)?,
             gate: Gate::default(),
             streams: Streams::default(),
@@ -133,6 +149,7 @@ impl Server {
             (soon(rng.below(50)), Local::RaftTick),
             (soon(rng.below(Self::SWEEP_MS)), Local::Sweep),
             (soon(Self::FLUSH_MS), Local::Flush),
+            (soon(rng.below(500)), Local::LinkLook),
         ]
     }
 
@@ -151,6 +168,10 @@ impl Server {
                 self.inbox.push_back(Inner::Ask { origin, request });
             }
             Message::Unwatch { id } => self.streams.close(from, id),
+            Message::Mesh { life, word } => {
+                self.mesh.handle_word(ctx, from, (life, word));
+                self.hear_mesh();
+            }
             Message::Answer { .. } | Message::Watched { .. } => {}
         }
         self.work(ctx);
@@ -182,14 +203,18 @@ impl Server {
                 self.sweep_streams(ctx);
                 self.sweep_control(ctx);
             }
+            Local::MemberTick | Local::CarrierTick | Local::LinkLook => {
+                self.mesh.handle_local(ctx, &local);
+                self.hear_mesh();
+            }
             Local::LoopTimer { epoch, host } => {
-                let event = Box::new(HostEvent::Timer);
+                let event = Box::new(LoopEvent::Common(HostEvent::Timer));
                 self.inbox.push_back(Inner::Host { epoch, host, event });
             }
             Local::Boot
             | Local::Nothing
             | Local::Beat
-            | Local::Pod { .. }
+            | Local::FenceWake
             | Local::PodWake { .. }
             | Local::NextOperation => {}
         }

@@ -2,6 +2,7 @@
 //!
 //! Way in: [`draw`].
 
+use actors_controllers::fencing;
 use actors_object::{Value, value};
 use chaos_judges::{Call, Expected, Freshness};
 use nodes_door::{PatchKind, Request};
@@ -25,6 +26,8 @@ pub(crate) struct Ask {
 const NAMESPACE: Option<&str> = Some("default");
 /// How many registers there are.
 const REGISTERS_LEN: u64 = 8;
+/// The Deployment whose pod must never run twice.
+const FENCED: &str = "fenced";
 /// How many Deployments there may be.
 const DEPLOYMENTS_LEN: u64 = 4;
 
@@ -100,7 +103,8 @@ fn write(client: &mut Client, ctx: &mut Ctx<'_>, name: String, key: String) -> A
 fn control(client: &mut Client, ctx: &mut Ctx<'_>) -> Ask {
     let number = ctx.rng.below(DEPLOYMENTS_LEN);
     let request = match ctx.rng.below(100) {
-        0..70 => deployment(client, ctx, "default", &format!("d{number}")),
+        0..8 => fenced(client, ctx),
+        8..70 => deployment(client, ctx, "default", &format!("d{number}")),
         70..82 => service(client, ctx, &format!("d{number}")),
         82..90 => secret(client, ctx, &format!("s{number}")),
         _ => {
@@ -158,6 +162,28 @@ fn deployment(client: &Client, ctx: &mut Ctx<'_>, namespace: &str, name: &str) -
         }
         _ => asker.delete(DEPLOYMENTS, at.0, name),
     }
+}
+
+/// The one Deployment whose pod must never run twice. It is never deleted: of two lives of it
+/// nothing is promised.
+fn fenced(client: &Client, ctx: &mut Ctx<'_>) -> Request {
+    let image = format!("web:{}", ctx.rng.below(1_000));
+    let at = (NAMESPACE, FENCED);
+    if ctx.rng.chance(500_000) {
+        let mut body = body(FENCED, 1, &image);
+        body.set_path(&["spec", "strategy"], value!({ "type": "Recreate" }));
+        let annotations = ["spec", "template", "metadata", "annotations", fencing::FENCE_AFTER];
+        body.set_path(&annotations, "15s");
+        return client.asker.create(DEPLOYMENTS, NAMESPACE, &body);
+    }
+    let patch = match ctx.rng.below(3) {
+        0 => value!({ "spec": { "replicas": i64::from(ctx.rng.chance(800_000)) } }),
+        _ => {
+            let containers = value!([{ "name": "web", "image": image.as_str() }]);
+            value!({ "spec": { "template": { "spec": { "containers": containers } } } })
+        }
+    };
+    client.asker.patch(DEPLOYMENTS, at, PatchKind::Strategic, &patch)
 }
 
 fn body(name: &str, replicas: i64, image: &str) -> Value {

@@ -134,6 +134,11 @@ pub fn table(sweep: &Sweep) -> String {
     row("pods bound, run", {
         format!("{}, {}", sum(|report| report.counts.bound), sum(|report| report.counts.ran))
     });
+    row("verdicts, nodes marked dead", {
+        format!("{}, {}", sum(|report| report.counts.verdicts), sum(|report| report.counts.deaths))
+    });
+    row("pods taken over by agents", sum(|report| report.counts.adopted).to_string());
+    row("fenced pods that moved", sum(|report| report.counts.moved).to_string());
     row("images installed", sum(|report| report.counts.images).to_string());
     row("keys parked", sum(|report| report.counts.parked).to_string());
     for (name, (begun, felt)) in faults {

@@ -11,7 +11,7 @@ use actors_sim::NodeId;
 use nodes_pods::{ContainerRef, Exit, ImageAnswer, PodEffect, PodEvent, ProbeOutcome, Signal};
 
 use crate::{
-    event::{Effect, Local, Shown},
+    event::{Effect, Shown},
     server::Ctx,
 };
 
@@ -76,6 +76,9 @@ fn exited(ctx: &Ctx<'_>, (code, signal): (i32, i32)) -> Exit {
 }
 
 fn later(ctx: &mut Ctx<'_>, uid: &str, span: Duration, event: PodEvent) {
-    let local = Local::Pod { uid: uid.to_owned(), event: Shown(Box::new(event)) };
-    ctx.out.push(Effect::After { span, local });
+    // A container that ends does so whether an agent looks or not; all else is begun by an agent
+    // and ends with it.
+    let needs_agent = !matches!(event, PodEvent::Exited { .. });
+    let (uid, event) = (uid.to_owned(), Shown(Box::new(event)));
+    ctx.out.push(Effect::Machine { span, uid, event, needs_agent });
 }

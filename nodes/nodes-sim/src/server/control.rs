@@ -14,9 +14,13 @@ use std::{
 use actors_controller::{
     ControllerHost, HostEffect, HostEvent, HostLimits, HostNotice, Item, Plan, Verdict, World,
 };
-use actors_core::{Correlation, Effects, Machine, Mono, Turn};
+use actors_core::{Correlation, Effects, Machine, Mono, Now, Turn};
 use actors_scheduler::{SchedulerEffect, SchedulerEvent, SchedulerLimits, SchedulerMachine};
-use nodes_control::{SnapshotWorld, change_of, identity_of, requests, roles_of};
+use nodes_control::{
+    SnapshotWorld, change_of,
+    health::{self, HealthEffect, HealthEvent, HealthMachine, Words},
+    identity_of, requests, roles_of,
+};
 use nodes_door::{
     Body, Identity, Media, Options, Request, Response, ResponseBody, Target, Verb,
     bootstrap_objects,
@@ -53,6 +57,15 @@ struct Hosted {
 enum Loop {
     Controller(Box<ControllerHost>),
     Scheduler(Box<SchedulerMachine>),
+    Health(Box<HealthMachine>),
+}
+
+/// What a loop can hear.
+pub(super) enum LoopEvent {
+    /// What each of them can.
+    Common(HostEvent),
+    /// What only health can.
+    Health(HealthEvent),
 }
 
 /// A plan whose items have not all come back.
@@ -75,11 +88,12 @@ impl Control {
             machine: Loop::Scheduler(Box::new(SchedulerMachine::new(SchedulerLimits::default()))),
             identity: Identity::new("system:kube-scheduler", &[]),
         };
+        let health = Hosted { machine: Loop::Health(Box::default()), identity: health::identity() };
         let cursor = Cursor::new(snapshot.revision(), Key::from("/registry/"));
         Self {
             term,
             epoch,
-            hosts: shared.controllers.iter().map(hosted).chain([scheduler]).collect(),
+            hosts: shared.controllers.iter().map(hosted).chain([scheduler, health]).collect(),
             cursor,
             plans: BTreeMap::new(),
             bootstrap: bootstrap_requests(shared),
@@ -104,7 +118,7 @@ impl Control {
                 let last = traces.iter().rev().take(LOOKS).rev();
                 last.map(|trace| format!("{}: {trace:?}", host.name())).collect()
             }
-            Loop::Scheduler(_) => Vec::new(),
+            Loop::Scheduler(_) | Loop::Health(_) => Vec::new(),
         };
         self.hosts.iter().flat_map(host).collect()
     }
@@ -130,6 +144,8 @@ impl Hosted {
         match &self.machine {
             Loop::Controller(host) => host.is_quiet(),
             Loop::Scheduler(scheduler) => scheduler.waiting_len() == 0,
+            // What it still waits for shows in the nodes' taints.
+            Loop::Health(_) => true,
         }
     }
 
@@ -139,11 +155,22 @@ impl Hosted {
         &mut self,
         ctx: &mut Ctx<'_>,
         world: &SnapshotWorld,
-        event: HostEvent,
+        event: LoopEvent,
     ) -> Vec<HostEffect> {
         let view: &(dyn World + 'static) = world;
         let turn = Turn { now: ctx.now, rng: &mut *ctx.rng, view };
+        let event = match (event, &mut self.machine) {
+            (event, Loop::Health(health)) => {
+                let Some(event) = as_health_event(event) else { return Vec::new() };
+                let mut effects = Effects::default();
+                health.handle(turn, event, &mut effects);
+                return effects.drain().map(of_health).collect();
+            }
+            (LoopEvent::Common(event), _) => event,
+            (LoopEvent::Health(_), _) => return Vec::new(),
+        };
         match &mut self.machine {
+            Loop::Health(_) => Vec::new(),
             Loop::Controller(host) => {
                 let mut effects = Effects::default();
                 host.handle(turn, event, &mut effects);
@@ -169,6 +196,29 @@ impl Hosted {
     }
 }
 
+fn as_health_event(event: LoopEvent) -> Option<HealthEvent> {
+    Some(match event {
+        LoopEvent::Health(event) => event,
+        LoopEvent::Common(HostEvent::Changed(change)) => HealthEvent::Changed(change),
+        LoopEvent::Common(HostEvent::PlanDone { id, verdicts }) => {
+            HealthEvent::PlanDone { id, verdicts }
+        }
+        LoopEvent::Common(HostEvent::Timer) => HealthEvent::Timer,
+        LoopEvent::Common(HostEvent::Resync) => HealthEvent::Resync,
+        LoopEvent::Common(HostEvent::Advanced | HostEvent::Poke(_)) => return None,
+    })
+}
+
+fn of_health(effect: HealthEffect) -> HostEffect {
+    match effect {
+        HealthEffect::SetTimer { at } => HostEffect::SetTimer { at },
+        HealthEffect::Apply { plan, id } => {
+            let key = actors_controller::Key::new(&actors_controllers::kinds::NODE, "", "");
+            HostEffect::Apply { controller: "health".to_owned(), key, plan, id }
+        }
+    }
+}
+
 fn as_host_effect(effect: SchedulerEffect) -> HostEffect {
     match effect {
         SchedulerEffect::SetTimer { at } => HostEffect::SetTimer { at },
@@ -181,14 +231,30 @@ fn as_host_effect(effect: SchedulerEffect) -> HostEffect {
 
 impl Server {
     /// Lets the loops of a new epoch look at everything.
-    pub(super) fn start_control(&mut self) {
+    pub(super) fn start_control(&mut self, now: Now) {
         let Some(control) = &self.control else { return };
         let epoch = control.epoch.0;
         for host in 0..control.hosts.len() {
-            let event = Box::new(HostEvent::Resync);
+            let event = Box::new(LoopEvent::Common(HostEvent::Resync));
+            self.inbox.push_back(Inner::Host { epoch, host, event });
+        }
+        let host = control.hosts.len() - 1;
+        let words = Words::of(self.mesh.me(), &self.mesh.view(now));
+        for event in [HealthEvent::Leading(true), HealthEvent::Words(words)] {
+            let event = Box::new(LoopEvent::Health(event));
             self.inbox.push_back(Inner::Host { epoch, host, event });
         }
         self.bootstrap_next();
+    }
+
+    /// Health hears what membership believes now.
+    pub(super) fn hear_mesh(&mut self) {
+        let Some(views) = self.mesh.take_news() else { return };
+        let Some(control) = &self.control else { return };
+        let (epoch, host) = (control.epoch.0, control.hosts.len() - 1);
+        let words = HealthEvent::Words(Words::of(self.mesh.me(), &views));
+        let event = Box::new(LoopEvent::Health(words));
+        self.inbox.push_back(Inner::Host { epoch, host, event });
     }
 
     pub(super) fn sweep_control(&mut self, ctx: &mut Ctx<'_>) {
@@ -214,7 +280,7 @@ impl Server {
         }
         for event in news {
             for host in 0..control.hosts.len() {
-                let event = Box::new(event.clone());
+                let event = Box::new(LoopEvent::Common(event.clone()));
                 self.inbox.push_back(Inner::Host { epoch, host, event });
             }
         }
@@ -224,7 +290,7 @@ impl Server {
         &mut self,
         ctx: &mut Ctx<'_>,
         (epoch, host): (u64, usize),
-        event: HostEvent,
+        event: LoopEvent,
     ) {
         let snapshot = self.replica.snapshot();
         let Some(control) = self.control.as_mut().filter(|control| control.epoch.0 == epoch) else {
@@ -293,7 +359,8 @@ impl Server {
                 }
             }
         }
-        let (epoch, event) = (control.epoch.0, Box::new(HostEvent::PlanDone { id, verdicts }));
+        let done = LoopEvent::Common(HostEvent::PlanDone { id, verdicts });
+        let (epoch, event) = (control.epoch.0, Box::new(done));
         self.inbox.push_back(Inner::Host { epoch, host, event });
     }
 
@@ -356,7 +423,7 @@ impl Server {
 fn bootstrap_requests(shared: &Shared) -> VecDeque<Request> {
     let identity = Identity::new("system:starling:bootstrap", &["system:masters"]);
     let roles = shared.controllers.iter().flat_map(|one| roles_of(one.as_ref(), &shared.registry));
-    let own: Vec<_> = roles.collect();
+    let own: Vec<_> = roles.chain(health::roles(&shared.registry)).collect();
     let is_own = |object: &actors_object::Object| {
         own.iter().any(|role| role.kind() == object.kind() && role.name() == object.name())
     };

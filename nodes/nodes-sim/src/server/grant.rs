@@ -95,7 +95,7 @@ impl Server {
         if outcome.is_ok() && self.replica.is_leader() && role.term == asked.term {
             self.control =
                 Some(Control::new(ctx.shared, asked.term, asked.epoch, self.replica.snapshot()));
-            self.start_control();
+            self.start_control(ctx.now);
         }
     }
 }

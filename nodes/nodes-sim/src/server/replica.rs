@@ -18,14 +18,14 @@ use actors_core::{
 };
 use actors_sim::{NodeId, SimDisk, SimLog};
 use store_catalog::{Catalog, RingLimits, Snapshot};
-use store_mvcc::{ApplyError, GroupId, Mvcc, Proposal, Token};
+use store_mvcc::{ApplyError, GroupId, Mvcc, Proposal, Token, Writer};
 use store_raft::{
     Bootstrap, Committed, RaftConfig, RaftEffect, RaftEvent, RaftMachine, Role, RoleView, Stored,
 };
 
 use super::{Ctx, Inner, Server};
 use crate::{
-    config::Shared,
+    config::{Planted, Shared},
     event::{Bytes, Effect, Image, Local, Message},
     knobs::Knobs,
 };
@@ -229,13 +229,16 @@ impl Server {
                 ctx.record.check_hash(self.me, self.replica.mvcc.position());
                 continue;
             }
-            let proposal = match Proposal::decode(&entry.data) {
+            let mut proposal = match Proposal::decode(&entry.data) {
                 Ok(proposal) => proposal,
                 Err(error) => {
                     ctx.record.violation(format!("entry {}: {error}", entry.index));
                     return ctx.out.push(Effect::Restart);
                 }
             };
+            if ctx.shared.config.has(Planted::DoubleActivation) {
+                proposal.writer = Writer::unplaced(std::mem::take(&mut proposal.writer.name));
+            }
             match self.replica.mvcc.apply(entry.index, entry.term, &proposal) {
                 Ok(applied) => {
                     let position = self.replica.mvcc.position();
