@@ -16,7 +16,8 @@ use nodes_door::Identity;
 use tokio::sync::watch;
 
 use crate::wire::{
-    self, Answered, Asked, NotUnderstood, StreamedCall, Told, WireError, WireRequest, WireResponse,
+    self, Answered, Asked, NotUnderstood, Part, StreamedCall, Told, WireError, WireRequest,
+    WireResponse,
 };
 
 /// Entries and events are sent in messages of about this size.
@@ -115,9 +116,13 @@ async fn answer_call(
     let response = client.call(request.under(identity)).await;
     let mut response = WireResponse::of(&response);
     let entries = response.take_entries();
-    stream.send.send(wire::encode(&response)?).await?;
+    let mut head = wire::encode(&response)?;
+    while !head.is_empty() {
+        let piece = Part::Head(head.split_to(head.len().min(MESSAGE_LEN)));
+        stream.send.send(wire::encode(&piece)?).await?;
+    }
     for batch in batches(entries, Bytes::len) {
-        stream.send.send(wire::encode(&batch)?).await?;
+        stream.send.send(wire::encode(&Part::Entries(batch))?).await?;
     }
     Ok(stream.send.finish()?)
 }

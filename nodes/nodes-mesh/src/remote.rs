@@ -30,7 +30,8 @@ use crate::{
     choice::{Candidate, Choice},
     following::Following,
     wire::{
-        self, Answered, Asked, NotUnderstood, StreamedCall, WireError, WireRequest, WireResponse,
+        self, Answered, Asked, NotUnderstood, Part, StreamedCall, WireError, WireRequest,
+        WireResponse,
     },
 };
 
@@ -347,10 +348,15 @@ async fn exchange(mut stream: MeshStream, body: Bytes) -> Result<WireResponse, S
         stream.send.send(piece).await.map_err(why)?;
     }
     stream.send.finish().map_err(why)?;
-    let head = stream.recv.next().await.map_err(why)?.ok_or("no answer came")?;
-    let mut response: WireResponse = wire::decode(&head).map_err(|error| error.to_string())?;
-    while let Some(batch) = stream.recv.next().await.map_err(why)? {
-        response.put_entries(wire::decode(&batch).map_err(|error| error.to_string())?);
+    let not_understood = |error: NotUnderstood| error.to_string();
+    let (mut head, mut entries) = (Vec::new(), Vec::new());
+    while let Some(message) = stream.recv.next().await.map_err(why)? {
+        match wire::decode(&message).map_err(not_understood)? {
+            Part::Head(piece) => head.extend_from_slice(&piece),
+            Part::Entries(more) => entries.extend(more),
+        }
     }
+    let mut response: WireResponse = wire::decode(&head).map_err(not_understood)?;
+    response.put_entries(entries);
     Ok(response)
 }

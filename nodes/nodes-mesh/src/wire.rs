@@ -54,6 +54,15 @@ pub(crate) struct StreamedCall {
     pub(crate) body_follows: bool,
 }
 
+/// One message of an answer by a stream. An object may be larger than a message, so the head comes in pieces.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Part {
+    /// A piece of the encoded [`WireResponse`].
+    Head(Bytes),
+    /// Entries of the list whose head is complete.
+    Entries(Vec<Bytes>),
+}
+
 /// A request without its identity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct WireRequest {

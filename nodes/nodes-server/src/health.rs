@@ -6,10 +6,7 @@ use std::{cell::Cell, time::Duration};
 
 use actors_core::{Address, ChildSpec, Intensity, MailboxPolicy, OnLimit};
 use actors_runtime::{Child, Driver, Failure, Inbox, Ref, Service, System, Tree};
-use mesh_member::{MemberState, MemberView};
-use nodes_control::health::{
-    self, HealthEffect, HealthEvent, HealthMachine, NodeWord, Said, Words,
-};
+use nodes_control::health::{self, HealthEffect, HealthEvent, HealthMachine, Words};
 use nodes_mesh::View;
 use store_mvcc::Epoch;
 use tokio::time::timeout;
@@ -58,7 +55,7 @@ async fn speak(
     (me, mut view): (String, View),
 ) -> Result<(), Failure> {
     loop {
-        let words = words_of(&view.borrow_and_update(), &me);
+        let words = Words::of(&me, &view.borrow_and_update());
         // A machine that is just being started hears the next words.
         let _starting = machine.tell(HealthEvent::Words(words)).await;
         tokio::select! {
@@ -67,31 +64,6 @@ async fn speak(
                 changed?;
             },
         }
-    }
-}
-
-/// What membership says, in the machine's words. A member that suspects itself judges nobody.
-fn words_of(view: &[MemberView], me: &str) -> Words {
-    let own = view.iter().find(|one| one.info.node == me);
-    let said = |one: &MemberView| Said {
-        word: match &one.state {
-            MemberState::Alive => NodeWord::Alive,
-            MemberState::AgentLost { .. } => NodeWord::AgentLost,
-            MemberState::Suspect { .. } => NodeWord::Suspect,
-            MemberState::Dead { .. } => NodeWord::Dead,
-            MemberState::Left => NodeWord::Left,
-        },
-        evidence: one
-            .state
-            .evidence()
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join("; "),
-    };
-    Words {
-        majority: own.is_some_and(|one| one.state == MemberState::Alive),
-        nodes: view.iter().map(|one| (one.info.node.clone(), said(one))).collect(),
     }
 }
 

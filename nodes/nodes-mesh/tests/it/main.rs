@@ -1,0 +1,7 @@
+//! The door, streams and Raft between real endpoints on loopback.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod doors;
+mod scene;
+mod store;
+mod streams;
