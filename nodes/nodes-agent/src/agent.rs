@@ -15,7 +15,11 @@ use actors_runtime::{Child, ChildError, Clock, Service, SlabSpec, System, Tree};
 use nodes_client::{Calls, SharedClient};
 use nodes_door::Identity;
 use nodes_network::{BridgeNetwork, HostNetwork, NetworkError, PodNetwork};
-use nodes_oci::{ImageStore, StoreError, TmpfsError, ensure_tmpfs};
+use nodes_oci::{
+    ImageStore, Resources, StoreError, TmpfsError,
+    cgroup::{CgroupError, Hierarchies},
+    ensure_tmpfs,
+};
 use nodes_shim::RuntimeKind;
 use tokio::sync::{Notify, watch as watched};
 
@@ -57,6 +61,9 @@ pub enum AgentError {
     /// The directory for Secrets is not in memory.
     #[error("the run directory must be in memory")]
     Tmpfs(#[source] TmpfsError),
+    /// The cgroup of the node.
+    #[error("the cgroup of the node cannot be made")]
+    Cgroup(#[source] CgroupError),
     /// The image store.
     #[error("the image store cannot be opened")]
     Images(#[source] StoreError),
@@ -78,6 +85,10 @@ impl Agent {
         }
         if config.runtime == RuntimeKind::Oci {
             ensure_tmpfs(&config.run).map_err(AgentError::Tmpfs)?;
+            // Whoever killed all that was in it has forbidden forks.
+            let any = Resources { pids_max: Some(-1), ..Resources::default() };
+            let groups = Hierarchies::discover().map_err(AgentError::Cgroup)?;
+            groups.create(&config.cgroup(), &any).map_err(AgentError::Cgroup)?;
         }
         for path in [paths.pods_run(), paths.pods_data()] {
             make(&path)?;

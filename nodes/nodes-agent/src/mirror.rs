@@ -1,7 +1,7 @@
 //! Follows a part of the API through outages: a list, then changes, then a list again when they
 //! broke off.
 //!
-//! Way in: [`follow`].  Never: an end, but with the service it is called by.
+//! Way in: [`Follower::follow`], [`follow`].  Never: an end, but with the service it is called by.
 //! Time and order: changes come in the order of the API; a list says everything, so what it does
 //! not have is gone. An error says nothing, nor does a list that is older than what was heard
 //! before, from a server that has lost its past: what was told stays.
@@ -34,24 +34,48 @@ const WAIT_MAX: Duration = Duration::from_secs(5);
 pub(crate) async fn follow(
     service: &Service,
     calls: &Calls,
-    (target, options): (Target, Options),
-    mut hear: impl FnMut(News),
+    what: (Target, Options),
+    hear: impl FnMut(News),
 ) {
-    let mut wait = WAIT_MIN;
-    let mut newest = 0;
-    while !service.is_stopping() {
-        let done = tokio::select! {
-            () = service.stopping() => return,
-            done = follow_once(calls, (&target, &options), (&mut newest, &mut hear)) => done,
-        };
-        match done {
-            Ok(()) => wait = WAIT_MIN,
-            Err(error) => {
-                tracing::debug!(%error, resource = target.resource, "following the API");
-                if pause(service, wait).await {
-                    return;
+    Follower::default().follow(service, calls, what, hear).await;
+}
+
+/// Follows, and remembers how far it has come.
+#[derive(Debug, Default)]
+pub(crate) struct Follower {
+    /// The newest revision that a list was made at.
+    newest: u64,
+}
+
+impl Follower {
+    /// A follower that takes no list which is older than this object.
+    pub(crate) fn beyond(&mut self, object: &Object) {
+        self.newest = self.newest.max(object.resource_version().parse().unwrap_or(0));
+    }
+
+    /// See [`follow`]. It may be dropped and begun again: then a list is read anew.
+    pub(crate) async fn follow(
+        &mut self,
+        service: &Service,
+        calls: &Calls,
+        (target, options): (Target, Options),
+        mut hear: impl FnMut(News),
+    ) {
+        let mut wait = WAIT_MIN;
+        while !service.is_stopping() {
+            let done = tokio::select! {
+                () = service.stopping() => return,
+                done = follow_once(calls, (&target, &options), (&mut self.newest, &mut hear)) => done,
+            };
+            match done {
+                Ok(()) => wait = WAIT_MIN,
+                Err(error) => {
+                    tracing::debug!(%error, resource = target.resource, "following the API");
+                    if pause(service, wait).await {
+                        return;
+                    }
+                    wait = (wait * 2).min(WAIT_MAX);
                 }
-                wait = (wait * 2).min(WAIT_MAX);
             }
         }
     }

@@ -36,15 +36,19 @@ pub(crate) async fn run(shared: Arc<Shared>, service: Service) -> Result<(), Fai
     let nodes = Nodes::default();
     let changed = Notify::new();
     let place = (target("", "v1", "nodes", None, None), Options::default());
+    let look = |node: &Object| {
+        if node.name() == shared.config.node && !is_ready(node) {
+            shared.doubted.notify_one();
+        }
+    };
     let following = follow(&service, &shared.calls, place, |news| match news {
         News::All(all) => {
+            all.iter().for_each(|node| look(node));
             let all = all.into_iter().map(|node| (node.name().to_owned(), node));
             *lock(&nodes) = Some(all.collect());
         }
         News::Changed(node) => {
-            if node.name() == shared.config.node && !is_ready(&node) {
-                shared.doubted.notify_one();
-            }
+            look(&node);
             if let Some(all) = &mut *lock(&nodes) {
                 all.insert(node.name().to_owned(), node);
             }

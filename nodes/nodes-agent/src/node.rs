@@ -11,7 +11,7 @@ mod status;
 
 use std::{sync::Arc, time::Duration};
 
-use actors_object::{ApiError, Value, timefmt, value};
+use actors_object::{ApiError, Object, Value, timefmt, value};
 use actors_runtime::{Failure, Service};
 use nodes_door::{PatchKind, Target, Verb};
 
@@ -139,12 +139,33 @@ async fn register(shared: &Shared, status: &Value) -> Result<(), ApiError> {
         // An earlier life registered it; its labels may have changed since.
         Err(error) if error.code == 409 => {
             let patch = value!({ "metadata": { "labels": labels } });
-            shared.calls.merge(nodes(Some(&config.node)), &patch).await?;
+            let node = shared.calls.merge(nodes(Some(&config.node)), &patch).await?;
+            taint(shared, &node).await?;
         }
         Err(error) => return Err(error),
     }
     check(shared, (status, true)).await?;
     lease(shared).await
+}
+
+/// A node that was made for this machine when it joined, and has never said how it is, gets the taints
+/// that it should begin with; those of any other are its administrators'.
+async fn taint(shared: &Shared, node: &Object) -> Result<(), ApiError> {
+    let begins = node.0.list_at(&["status", "conditions"]).is_empty();
+    let mut taints = node.0.list_at(&["spec", "taints"]).to_vec();
+    let before = taints.len();
+    for taint in shared.config.taints.iter().filter(|_| begins) {
+        let same = |known: &Value| ["key", "effect"].iter().all(|at| known.at(at) == taint.at(at));
+        if !taints.iter().any(same) {
+            taints.push(taint.clone());
+        }
+    }
+    if taints.len() == before {
+        return Ok(());
+    }
+    let patch = value!({ "spec": { "taints": Value::List(taints) } });
+    let place = target("", "v1", "nodes", None, Some(&shared.config.node));
+    shared.calls.merge(place, &patch).await.map(drop)
 }
 
 /// Says what is new, and says it again if someone else has marked the node; an error 404 if someone

@@ -19,6 +19,8 @@ use crate::{
 
 /// So long a container waits for the names of Services when the agent has just started.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// So long if it had an environment before.
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// Names and values, in their order.
 type Env = Vec<(String, String)>;
@@ -43,16 +45,18 @@ pub(crate) async fn resolve(
 ) -> Result<Env, EnvironmentError> {
     let name = container.at("name").as_str().unwrap_or_default();
     let before = || recall(&shared.paths, pod.uid(), name);
-    let (mut sources, links) =
-        match tokio::join!(data_sources(shared, pod, container), links(shared, pod)) {
-            (Ok(sources), links) => (sources, links),
-            (Err(error), _) if error.code >= 500 || error.code == 429 => {
-                return before().ok_or(error.into());
-            }
-            (Err(error), _) => return Err(error.into()),
-        };
-    let is_known = links.is_some();
-    if !is_known && let Some(env) = before() {
+    let mut sources = match data_sources(shared, pod, container).await {
+        Err(error) if error.code >= 500 || error.code == 429 => {
+            return before().ok_or(error.into());
+        }
+        sources => sources?,
+    };
+    // What serves again need not wait long for what may never come.
+    let patience = if file(&shared.paths, pod.uid(), name).exists() { AGAIN } else { PATIENCE };
+    let links = links(shared, pod, patience).await;
+    if links.is_none()
+        && let Some(env) = before()
+    {
         return Ok(env);
     }
     // Without an answer in time the container starts without them, rather than not at all.
@@ -95,10 +99,10 @@ async fn get_keys(shared: &Shared, place: Target) -> Result<Option<Keys>, ApiErr
 
 /// Variables for the Services of the pod's namespace, and for the API itself; `None` while Services
 /// are not known.
-async fn links(shared: &Shared, pod: &Object) -> Option<Env> {
+async fn links(shared: &Shared, pod: &Object, patience: Duration) -> Option<Env> {
     if shared.config.runtime == RuntimeKind::Oci {
         let mut known = shared.services_known.subscribe();
-        tokio::time::timeout(PATIENCE, known.wait_for(|known| *known)).await.ok()?.ok()?;
+        tokio::time::timeout(patience, known.wait_for(|known| *known)).await.ok()?.ok()?;
     }
     let services = lock(&shared.services);
     let own = pod.namespace();

@@ -19,7 +19,7 @@ use nodes_door::Options;
 use nodes_pods::PodEvent;
 
 use crate::{
-    mirror::{News, follow},
+    mirror::{Follower, News},
     pods::{cleanup::read_names, memory},
     shared::{PodKey, PodRecord, Shared, lock, target},
 };
@@ -43,7 +43,8 @@ pub(crate) async fn run(shared: Arc<Shared>, service: Service) -> Result<(), Fai
     };
     let mut left: Option<BTreeSet<PodKey>> = Some(on_disk(&shared));
     let mut teller = Teller { shared: Arc::clone(&shared), slab };
-    teller.recall();
+    let mut follower = Follower::default();
+    teller.recall(&mut follower);
     let mut wishes = shared.lists.wishes();
     let wish = AtomicU64::new(0);
     let mut hear = |news: News| match news {
@@ -66,7 +67,7 @@ pub(crate) async fn run(shared: Arc<Shared>, service: Service) -> Result<(), Fai
     loop {
         wish.store(*wishes.borrow_and_update(), Ordering::Release);
         tokio::select! {
-            () = follow(&service, &shared.calls, pods.clone(), &mut hear) => return Ok(()),
+            () = follower.follow(&service, &shared.calls, pods.clone(), &mut hear) => return Ok(()),
             () = revive(&shared) => return Ok(()),
             // Somebody wishes for a list that begins now.
             _ = wishes.changed() => {}
@@ -103,9 +104,10 @@ struct Teller {
 
 impl Teller {
     /// Tells the pods that an earlier agent wrote down.
-    fn recall(&self) {
+    fn recall(&self, follower: &mut Follower) {
         for pod in memory::recall(&self.shared.paths, &self.shared.config.cluster_uid) {
             let pod = Arc::new(pod);
+            follower.beyond(&pod);
             let record = self.shared.pods.record(&PodKey::of(&pod));
             if record.object().is_none() {
                 record.set_object(Arc::clone(&pod));

@@ -25,6 +25,8 @@ pub(crate) struct Api {
     revision: AtomicU64,
     pub(crate) changed: Notify,
     is_down: AtomicBool,
+    /// Requests that an outage left without an answer.
+    pub(crate) refused: AtomicU64,
 }
 
 impl Api {
@@ -63,6 +65,12 @@ impl Api {
         self.watchers.lock().unwrap().clear();
     }
 
+    /// Takes an object away, as a deletion by force does.
+    pub(crate) fn take(&self, resource: &str, namespace: &str, name: &str) {
+        self.revision.fetch_add(1, Ordering::SeqCst);
+        self.remove(&(resource.to_owned(), namespace.to_owned(), name.to_owned())).unwrap();
+    }
+
     fn remove(&self, key: &Key) -> Option<Arc<Object>> {
         let object = self.objects.lock().unwrap().remove(key)?;
         self.tell(&key.0, WatchEvent::Deleted(Entry::Made(Arc::clone(&object))));
@@ -79,6 +87,7 @@ impl Api {
 
     fn answer(&self, request: &Request) -> Result<ResponseBody, ApiError> {
         if self.is_down.load(Ordering::SeqCst) {
+            self.refused.fetch_add(1, Ordering::SeqCst);
             return Err(ApiError::service_unavailable("an outage"));
         }
         let target = &request.target;

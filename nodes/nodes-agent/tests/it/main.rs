@@ -8,7 +8,9 @@
 )]
 
 mod api;
+mod machines;
 mod node;
+mod outages;
 
 use std::{sync::Arc, time::Duration};
 
@@ -185,7 +187,7 @@ fn what_is_missing_is_said() {
 }
 
 /// Long enough for a busy machine; a test that waits so long has failed.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Shared so that tests and the agent see one API.
 type SharedApi = Arc<api::Api>;

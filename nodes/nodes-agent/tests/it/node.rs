@@ -81,7 +81,17 @@ impl Node {
 
     /// The agent ends, and another one begins.
     pub(crate) async fn restart(&mut self) {
+        self.stop().await;
+        self.begin().await;
+    }
+
+    /// The agent ends; pods go on.
+    pub(crate) async fn stop(&self) {
         self.root.shutdown().await;
+    }
+
+    /// Another agent begins.
+    pub(crate) async fn begin(&mut self) {
         (self.agent, self.system, self.root) = start(&self.config, &self.api).await;
     }
 
@@ -164,15 +174,23 @@ impl Node {
             }
         });
         gone.await.unwrap_or_else(|_| panic!("the pod is still there: {:?}", self.events()));
-        for folder in ["data/pods", "data/logs", "data/volumes", "run/pods", "run/volumes"] {
-            let left: Vec<_> =
-                fs::read_dir(self.base.join(folder)).into_iter().flatten().flatten().collect();
-            assert!(left.is_empty(), "{folder}: {left:?}");
-        }
+        assert!(self.is_clean(), "{:?}", self.left());
     }
 
-    /// Kills the first process of this node's pods whose command line has `text` in it.
-    pub(crate) fn kill_first_process(&self, text: &str) {
+    /// Whether no file of any pod is left.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.left().is_empty()
+    }
+
+    fn left(&self) -> Vec<PathBuf> {
+        let folders =
+            ["data/pods", "data/logs", "data/volumes", "run/pods", "run/volumes", "run/told"];
+        let entries = folders.iter().flat_map(|folder| fs::read_dir(self.base.join(folder)));
+        entries.flatten().flatten().map(|entry| entry.path()).collect()
+    }
+
+    /// The first process of this node's pods whose command line has `text` in it.
+    pub(crate) fn process(&self, text: &str) -> Option<i32> {
         let group = self.config.cgroup();
         let mut pids: Vec<i32> = Vec::new();
         for entry in fs::read_dir("/proc").unwrap().flatten() {
@@ -184,8 +202,32 @@ impl Node {
             }
         }
         pids.sort_unstable();
-        let first = *pids.first().unwrap_or_else(|| panic!("no process {text}"));
+        pids.first().copied()
+    }
+
+    /// Kills the first process of this node's pods whose command line has `text` in it.
+    pub(crate) fn kill_first_process(&self, text: &str) -> i32 {
+        let first = self.process(text).unwrap_or_else(|| panic!("no process {text}"));
         kill(Pid::from_raw(first), Signal::SIGKILL).unwrap();
+        first
+    }
+
+    /// Waits until something is so that nobody tells of.
+    pub(crate) async fn until_seen(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
+        let mut look = tokio::time::interval(std::time::Duration::from_millis(20));
+        let seen = tokio::time::timeout(PATIENCE, async {
+            while !is_so(self) {
+                look.tick().await;
+            }
+        });
+        seen.await.unwrap_or_else(|_| panic!("not so: {what}; {:?}", self.events()));
+    }
+
+    /// Everything that runs for this node's pods dies, as in a loss of power; what is on disk and
+    /// in memory stays.
+    pub(crate) fn lose_power(&self) {
+        let groups = nodes_oci::cgroup::Hierarchies::discover().unwrap();
+        groups.kill(&self.config.cgroup(), 5_000).unwrap();
     }
 
     /// What the pod answers on a port of this node.
