@@ -110,7 +110,7 @@ async fn a_restart_is_noticed_in_a_round_trip() {
     for (stays, restarts) in [("server-1", "server-2"), ("server-2", "server-1")] {
         let (mut stays, restarts) = pair(stays, restarts).await;
         let node = restarts.mesh.me().node.clone();
-        let config = restarts.kill();
+        let config = restarts.kill().await;
         let restarted = Process::again(&config).await;
         let begun = Instant::now();
         drop(stays.mesh.tell(&node, mesh_quic::Lane::Control, Service::MEMBER, "x".into()));
@@ -130,7 +130,7 @@ async fn a_later_process_of_the_same_name_takes_the_link_over() {
     let LinkState::Up { incarnation: before, .. } = first.link("server-2").unwrap().state else {
         panic!("there is a link");
     };
-    let mut config = second.kill();
+    let mut config = second.kill().await;
     config.reset_key = [9; 32];
     // Elsewhere, so that the old connection is not disturbed.
     config.listen.set_port(0);
@@ -157,7 +157,7 @@ async fn silence_ends_a_link_and_all_questions_on_it() {
     };
     let killing = async {
         until("the question", || *open.lock().unwrap() == 1).await;
-        second.kill();
+        second.kill().await;
         Instant::now()
     };
     let ((answer, ended), killed) = tokio::join!(asking, killing);
@@ -178,5 +178,28 @@ async fn a_lost_link_comes_again_when_the_peer_does() {
     .await;
     let second = Process::again(&config).await;
     first.is_linked(&["server-2"]).await;
+    second.is_linked(&["server-1"]).await;
+}
+
+/// Whatever of it fails, the rest goes on, and what has failed is started again.
+#[tokio::test]
+async fn parts_that_are_killed_are_started_again() {
+    let (mut first, second) = pair("server-1", "server-2").await;
+    second.mesh.serve(Service::DOOR, Echo::new().0);
+    for part in ["mesh/links/server-2", "mesh/links", "mesh/roster"] {
+        first.system.kill(part).unwrap();
+        if part != "mesh/roster" {
+            assert_eq!(first.down().await.0, "server-2", "{part}");
+        }
+        first.is_linked(&["server-2"]).await;
+        second.is_linked(&["server-1"]).await;
+    }
+    first.system.kill("mesh/endpoint").unwrap();
+    // The links do not notice, and new ones come in.
+    assert_eq!(first.ask("server-2", Service::DOOR, "x").await.unwrap(), "x");
+    let config = second.stop().await;
+    let second = Process::again(&config).await;
+    second.knows(&[&first]);
+    first.knows(&[]);
     second.is_linked(&["server-1"]).await;
 }

@@ -104,6 +104,7 @@ pub(crate) struct Process {
     pub(crate) mesh: Mesh,
     pub(crate) config: MeshConfig,
     pub(crate) events: broadcast::Receiver<LinkEvent>,
+    pub(crate) system: System,
     root: Root,
     runtime: Option<Runtime>,
 }
@@ -119,10 +120,11 @@ impl Process {
         let tree = mesh.tree("mesh");
         let run = async move {
             let system = System::new(actors_runtime::entropy().unwrap());
-            system.run(tree).await.unwrap()
+            let root = system.run(tree).await.unwrap();
+            (system, root)
         };
-        let root = runtime.spawn(run).await.unwrap();
-        Self { mesh, config, events, root, runtime: Some(runtime) }
+        let (system, root) = runtime.spawn(run).await.unwrap();
+        Self { mesh, config, events, system, root, runtime: Some(runtime) }
     }
 
     /// The same process again, at the same address.
@@ -133,17 +135,19 @@ impl Process {
     /// Leaves in order.
     pub(crate) async fn stop(mut self) -> MeshConfig {
         within("the farewell", self.root.shutdown()).await;
-        self.end()
+        self.end().await
     }
 
     /// Ends as by SIGKILL: nothing is sent any more.
-    pub(crate) fn kill(mut self) -> MeshConfig {
-        self.end()
+    pub(crate) async fn kill(mut self) -> MeshConfig {
+        self.end().await
     }
 
-    fn end(&mut self) -> MeshConfig {
+    /// Only when nothing of it runs any more is its address free.
+    async fn end(&mut self) -> MeshConfig {
         if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
+            let end = move || runtime.shutdown_timeout(PATIENCE);
+            tokio::task::spawn_blocking(end).await.unwrap();
         }
         self.config.clone()
     }
@@ -198,7 +202,9 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        self.end();
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
