@@ -27,11 +27,13 @@ pub(crate) fn run(
     output: &Output,
 ) -> Result<(), Failure> {
     let record = known(arguments, caller)?;
-    match record.has_machines() {
-        true => machines::down::run(&record, caller, output)?,
-        false => stop_single(&record, caller, output)?,
+    if record.has_machines() {
+        machines::down::run(&record, caller, output)?;
+        machines::down::remove_run_folders(&record)?;
+    } else {
+        stop_single(&record, caller, output)?;
+        remove(&record.run_dir)?;
     }
-    remove(&record.run_dir)?;
     if options.purge {
         output.progress(&format!("  removing {}", record.data_dir.display()));
         remove(&record.data_dir)?;
@@ -67,7 +69,8 @@ fn stop_single(
     };
     (caller.teardown)(&record.single_machine()).map_err(left_over)?;
     if record.runtime == "oci" {
-        group::kill(&record.plan().group).map_err(|error| left_over(error.to_string()))?;
+        let group = record.plan().group;
+        group::remove_if_empty(&group).map_err(|error| left_over(error.to_string()))?;
     }
     Ok(())
 }
@@ -93,7 +96,7 @@ pub(crate) fn stop(what: &str, pid: i32) -> Result<(), Failure> {
     Err(Failure::new(format!("the {what} (pid {pid}) does not end, even killed")))
 }
 
-fn remove(folder: &std::path::Path) -> Result<(), Failure> {
+pub(crate) fn remove(folder: &std::path::Path) -> Result<(), Failure> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(Failure::new(format!("cannot remove {}: {error}", folder.display()))

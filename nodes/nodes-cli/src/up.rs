@@ -10,6 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use nodes_machines::{MachineRecord, Role};
 use nodes_pki::{Kubeconfig, Leaf};
 use serde_json::{Value, json};
 
@@ -136,8 +137,14 @@ pub(crate) fn log_of(record: &ClusterRecord) -> PathBuf {
 
 /// Where clients find the API: on this host, or where the operator of several machines said.
 pub(crate) fn server_of(record: &ClusterRecord) -> String {
-    match &record.endpoint {
-        Some(endpoint) => format!("https://{endpoint}"),
+    if let Some(endpoint) = &record.endpoint {
+        return format!("https://{endpoint}");
+    }
+    // A server that is this computer itself is named as others reach it: kubeconfigs travel.
+    let real = record.plan().machines.into_iter().find(|one| one.segment.is_none());
+    let known = real.and_then(|one| MachineRecord::read(&one.record_path()).ok());
+    match known.filter(|one| one.role == Role::Server) {
+        Some(one) => format!("https://{}:{}", one.address, one.api_port),
         None => format!("https://127.0.0.1:{}", record.api_port),
     }
 }

@@ -89,6 +89,14 @@ pub fn kill(group: &str) -> Result<(), GroupError> {
     Ok(groups.remove(group)?)
 }
 
+/// Removes a group in which nothing is any more; one that others use is left alone.
+///
+/// # Errors
+/// If the kernel refuses.
+pub fn remove_if_empty(group: &str) -> Result<(), GroupError> {
+    Ok(Hierarchies::discover()?.remove_if_empty(group)?)
+}
+
 /// Stops everything in a group and below; returns when all have stopped.
 ///
 /// # Errors

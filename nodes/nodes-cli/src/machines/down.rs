@@ -4,11 +4,16 @@
 //! then namespaces, cables, bridge, rules. Everything follows from the plan alone and is safe to repeat, also after an
 //! `up` that was killed.
 
-use std::thread;
+use std::{fs, io::ErrorKind, thread};
 
 use nodes_machines::{MachinePlan, MachineRecord, group, namespace, network};
 
-use crate::{Caller, ClusterRecord, Failure, Output, arguments::Part, down::stop, processes};
+use crate::{
+    Caller, ClusterRecord, Failure, Output,
+    arguments::Part,
+    down::{remove, stop},
+    processes,
+};
 
 pub(crate) fn run(
     record: &ClusterRecord,
@@ -28,7 +33,11 @@ pub(crate) fn run(
     output.progress("  removing pods, mounts, namespaces, interfaces, rules and cgroups");
     // One after another: they share the host's table of mounts.
     plan.machines.iter().try_for_each(|machine| clean(machine, teardown))?;
-    group::kill(&plan.group).map_err(|error| left_over(record, &error.to_string()))?;
+    // Group by group: this computer may be one machine of a cluster whose others are its neighbours here.
+    for group in plan.machines.iter().map(|machine| &machine.group) {
+        group::kill(group).map_err(|error| left_over(record, &error.to_string()))?;
+    }
+    group::remove_if_empty(&plan.group).map_err(|error| left_over(record, &error.to_string()))?;
     if record.is_hosted() {
         network::clear(&plan).map_err(|error| left_over(record, &Failure::of(&error).cause))?;
     }
@@ -38,6 +47,27 @@ pub(crate) fn run(
 fn left_over(record: &ClusterRecord, cause: &str) -> Failure {
     Failure::new(format!("something is left over: {cause}"))
         .next(format!("starling down --name {}", record.name))
+}
+
+/// Removes the folders of sockets and pids of these machines, and the cluster's if nobody else has one there.
+pub(crate) fn remove_run_folders(record: &ClusterRecord) -> Result<(), Failure> {
+    for machine in &record.plan().machines {
+        remove(&machine.run_dir)?;
+    }
+    let files = Part::Forwarder.pid_files();
+    for file in [files.guardian, files.child] {
+        // What a forwarder that was killed left; usually it is gone already.
+        let _gone = fs::remove_file(record.run_dir.join(file));
+    }
+    match fs::remove_dir(&record.run_dir) {
+        Err(error)
+            if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::DirectoryNotEmpty) =>
+        {
+            let cause = format!("cannot remove {}: {error}", record.run_dir.display());
+            Err(Failure::new(cause).next("mount | grep starling"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Runs the work for all machines at once; the first failure counts.

@@ -45,6 +45,10 @@ pub(crate) fn run(
             if processes::find(&machine.run_dir).guardian.is_some() {
                 (node, "running already", "running")
             } else {
+                if machine.segment.is_some() {
+                    // The bridge is there, unless this host itself was restarted.
+                    network::lay(&plan).map_err(|error| Failure::of(&error))?;
+                }
                 power_on(&plan, machine, output, &mut |_| {})?;
                 (node, "started", "running")
             }

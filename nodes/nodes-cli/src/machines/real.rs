@@ -201,6 +201,7 @@ pub(crate) fn join(
         believes_anybody: options.discovery_token_unsafe_skip_ca_verification,
         cluster: None,
     };
+    token::parse(&options.token)?;
     output.progress(&format!("  asking {endpoint} to let {node} in as {role}"));
     let (record, machine) =
         admitted(&invitation, (role, &node), (address, options.apiserver_bind_port), caller)?;
@@ -232,6 +233,11 @@ fn admitted(
         (machine.role == role).then(|| (record.clone(), machine))
     };
     let there = records.all().iter().find_map(own);
+    let is_real = |record: &&ClusterRecord| record.has_machines() && !record.is_hosted();
+    if let Some(other) = records.all().iter().find(is_real).filter(|_| there.is_none()) {
+        // It is part of a cluster already, and would be asked for in vain.
+        return Err(taken(other));
+    }
     drop(records);
     if let Some((record, machine)) = there {
         if MachineRecord::read(&machine.record_path()).is_ok() {

@@ -15,6 +15,7 @@ use crate::{
     Arguments, Caller, ClusterRecord, Failure, Output, Records,
     arguments::{Part, UpOptions},
     client::Client,
+    down::stop,
     launch::{Launch, spawn_guardian},
     preflight, processes,
     record::NewCluster,
@@ -90,7 +91,7 @@ impl Cluster<'_> {
                 started.push(scope.spawn(|| self.power_on(machine, on_step)));
             }
             drop(say);
-            // An end without a word is a server that failed, or ran already; the joins will tell which.
+            // An end without a word is a server that failed; the joins will tell.
             let _failed = hear.recv();
             let joined = self.let_in(&new, token, caller);
             let started: Result<(), Failure> = started.into_iter().try_for_each(end);
@@ -178,28 +179,54 @@ impl Cluster<'_> {
         })
     }
 
-    /// Gives a machine its network and starts its guardian; what runs already is left alone.
+    /// Gives a machine its network and starts its guardian; one that runs already is only waited for.
     fn power_on(
         &self,
         machine: &MachinePlan,
         mut on_step: impl FnMut(&str),
     ) -> Result<(), Failure> {
-        if processes::find(&machine.run_dir).guardian.is_some() {
-            if group::state(&machine.group) == group::State::Paused {
-                let note = format!("  {0}: is paused; `starling node resume {0}`", machine.node);
-                self.output.progress(&note);
-            }
-            on_step(SERVES);
+        if processes::find(&machine.run_dir).guardian.is_none() {
+            return power_on(self.plan, machine, self.output, &mut on_step);
+        }
+        if group::state(&machine.group) == group::State::Paused {
+            let note = format!("  {0}: is paused; `starling node resume {0}`", machine.node);
+            self.output.progress(&note);
             return Ok(());
         }
-        power_on(self.plan, machine, self.output, &mut on_step)
+        let (record, log) = (machine.record_path(), machine.log_path());
+        let launch =
+            Launch { who: &machine.node, record: &record, run_dir: &machine.run_dir, log: &log };
+        launch.wait_ready(self.output, || self.look_ready(machine))?;
+        on_step(SERVES);
+        Ok(())
+    }
+
+    /// Whether a machine that runs has come as far as one that was just started: a server serves, an agent's node is
+    /// ready.
+    fn look_ready(&self, machine: &MachinePlan) -> Result<(), Failure> {
+        take_operator_keys(self.record)?;
+        let failed = |error| Failure::of(&error);
+        let known = MachineRecord::read(&machine.record_path()).map_err(failed)?;
+        if machine.role == Role::Server {
+            let client = Client::at(self.record, (known.address, known.api_port).into())?;
+            return client.text("/readyz").map(drop);
+        }
+        let node = Client::of(self.record)?.get(&format!("/api/v1/nodes/{}", machine.node))?;
+        let mut conditions = node["status"]["conditions"].as_array().into_iter().flatten();
+        match conditions.any(|one| one["type"] == "Ready" && one["status"] == "True") {
+            true => Ok(()),
+            false => Err(Failure::new(format!("node {} is not ready", machine.node))
+                .next(format!("less {}", machine.log_path().display()))),
+        }
     }
 
     fn start_forwarder(&self) -> Result<(), Failure> {
         let living = processes::find_part(&self.record.run_dir, Part::Forwarder);
-        if let (Some(_), Some(forwarder)) = (living.guardian, living.server) {
+        if let Some(forwarder) = living.server {
             // It reads the record when it starts, and its guardian starts it at once.
             processes::signal(forwarder, nix::sys::signal::Signal::SIGKILL);
+        }
+        if living.guardian.is_some() {
             return Ok(());
         }
         let log = self.record.data_dir.join("logs/forwarder.log");
@@ -250,9 +277,19 @@ pub(crate) fn power_on(
     on_step: &mut dyn FnMut(&str),
 ) -> Result<(), Failure> {
     let failed = |error: network::NetworkError| named(machine, Failure::of(&error));
+    if !machine.record_path().is_file() {
+        let cause = format!("machine {} has not joined its cluster yet", machine.node);
+        return Err(Failure::new(cause).next(format!("starling up --name {}", plan.cluster)));
+    }
+    if let Some(pid) = processes::find(&machine.run_dir).server {
+        // Its guardian is gone, and a second process would find ports and disks taken. Pods run on.
+        stop(&format!("process of {}", machine.node), pid)?;
+    }
     if let Some(segment) = &machine.segment {
-        // What a machine's kernel knew, routes and rules, does not outlive its power.
-        network::disconnect(segment).map_err(failed)?;
+        if group::state(&machine.group) == group::State::Down {
+            // What a machine's kernel knew, routes and rules, does not outlive its power.
+            network::disconnect(segment).map_err(failed)?;
+        }
         network::connect(plan, segment).map_err(failed)?;
     }
     let (record, log) = (machine.record_path(), machine.log_path());
