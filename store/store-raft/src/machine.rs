@@ -19,7 +19,7 @@ mod tick;
 
 use std::collections::VecDeque;
 
-use actors_core::{Correlation, Effects, Machine, Mono, Rng, Turn, ports::DiskError};
+use actors_core::{Correlation, Effects, Machine, Mono, Turn, ports::DiskError};
 use raft::{Config, RawNode, ReadOnlyOption, StateRole, eraftpb};
 use slog::{Discard, Logger, o};
 
@@ -135,6 +135,8 @@ impl RaftMachine {
         machine.members_history.push_back((machine.members_at, machine.members()));
         machine.installing =
             from.unfinished.map(|(mark, members)| Installing::unfinished(mark, members));
+        // Nothing may be applied any more before a follower has an image of what is applied now.
+        machine.offer_snapshot();
         Ok(machine)
     }
 
@@ -197,7 +199,7 @@ impl RaftMachine {
                 return out.push(RaftEffect::Notice(notice));
             }
         };
-        let Some(message) = self.without_memory(message) else { return };
+        let Some(message) = self.without_memory(*message) else { return };
         self.bid_farewell(from, out);
         // Proposals are never forwarded: their outcome could not find its way back. What else raft
         // refuses (a message from a member that it does not know any more) is as good as lost on
@@ -287,12 +289,7 @@ impl RaftMachine {
         out.push(RaftEffect::Halt { error });
     }
 
-    fn dispatch(
-        &mut self,
-        (now, rng): (Mono, &mut Rng),
-        event: RaftEvent,
-        out: &mut Effects<RaftEffect>,
-    ) {
+    fn dispatch(&mut self, now: Mono, event: RaftEvent, out: &mut Effects<RaftEffect>) {
         match event {
             RaftEvent::Tick => self.tick(now, out),
             RaftEvent::Message { from, bytes } => self.step(from, &bytes, out),
@@ -313,7 +310,7 @@ impl RaftMachine {
                 }
             }
             RaftEvent::Unreachable { peer } => self.node.report_unreachable(peer.0),
-            RaftEvent::Gone { peer } => self.note_gone(peer, rng),
+            RaftEvent::Gone { peer } => self.note_gone(peer),
             RaftEvent::Retire => self.stop_for_good(out),
             RaftEvent::SnapshotSent { to, delivery } => self.note_snapshot_sent(to, delivery),
             RaftEvent::SnapshotInstalled { number, applied } => {
@@ -376,7 +373,7 @@ impl Machine for RaftMachine {
             self.elect_sole_voter();
         }
         self.timeout.settle(&mut self.node, rng);
-        self.dispatch((now.mono, &mut *rng), event, out);
+        self.dispatch(now.mono, event, out);
         self.advance(now.mono, rng, out);
     }
 

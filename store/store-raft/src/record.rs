@@ -190,7 +190,7 @@ pub(crate) struct Farewell {
 /// What a frame turned out to hold.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Framed {
-    Message(Message),
+    Message(Box<Message>),
     Farewell(Farewell),
 }
 
@@ -247,7 +247,7 @@ pub(crate) fn open_frame(
     // Raft's own accessors panic on numbers that they do not know.
     let known = MessageType::from_i32(message.msg_type).is_some()
         && message.entries.iter().all(|entry| EntryType::from_i32(entry.entry_type).is_some());
-    if known { Ok(Framed::Message(message)) } else { Err("of an unknown kind") }
+    if known { Ok(Framed::Message(Box::new(message))) } else { Err("of an unknown kind") }
 }
 
 pub(crate) fn encode<T: Serialize>(value: &T) -> Vec<u8> {

@@ -26,7 +26,7 @@ impl Samples {
     /// Notes what the state is after an entry.
     pub(crate) fn note(&mut self, position: &Position) {
         self.newest = (position.index, position.hash);
-        if position.index % Self::EVERY == 0 {
+        if position.index.is_multiple_of(Self::EVERY) {
             self.kept.truncate(Self::KEPT - 1);
             self.kept.push_front(self.newest);
         }

@@ -13,6 +13,7 @@ use std::{
 
 use actors_runtime::Ref;
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
 use store_raft::{NodeId, RaftEvent};
 use tokio::sync::mpsc;
 
@@ -33,7 +34,7 @@ pub(crate) enum Piece {
         index: u64,
     },
     /// Some rows.
-    Rows(Page),
+    Rows(Vec<(ByteBuf, ByteBuf)>),
     /// The last one.
     End {
         /// How many rows there were.
@@ -198,7 +199,10 @@ fn next_page(reader: &mut impl Read) -> Result<Option<Page>, DiskFailure> {
     let mut bytes = vec![0; usize::try_from(u32::from_be_bytes(length))?];
     reader.read_exact(&mut bytes)?;
     match wire::decode(&bytes) {
-        Some(Piece::Rows(rows)) => Ok(Some(rows)),
+        Some(Piece::Rows(rows)) => {
+            let row = |(key, value): (ByteBuf, ByteBuf)| (key.into_vec(), value.into_vec());
+            Ok(Some(rows.into_iter().map(row).collect()))
+        }
         _ => Err("a piece of an image changed on disk".into()),
     }
 }

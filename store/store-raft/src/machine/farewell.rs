@@ -1,12 +1,12 @@
 //! The end of a membership: who is removed learns it, stops, and says so.
 //!
-//! Way in: `bid_farewell` at the leader, `take_farewell` and `end_membership` at the removed one.
-//! Invariants: 1. a leader says farewell only when it knows all changes of members that were
-//! committed before it led.
-//! 2. nobody takes a farewell that is older than what it knows itself; as numbers are never used
-//! again, a newer one cannot be overtaken by anything.
+//! Way in: `bid_farewell` at any member, `take_farewell` and `end_membership` at the removed one.
+//! Invariants: 1. a farewell speaks of committed members.
+//! 2. nobody takes a farewell that is older than what it knows itself: a member that has just come
+//! knows of its coming. As numbers are never used again, a newer one cannot be overtaken.
 //! A member that is removed hears nothing more from the group's log. It would stand for election
-//! for ever, in vain; so whatever it sends is answered with the reason.
+//! for ever, in vain; so whatever it sends is answered with the reason. Only if all the members
+//! that it knew are gone too, nobody is left to tell it.
 
 use actors_core::Effects;
 
@@ -17,10 +17,11 @@ use crate::{
 };
 
 impl RaftMachine {
-    /// Tells a stranger who speaks to this leader that it is none of the members.
+    /// Tells a stranger who speaks to this member that it is none.
     pub(super) fn bid_farewell(&mut self, to: NodeId, out: &mut Effects<RaftEffect>) {
-        let knows_all = self.is_leader() && self.node.raft.commit_to_current_term();
-        if knows_all && !self.members().contains(to) {
+        let members = self.members();
+        let knows = members.contains(self.config.node) && self.installing.is_none();
+        if knows && !members.contains(to) {
             let bytes = farewell_frame(&self.config, &Farewell { to, index: self.members_at });
             out.push(RaftEffect::Send { to, bytes });
         }

@@ -135,13 +135,17 @@ impl RaftMachine {
         self.members_history.clear();
         self.members_history.push_back((mark.index, installing.members.clone()));
         self.extra = installing.members.extra();
+        let members = installing.members.clone();
         let mut records = vec![encode_mark(mark)];
         records.extend(installing.entries.iter().map(encode_entry));
         self.log_first = mark.index;
         // The old log goes first, so that the mark need not follow it. Without its mark the log is
         // nothing, but the head on disk says so: it still announces the snapshot.
         out.push(RaftEffect::Truncate { below: mark.index });
-        let head = self.head(None);
+        // Raft may have taken up the next snapshot already: its members, and what it says is
+        // committed, are none of this one's business.
+        let mut head = self.head(None);
+        (head.members, head.members_at, head.commit) = (members, mark.index, mark.index);
         self.submit_own(records, &head, now, out);
     }
 
@@ -152,8 +156,8 @@ impl RaftMachine {
         }
         self.node.advance_apply_to(installing.mark.index);
         self.send(installing.messages, out);
-        let members = self.members();
-        out.push(RaftEffect::MembersChanged { id: None, index: installing.mark.index, members });
+        let Installing { mark, members, .. } = installing;
+        out.push(RaftEffect::MembersChanged { id: None, index: mark.index, members });
         self.offer_snapshot();
     }
 

@@ -10,7 +10,7 @@ use super::RaftMachine;
 use crate::{
     Bootstrap, Committed, Mark, MemberChange, NodeId, Proposed, RaftConfig, RaftEffect, RaftEvent,
     RecoverError, Refusal, Role, Sender, Stored,
-    record::{encode_entry, frame},
+    record::{Head, encode_entry, frame},
 };
 
 const CLUSTER: [u8; 16] = [9; 16];
@@ -233,4 +233,55 @@ fn a_leader_without_others_needs_ticks_only_while_it_waits_for_something() {
     three.lead();
     three.persist();
     assert!(three.machine.needs_ticks());
+}
+
+/// An image is read while entries are applied, so it may be ahead of the snapshot it came for.
+#[test]
+fn a_state_that_an_image_brought_ahead_of_the_log_is_trusted() {
+    let disk = stored(&[1, 2, 3], 3);
+    let mut head = Head::decode(disk.head.as_ref().unwrap()).unwrap();
+    head.image = 9;
+    let head = Some(head.encode());
+    let bench = |applied| {
+        let disk = Stored { applied, head: head.clone(), records: disk.records.clone() };
+        RaftMachine::recover(config(1), &disk)
+    };
+    assert_eq!(bench(9).unwrap().status().applied, 9);
+    assert_eq!(bench(10).err(), Some(RecoverError::LogBehindState { last: 4, applied: 10 }));
+}
+
+/// Followers may miss more than a frame can hold.
+#[test]
+fn what_a_follower_misses_comes_in_messages_of_bounded_size() {
+    let mut bench = Bench::new(&stored(&[1, 2, 3], 0));
+    bench.lead();
+    for id in 0..40 {
+        let items = vec![Proposed { id: Correlation(id), data: vec![b'p'; 400_000] }];
+        bench.tell(RaftEvent::Propose { items });
+    }
+    let last = bench.machine.status().last;
+    let effects = bench.receive(2, |reply| {
+        reply.set_msg_type(MessageType::MsgAppendResponse);
+        reply.index = 1;
+    });
+    let mut sent = 0;
+    for effect in &effects {
+        let RaftEffect::Send { to: NodeId(2), bytes } = effect else { continue };
+        assert!(bytes.len() < 2 << 20, "a message of {} bytes", bytes.len());
+        sent += bytes.len();
+    }
+    assert!(sent > 39 * 400_000, "{sent} bytes up to {last}");
+}
+
+/// Everything may be applied already when a leader starts again; a follower that needs an image of
+/// it must not wait for more.
+#[test]
+fn a_member_offers_an_image_of_what_it_had_applied_before_it_started() {
+    let mut disk = stored(&[1, 2, 3], 3);
+    let mut head = Head::decode(disk.head.as_ref().unwrap()).unwrap();
+    (head.commit, head.members_at, disk.applied) = (4, 4, 4);
+    disk.head = Some(head.encode());
+    let machine = RaftMachine::recover(config(1), &disk).unwrap();
+    let offered = raft::Storage::snapshot(machine.node.store(), 0, 2);
+    assert_eq!(offered.unwrap().get_metadata().index, 4);
 }

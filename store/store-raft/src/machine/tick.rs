@@ -6,7 +6,7 @@
 //! one: who did not run cannot blame others for silence. Frames that wait in the mailbox are taken
 //! before the tick behind them.
 
-use actors_core::{Effects, Mono, Rng};
+use actors_core::{Effects, Mono};
 use raft::ProgressState;
 
 use super::{RaftMachine, refuse};
@@ -100,7 +100,7 @@ impl RaftMachine {
 
     /// A process that has ended leads nobody: its followers need not wait for its silence. The
     /// others are asked first, as always (pre-vote), so a mistake disturbs nobody.
-    pub(super) fn note_gone(&mut self, peer: NodeId, rng: &mut Rng) {
+    pub(super) fn note_gone(&mut self, peer: NodeId) {
         if self.is_leader() {
             return self.node.report_unreachable(peer.0);
         }
@@ -110,8 +110,11 @@ impl RaftMachine {
         }
         let term = raft.term;
         raft.become_follower(term, raft::INVALID_ID);
-        // Not all at once, lest they stand against each other.
-        let wait = usize::try_from(rng.between(1, 4)).unwrap_or(1);
-        raft.election_elapsed = self.timeout.ticks().saturating_sub(wait);
+        // One after the other, lest they stand against each other; and none before the others can
+        // have noticed too, for they would not answer it.
+        let own = self.config.node;
+        let voters = self.members().voters;
+        let rank = voters.iter().filter(|voter| voter.0 != peer.0 && **voter < own).count();
+        self.node.raft.election_elapsed = self.timeout.ticks().saturating_sub(2 + 2 * rank);
     }
 }

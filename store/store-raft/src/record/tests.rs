@@ -94,7 +94,7 @@ fn a_frame_arrives_only_where_it_belongs() {
     message.set_msg_type(MessageType::MsgHeartbeat);
     let bytes = frame(&config(), &message);
     let open = |config: &RaftConfig, from| open_frame(config, NodeId(from), &bytes);
-    assert_eq!(open(&config(), 1), Ok(Framed::Message(message)));
+    assert_eq!(open(&config(), 1), Ok(Framed::Message(Box::new(message))));
     assert_eq!(open(&config(), 3), Err("misdirected"));
     assert_eq!(open(&RaftConfig { node: NodeId(3), ..config() }, 1), Err("misdirected"));
     assert_eq!(open(&RaftConfig { group: 8, ..config() }, 1), Err("of another group"));

@@ -179,3 +179,112 @@ fn leadership_goes_where_it_is_sent() {
     acknowledge(&mut world, heir, 2);
     world.assert_nothing_lost();
 }
+
+/// A stopped process (`SIGSTOP`) that goes on believes for a moment that it still leads.
+#[test]
+fn a_leader_that_was_paused_answers_no_read_and_acknowledges_nothing() {
+    for seed in 30..60 {
+        let (mut world, old) = led(seed, 3);
+        acknowledge(&mut world, old, 3);
+        world.pause(old, 3_000 * MS);
+        world.run_until(2_000 * MS, "another leader", |world| {
+            world.leader().is_some_and(|leader| leader != old)
+        });
+        let new = world.leader().unwrap();
+        acknowledge(&mut world, new, 3);
+        // Asked while it sleeps, and when it wakes: the world looks whether a read misses what was
+        // acknowledged.
+        world.read(old);
+        world.propose(old, 1);
+        world.run_until(3_000 * MS, "its return", |world| !world.is_paused(old));
+        for _ in 0..5 {
+            world.read(old);
+            world.propose(old, 1);
+            world.run_for(20 * MS);
+        }
+        world.run_for(1_000 * MS);
+        assert_eq!(world.leader(), Some(new), "its return led to an election");
+        world.assert_nothing_lost();
+    }
+}
+
+#[test]
+fn starved_processes_elect_nobody() {
+    for seed in 60..80 {
+        let (mut world, leader) = led(seed, 3);
+        for _ in 0..100 {
+            for id in [1, 2, 3] {
+                let span = world.rng.between(0, 250) * MS;
+                world.pause(NodeId(id), span);
+            }
+            world.propose(leader, 2);
+            world.run_for(300 * MS);
+        }
+        world.run_for(1_000 * MS);
+        assert_eq!((world.leader(), world.terms()), (Some(leader), 1), "seed {seed}");
+        world.assert_nothing_lost();
+    }
+}
+
+#[test]
+fn followers_with_slow_disks_keep_their_leader() {
+    let (mut world, leader) = led(11, 3);
+    for follower in world.followers() {
+        world.stall(follower, 5_000 * MS);
+    }
+    world.propose(leader, 3);
+    world.run_for(4_000 * MS);
+    assert_eq!((world.leader(), world.terms()), (Some(leader), 1));
+    world.run_until(3_000 * MS, "acknowledgements", |world| world.acknowledged.len() == 3);
+    world.assert_nothing_lost();
+}
+
+#[test]
+fn a_leader_that_lost_its_majority_steps_down_within_a_second() {
+    for seed in 80..110 {
+        let (mut world, leader) = led(seed, 3);
+        world.isolate(leader);
+        world.run_until(900 * MS, "it to step down", |world| {
+            world.nodes[&leader].machine.as_ref().unwrap().role().leader.is_none()
+        });
+    }
+}
+
+#[test]
+fn a_member_that_was_cut_off_returns_without_an_election() {
+    let (mut world, leader) = led(12, 3);
+    let away = world.followers()[0];
+    world.isolate(away);
+    for _ in 0..20 {
+        acknowledge(&mut world, leader, 2);
+        world.run_for(100 * MS);
+    }
+    world.heal();
+    world.run_for(2_000 * MS);
+    assert_eq!((world.leader(), world.terms()), (Some(leader), 1));
+    let applied = |id| world.nodes[&id].state.applied;
+    assert_eq!(applied(away), applied(leader));
+}
+
+#[test]
+fn a_leader_whose_process_ended_is_replaced_at_once() {
+    for seed in 110..140 {
+        let (mut world, leader) = led(seed, 3);
+        world.crash(leader, 5_000 * MS);
+        for follower in world.followers() {
+            world.tell(follower, RaftEvent::Gone { peer: leader });
+        }
+        world.run_until(350 * MS, "another leader", |world| {
+            world.leader().is_some_and(|new| new != leader)
+        });
+        // A mistake disturbs nobody.
+        let leader = world.leader().unwrap();
+        let other = *world.followers().iter().find(|id| world.nodes[id].machine.is_some()).unwrap();
+        let terms = world.terms();
+        world.tell(other, RaftEvent::Gone { peer: leader });
+        world.run_for(500 * MS);
+        assert!(world.terms() <= terms + 1);
+        let leader = world.leader().unwrap();
+        acknowledge(&mut world, leader, 1);
+    }
+}

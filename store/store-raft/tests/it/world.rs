@@ -36,6 +36,8 @@ pub(crate) struct Node {
     image: Option<State>,
     /// Whether an image is replacing the state just now.
     pub(crate) installing: bool,
+    /// It does not run until then; what happens meanwhile waits for it.
+    paused_until: u64,
 }
 
 pub(crate) struct World {
@@ -58,6 +60,8 @@ pub(crate) struct World {
     pub(crate) refused: Vec<(Correlation, Refusal)>,
     pub(crate) notices: Vec<RaftNotice>,
     pub(crate) members: BTreeMap<NodeId, Members>,
+    /// What the members are from an index on; a snapshot may repeat it at a later one.
+    memberships: BTreeMap<u64, Members>,
     /// Those who said that they were removed.
     pub(crate) removed: BTreeSet<NodeId>,
     pub(crate) reads_done: u64,
@@ -91,6 +95,7 @@ impl World {
             refused: Vec::new(),
             notices: Vec::new(),
             members: BTreeMap::new(),
+            memberships: BTreeMap::new(),
             removed: BTreeSet::new(),
             reads_done: 0,
             snapshots: 0,
@@ -122,6 +127,7 @@ impl World {
             state,
             image: None,
             installing: false,
+            paused_until: 0,
         };
         self.nodes.insert(id, node);
         self.start(id);
@@ -158,6 +164,16 @@ impl World {
             node.life += 1;
             self.schedule(id, down, Happening::Restart);
         }
+    }
+
+    /// The process does not run for this long; it does not notice.
+    pub(crate) fn pause(&mut self, id: NodeId, span: u64) {
+        let node = self.nodes.get_mut(&id).unwrap();
+        node.paused_until = node.paused_until.max(self.now + span);
+    }
+
+    pub(crate) fn is_paused(&self, id: NodeId) -> bool {
+        self.nodes[&id].paused_until > self.now
     }
 
     /// The disk answers nothing for this long.
@@ -237,7 +253,9 @@ impl World {
                 assert_eq!(leader, id, "two leaders of term {}", view.term);
             }
             RaftEffect::RoleChanged(_) => {}
-            RaftEffect::MembersChanged { members, .. } => {
+            RaftEffect::MembersChanged { index, members, .. } => {
+                let known = self.memberships.entry(index).or_insert_with(|| members.clone());
+                assert_eq!(*known, members, "{id:?} has other members at {index}");
                 self.members.insert(id, members);
             }
             RaftEffect::SendSnapshot { to, index, bytes } => self.send_image(id, to, index, bytes),
@@ -287,6 +305,12 @@ impl World {
             return self.start(id);
         }
         if self.nodes[&id].life != life || self.nodes[&id].machine.is_none() {
+            return;
+        }
+        if self.nodes[&id].paused_until > at {
+            self.seq += 1;
+            let later = (self.nodes[&id].paused_until, self.seq);
+            self.queue.insert(later, (id, life, happening));
             return;
         }
         match happening {
@@ -360,7 +384,16 @@ impl World {
             .collect();
         if self.nodes[&to].machine.is_some() {
             self.waiting.extend(items.iter().map(|item| (item.id, item.data.clone())));
-            self.tell(to, RaftEvent::Propose { items });
+            self.ask(to, RaftEvent::Propose { items });
+        }
+    }
+
+    /// Delivers an event as soon as the member runs.
+    fn ask(&mut self, id: NodeId, event: RaftEvent) {
+        if self.is_paused(id) {
+            self.schedule(id, 0, Happening::Event(event));
+        } else {
+            self.tell(id, event);
         }
     }
 
@@ -369,7 +402,7 @@ impl World {
         let floor = self.acknowledged.last_key_value().map_or(0, |(index, _)| *index);
         if self.nodes[&at].machine.is_some() {
             self.reads.insert(id, floor);
-            self.tell(at, RaftEvent::Read { id });
+            self.ask(at, RaftEvent::Read { id });
         }
     }
 

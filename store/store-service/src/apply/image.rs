@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use actors_core::ports::{DiskError, StateStore};
+use serde_bytes::ByteBuf;
 use store_mvcc::{GroupId, Mvcc};
 use store_raft::{NodeId, RaftEvent};
 use tokio::sync::mpsc;
@@ -77,7 +78,7 @@ impl Applier<'_> {
 struct Outgoing {
     pieces: mpsc::Sender<Vec<u8>>,
     /// What waits to become a piece, and how large it is.
-    rows: Page,
+    rows: Vec<(ByteBuf, ByteBuf)>,
     bytes: usize,
     sent: u64,
     /// Whether somebody still takes them.
@@ -98,7 +99,7 @@ impl Outgoing {
                 self.send_rows();
             }
             self.bytes += size;
-            self.rows.push((key, value));
+            self.rows.push((ByteBuf::from(key), ByteBuf::from(value)));
         }
         self.is_wanted
     }
