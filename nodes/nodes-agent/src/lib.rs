@@ -7,9 +7,9 @@
 //! pods' statuses, events.
 //! Never: a decision about a pod; that is `nodes-pods`. Drivers here carry out its effects and tell
 //! their ends.
-//! Where to look: `pods` (machines, sandboxes, containers, probes), `volumes`, `node`
-//! (registration, readings), `neighbours` (ways to other nodes' pods), `services` (the proxy), `streams` (logs, exec), `mirror` (how the API
-//! is followed through outages).
+//! Where to look: `pods` (machines, sandboxes, containers, probes, fences, what an agent remembers
+//! through outages), `volumes`, `node` (registration, readings), `neighbours` (ways to other nodes'
+//! pods), `services` (the proxy), `streams` (logs, exec), `mirror` (how the API is followed).
 
 mod agent;
 mod blocking;

@@ -6,8 +6,8 @@
 //! its destination in a verdict map; the chain of a Service's port draws an endpoint's chain, which
 //! rewrites the destination. What comes from outside of the cluster, and what a pod sends to itself,
 //! is marked and leaves under the node's address, so that the answer comes back through this node.
-//! Between pods, and between pods and nodes that know the way back, no address is changed. What still has a Service's address behind that has no
-//! endpoint, and is refused.
+//! Between pods, and between pods and nodes that know the way back, no address is changed. What
+//! still has a Service's address behind that has no endpoint, and is refused.
 //! Spec: Kubernetes documentation, "Virtual IPs and Service Proxies".
 
 use std::{

@@ -195,7 +195,8 @@ fn pods_of_machines_on_one_network_see_each_others_own_addresses() {
 
         // A packet to the other node has the pod's own address, and finds the way back.
         let listener = b.run(|| TcpListener::bind((b.machine.address, 9_000)).expect("bound"));
-        let accepted = thread::spawn(move || listener.accept().expect("a connection").1.ip());
+        let accept = move || listener.accept().expect("a connection").1.ip();
+        let accepted = thread::Builder::new().spawn(accept).expect("a thread");
         one.within(|| TcpStream::connect((b.machine.address, 9_000)).map(drop)).expect("connected");
         assert_eq!(accepted.join().expect("accepted"), one.address, "pod to node");
 
@@ -257,13 +258,14 @@ fn pods_behind_a_router_see_each_others_own_addresses() {
 fn large_answer(client: &Pod, server: &Pod) -> usize {
     let (address, netns) = (server.address, server.netns.clone());
     let (tell, told) = mpsc::channel();
-    let serving = thread::spawn(move || {
+    let serve = move || {
         enter(&netns);
         let listener = TcpListener::bind((address, 8_081)).expect("bound");
         tell.send(()).expect("someone waits");
         let (mut stream, _) = listener.accept().expect("a connection");
         stream.write_all(&[7; 300_000]).expect("written");
-    });
+    };
+    let serving = thread::Builder::new().spawn(serve).expect("a thread");
     told.recv().expect("listening");
     let length = client.within(|| {
         let mut stream = TcpStream::connect((address, 8_081)).expect("connected");
