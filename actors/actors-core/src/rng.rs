@@ -6,39 +6,65 @@ use rand_chacha::ChaCha12Rng;
 use rand_core::{RngCore, SeedableRng};
 
 /// A cryptographically strong stream of random numbers that replays from its seed (ChaCha12).
+///
+/// One that was never drawn from is only its seed: 48 bytes, and no work to make.
 #[derive(Debug, Clone)]
-pub struct Rng(ChaCha12Rng);
+pub struct Rng {
+    /// What it is drawn from; or, if derived, a stream from these bytes gives that first.
+    seed: [u8; 32],
+    is_derived: bool,
+    running: Option<Box<ChaCha12Rng>>,
+}
 
 impl Rng {
     /// A stream from 32 bytes; production hosts take them from the operating system.
     #[must_use]
     pub fn from_seed(seed: [u8; 32]) -> Self {
-        Self(ChaCha12Rng::from_seed(seed))
+        Self { seed, is_derived: false, running: None }
     }
 
     /// A stream from a small number; for simulations and tests.
     #[must_use]
     pub fn from_number(seed: u64) -> Self {
-        Self(ChaCha12Rng::seed_from_u64(seed))
+        Self::from_seed(ChaCha12Rng::seed_from_u64(seed).get_seed())
     }
 
     /// A stream of its own for `name`: a new consumer never shifts what the others draw.
     #[must_use]
     pub fn derive(&self, name: &str) -> Self {
-        let mut seed = self.0.get_seed();
+        let mut seed = self.seed();
         for (index, byte) in name.bytes().enumerate() {
             let at = index % seed.len();
             seed[at] = seed[at].wrapping_mul(31).wrapping_add(byte);
         }
-        let mut mixed = ChaCha12Rng::from_seed(seed);
-        let mut child = [0; 32];
-        mixed.fill_bytes(&mut child);
-        Self::from_seed(child)
+        Self { seed, is_derived: true, running: None }
+    }
+
+    /// The same stream, ready to draw and derive from often.
+    #[must_use]
+    pub fn ready(mut self) -> Self {
+        self.running();
+        self
+    }
+
+    fn seed(&self) -> [u8; 32] {
+        let mut seed = self.seed;
+        if self.is_derived {
+            ChaCha12Rng::from_seed(self.seed).fill_bytes(&mut seed);
+        }
+        seed
+    }
+
+    fn running(&mut self) -> &mut ChaCha12Rng {
+        if self.running.is_none() {
+            (self.seed, self.is_derived) = (self.seed(), false);
+        }
+        self.running.get_or_insert_with(|| Box::new(ChaCha12Rng::from_seed(self.seed)))
     }
 
     /// The next 64 bits.
     pub fn next_u64(&mut self) -> u64 {
-        self.0.next_u64()
+        self.running().next_u64()
     }
 
     /// A number below `bound`; 0 if `bound` is 0. The bias of the multiplication method is below 2^-32 here.
@@ -65,7 +91,7 @@ impl Rng {
 
     /// Fills `bytes`.
     pub fn fill(&mut self, bytes: &mut [u8]) {
-        self.0.fill_bytes(bytes);
+        self.running().fill_bytes(bytes);
     }
 
     /// A random (version 4) UUID's 16 bytes, as RFC 9562 section 5.4 lays them out.
@@ -95,6 +121,16 @@ mod tests {
     fn children_of_permuted_names_differ() {
         let root = Rng::from_number(1);
         assert_ne!(root.derive("ab").next_u64(), root.derive("ba").next_u64());
+    }
+
+    #[test]
+    fn streams_are_the_same_whenever_they_begin() {
+        let root = Rng::from_number(9);
+        let (mut early, late) = (root.derive("a").ready(), root.derive("a"));
+        early.next_u64();
+        assert_eq!(early.derive("b").next_u64(), late.derive("b").next_u64());
+        // As it was before streams began late.
+        assert_eq!(Rng::from_number(7).derive("store").next_u64(), 10_504_378_339_956_431_972);
     }
 
     #[test]

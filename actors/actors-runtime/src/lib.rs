@@ -38,6 +38,6 @@ pub use observer::{
 pub use part::{PartError, PartSpec};
 pub use reference::{Exact, Ref};
 pub use service::{Service, SpawnError};
-pub use slab::{EventOf, KeyInbox, Keyed, SlabRef, SlabSpec};
+pub use slab::{EventOf, KeyInbox, KeyRef, Keyed, SlabRef, SlabSpec};
 pub use supervisor::{ChildError, SupervisorRef};
 pub use system::{OrderError, Root, System};

@@ -8,7 +8,10 @@
 //! sent.
 
 mod host;
+mod key;
 mod pool;
+mod record;
+mod state;
 
 use std::{
     future::Future,
@@ -18,8 +21,9 @@ use std::{
 
 use actors_core::{Backoff, ExitReason, Intensity, Machine, MailboxPolicy, Mono, SpecError};
 
-use self::pool::Order;
+pub use self::key::KeyRef;
 pub(crate) use self::{host::start_slab, pool::Pool};
+use self::{record::Spot, state::Order};
 use crate::{
     life::{Death, Life},
     mailbox::{Refusal, TellError},
@@ -104,6 +108,7 @@ impl SlabSpec {
 pub struct KeyInbox<E> {
     pool: Weak<Pool<E>>,
     key: Arc<str>,
+    spot: Spot,
     /// Which life of the key, counted over the whole slab.
     life: u64,
     slab: Arc<Life>,
@@ -115,6 +120,7 @@ impl<E> Clone for KeyInbox<E> {
         Self {
             pool: Weak::clone(&self.pool),
             key: Arc::clone(&self.key),
+            spot: self.spot,
             life: self.life,
             slab: Arc::clone(&self.slab),
             timers: Arc::clone(&self.timers),
@@ -138,7 +144,7 @@ impl<E: std::fmt::Debug + Send + 'static> KeyInbox<E> {
     /// Delivers `event` ahead of what others sent to this key.
     pub fn send(&self, event: E) {
         if let Some(pool) = self.pool.upgrade() {
-            pool.push_own(&self.key, self.life, event);
+            pool.push_own((&self.key, self.spot, self.life), event);
         }
     }
 
@@ -171,20 +177,20 @@ impl<E: std::fmt::Debug + Send + 'static> KeyInbox<E> {
     /// failure.
     pub fn end(&self, reason: ExitReason) {
         if let Some(pool) = self.pool.upgrade() {
-            pool.order(&self.key, Order::End { life: self.life, reason });
+            pool.order(self.spot, Order::End { life: self.life, reason });
         }
     }
 
     fn begin(&self) -> bool {
-        self.pool.upgrade().is_some_and(|pool| pool.begin(&self.key, self.life))
+        self.pool.upgrade().is_some_and(|pool| pool.begin(self.spot, self.life))
     }
 
     fn finish(&self, end: Result<E, ExitReason>) {
         let Some(pool) = self.pool.upgrade() else { return };
-        pool.finish(&self.key, self.life);
+        pool.finish(self.spot, self.life);
         match end {
-            Ok(event) => pool.push_own(&self.key, self.life, event),
-            Err(reason) => pool.order(&self.key, Order::End { life: self.life, reason }),
+            Ok(event) => pool.push_own((&self.key, self.spot, self.life), event),
+            Err(reason) => pool.order(self.spot, Order::End { life: self.life, reason }),
         }
     }
 }
@@ -213,14 +219,14 @@ impl<E: std::fmt::Debug + Send + 'static> SlabRef<E> {
     /// The message comes back: no slab runs, the key is full or parked, or too many keys are awake.
     pub async fn tell(&self, key: &str, event: E) -> Result<(), TellError<E>> {
         let event = match self.finder.last() {
-            Some(pool) => match pool.tell(key, event).await {
+            Some(pool) => match pool.tell(key, &mut None, event).await {
                 Err(TellError { event, refusal: Refusal::Ended }) => event,
                 result => return result,
             },
             None => event,
         };
         match self.finder.find() {
-            Ok(pool) => pool.tell(key, event).await,
+            Ok(pool) => pool.tell(key, &mut None, event).await,
             Err(refusal) => Err(TellError { event, refusal }),
         }
     }
@@ -231,16 +237,22 @@ impl<E: std::fmt::Debug + Send + 'static> SlabRef<E> {
     /// As [`SlabRef::tell`].
     pub fn try_tell(&self, key: &str, event: E) -> Result<(), TellError<E>> {
         let event = match self.finder.last() {
-            Some(pool) => match pool.try_tell(key, event) {
+            Some(pool) => match pool.try_tell(key, &mut None, event) {
                 Err(TellError { event, refusal: Refusal::Ended }) => event,
                 result => return result,
             },
             None => event,
         };
         match self.finder.find() {
-            Ok(pool) => pool.try_tell(key, event),
+            Ok(pool) => pool.try_tell(key, &mut None, event),
             Err(refusal) => Err(TellError { event, refusal }),
         }
+    }
+
+    /// One key, for many messages to it.
+    #[must_use]
+    pub fn key(&self, key: &str) -> KeyRef<E> {
+        KeyRef::new(self.clone(), key.into())
     }
 
     /// Waits until there is a life that takes messages; for ever, if none begins.

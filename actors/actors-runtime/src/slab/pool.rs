@@ -1,62 +1,60 @@
 //! What waits for the keys of a slab, and which of them may run.
 //!
-//! Way in: [`Pool::next`].  Owns: one record for each key that is not at rest.
+//! Way in: [`Pool::take`].  Owns: one record for each key that is not at rest.
 //! Invariants: 1. a key is in `ready` at most once.  2. a key that is held back is never handed
 //! out.
 //! 3. `waiting` is the number of all events in all records.
+//! Time and order: the host takes a batch, and gives back what it has not handled whenever something
+//! came that goes ahead of it.
 
 use std::{
     any::Any,
-    collections::{BTreeMap, VecDeque},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
 };
 
-use actors_core::{Address, ExitReason, Incarnation, WhenFull};
+use actors_core::{ExitReason, WhenFull};
+use indexmap::IndexMap;
 use ractor::ActorRef;
 use tokio::sync::Notify;
 
-use super::SlabSpec;
+use super::{
+    SlabSpec,
+    record::{Hold, Record, Spot},
+    state::{Order, State},
+};
 use crate::{
     fault::Fault,
     life::{AnyMailbox, KeyCommand, Levels},
     mailbox::{Refusal, TellError, Wake},
-    observer::{DeadReason, Morgue, Node, NodeKind, NodeState},
+    observer::{DeadReason, Morgue, Node},
     task::lock,
 };
 
 /// Most ends of effects that may wait for one key.
 const OWN_MAX: usize = 4_096;
 
+/// Most events of one key that are taken at a time.
+const RUN_MAX: u32 = 16;
+
 /// What the slab does next.
-pub(super) enum Next<E> {
+pub(super) enum Taken {
     Stop,
     Fault(Fault),
-    Order(Arc<str>, Order),
-    /// A key starts again after a failure; it may have no event.
-    Revive(Arc<str>, u64),
-    Event(Arc<str>, u64, E),
+    Order(Spot, Order),
+    /// There is something in the batch.
+    Batch,
     Idle,
 }
 
-/// What happens to a key besides events.
-#[derive(Debug)]
-pub(super) enum Order {
-    End { life: u64, reason: ExitReason },
-    Inject(Fault),
-    Unpark,
-    Waited { incarnation: Incarnation },
-}
-
-/// Whether a key may run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Hold {
-    Open,
-    Waiting,
-    Parked,
+/// One thing to be done for one key.
+pub(super) struct Item<E> {
+    pub(super) spot: Spot,
+    pub(super) life: u64,
+    /// `None`: the key starts again after a failure, even without an event.
+    pub(super) event: Option<(E, bool)>,
 }
 
 #[derive(Debug)]
@@ -66,83 +64,12 @@ pub(crate) struct Pool<E> {
     /// Whether a stop waits until no key has work.
     drains: bool,
     state: Mutex<State<E>>,
+    /// Something came that goes ahead of what was taken.
+    is_urgent: AtomicBool,
     /// Told when a full mailbox has room, or when nothing more is taken.
     room: Notify,
     refused: AtomicU64,
     morgue: Arc<Morgue>,
-}
-
-#[derive(Debug)]
-struct State<E> {
-    records: BTreeMap<Arc<str>, Record<E>>,
-    ready: VecDeque<Arc<str>>,
-    orders: VecDeque<(Arc<str>, Order)>,
-    lives: u64,
-    waiting: u64,
-    actor: Option<ActorRef<Wake>>,
-    is_awake: bool,
-    is_closed: bool,
-    stop_asked: bool,
-    fault: Option<Fault>,
-}
-
-#[derive(Debug)]
-struct Record<E> {
-    life: u64,
-    own: VecDeque<E>,
-    told: VecDeque<E>,
-    is_ready: bool,
-    revive: bool,
-    hold: Hold,
-    /// Timers and tasks under way.
-    pending: u32,
-    restarts: u64,
-    last_exit: Option<ExitReason>,
-    processed: u64,
-    busy: Duration,
-}
-
-impl<E> Record<E> {
-    fn new(life: u64) -> Self {
-        Self {
-            life,
-            own: VecDeque::new(),
-            told: VecDeque::new(),
-            is_ready: false,
-            revive: false,
-            hold: Hold::Open,
-            pending: 0,
-            restarts: 0,
-            last_exit: None,
-            processed: 0,
-            busy: Duration::ZERO,
-        }
-    }
-
-    fn has_work(&self) -> bool {
-        self.revive || !self.own.is_empty() || !self.told.is_empty()
-    }
-}
-
-impl<E> State<E> {
-    fn wake(&mut self) {
-        if self.is_awake {
-            return;
-        }
-        if let Some(actor) = &self.actor {
-            self.is_awake = actor.send_message(Wake).is_ok();
-        }
-    }
-
-    /// Puts a key in the row if it has work and may run.
-    fn make_ready(&mut self, key: &Arc<str>) {
-        let Some(record) = self.records.get_mut(key) else { return };
-        if record.hold == Hold::Open && record.has_work() && !record.is_ready {
-            record.is_ready = true;
-            self.ready.push_back(Arc::clone(key));
-            self.wake();
-        }
-    }
 }
 
 impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
@@ -151,20 +78,16 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
         (spec, drains): (SlabSpec, bool),
         morgue: Arc<Morgue>,
     ) -> Arc<Self> {
-        let state = State {
-            records: BTreeMap::new(),
-            ready: VecDeque::new(),
-            orders: VecDeque::new(),
-            lives: 0,
-            waiting: 0,
-            actor: None,
-            is_awake: false,
-            is_closed: false,
-            stop_asked: false,
-            fault: None,
-        };
-        let (room, refused) = (Notify::new(), AtomicU64::new(0));
-        Arc::new(Self { path, spec, drains, state: Mutex::new(state), room, refused, morgue })
+        Arc::new(Self {
+            path,
+            spec,
+            drains,
+            state: Mutex::new(State::new()),
+            is_urgent: AtomicBool::new(false),
+            room: Notify::new(),
+            refused: AtomicU64::new(0),
+            morgue,
+        })
     }
 
     pub(super) fn spec(&self) -> &SlabSpec {
@@ -181,17 +104,23 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
         state.wake();
     }
 
-    pub(super) async fn tell(&self, key: &str, event: E) -> Result<(), TellError<E>> {
-        let mut event = event;
+    /// Sends one message to a key; `spot` remembers where it is.
+    pub(super) async fn tell(
+        &self,
+        key: &str,
+        spot: &mut Option<Spot>,
+        event: E,
+    ) -> Result<(), TellError<E>> {
+        let mut event = match self.try_tell(key, spot, event) {
+            Err(error) if self.waits_for(error.refusal) => error.event,
+            result => return result,
+        };
         loop {
             // Registered before the attempt, so that room made in between is not missed.
             let mut room = std::pin::pin!(self.room.notified());
             room.as_mut().enable();
-            match self.try_tell(key, event) {
-                Err(error)
-                    if error.refusal == Refusal::Full
-                        && self.spec.mailbox.when_full == WhenFull::Wait =>
-                {
+            match self.try_tell(key, spot, event) {
+                Err(error) if self.waits_for(error.refusal) => {
                     event = error.event;
                     room.await;
                 }
@@ -200,39 +129,45 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
         }
     }
 
-    pub(super) fn try_tell(&self, key: &str, event: E) -> Result<(), TellError<E>> {
+    fn waits_for(&self, refusal: Refusal) -> bool {
+        refusal == Refusal::Full && self.spec.mailbox.when_full == WhenFull::Wait
+    }
+
+    pub(super) fn try_tell(
+        &self,
+        key: &str,
+        spot: &mut Option<Spot>,
+        event: E,
+    ) -> Result<(), TellError<E>> {
         let mut state = lock(&self.state);
         let state = &mut *state;
         if state.is_closed || (self.drains && state.stop_asked) {
             return Err(TellError { event, refusal: Refusal::Ended });
         }
-        let key = match state.records.get_key_value(key) {
-            Some((key, _)) => Arc::clone(key),
-            None if state.records.len() >= self.spec.keys_max as usize => {
+        let known = spot.filter(|spot| state.at(*spot).is_some()).or_else(|| state.find(key));
+        let at = match known {
+            Some(at) => at,
+            None if state.places.len() >= self.spec.keys_max as usize => {
                 return Err(self.refuse(event));
             }
-            None => {
-                let key: Arc<str> = key.into();
-                state.lives += 1;
-                state.records.insert(Arc::clone(&key), Record::new(state.lives));
-                key
-            }
+            None => state.insert(key),
         };
-        let Some(record) = state.records.get_mut(&key) else { return Err(self.refuse(event)) };
+        *spot = Some(at);
+        let Some(record) = state.at(at) else { return Err(self.refuse(event)) };
         if record.hold == Hold::Parked {
             return Err(TellError { event, refusal: Refusal::Parked });
         }
-        if record.told.len() >= self.spec.mailbox.capacity as usize {
-            if self.spec.mailbox.when_full != WhenFull::ShedOldest {
-                return Err(self.refuse(event));
-            }
-            record.told.pop_front();
-            state.waiting -= 1;
-            self.bury(&key, DeadReason::Shed);
+        let is_full = record.told_len() >= self.spec.mailbox.capacity as usize;
+        if is_full && self.spec.mailbox.when_full != WhenFull::ShedOldest {
+            return Err(self.refuse(event));
         }
-        record.told.push_back(event);
-        state.waiting += 1;
-        state.make_ready(&key);
+        if is_full {
+            record.shed();
+            self.bury(&record.key, DeadReason::Shed);
+        }
+        record.push_told(event);
+        state.waiting += u64::from(!is_full);
+        state.make_ready(at.place);
         Ok(())
     }
 
@@ -242,19 +177,25 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
     }
 
     /// Adds the end of an effect of this life of the key; of another life, it is a dead letter.
-    pub(super) fn push_own(&self, key: &Arc<str>, life: u64, event: E) {
+    pub(super) fn push_own(&self, (key, spot, life): (&str, Spot, u64), event: E) {
         let mut state = lock(&self.state);
         let state = &mut *state;
-        match state.records.get_mut(key).filter(|record| record.life == life) {
-            Some(record) if record.own.len() < OWN_MAX => {
-                record.own.push_back(event);
+        let batch = state.batches;
+        match state.at(spot).filter(|record| record.life == life) {
+            Some(record) if record.own_len() < OWN_MAX => {
+                // It goes ahead of what was taken for this key and not handled.
+                if record.batch.0 == batch && record.batch.1 > 1 {
+                    self.is_urgent.store(true, Ordering::Relaxed);
+                }
+                record.push_own(event);
                 state.waiting += 1;
-                state.make_ready(key);
+                state.make_ready(spot.place);
             }
             Some(_) => {
                 self.bury(key, DeadReason::Shed);
                 let reason = ExitReason::Error(format!("more than {OWN_MAX} ends wait"));
-                state.orders.push_back((Arc::clone(key), Order::End { life, reason }));
+                state.orders.push_back((spot, Order::End { life, reason }));
+                self.is_urgent.store(true, Ordering::Relaxed);
                 state.wake();
             }
             None => self.bury(key, DeadReason::Ended),
@@ -262,60 +203,100 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
     }
 
     /// Notes a timer or task of this life of the key. False if that life is over.
-    pub(super) fn begin(&self, key: &Arc<str>, life: u64) -> bool {
+    pub(super) fn begin(&self, spot: Spot, life: u64) -> bool {
         let mut state = lock(&self.state);
-        let record = state.records.get_mut(key).filter(|record| record.life == life);
+        let record = state.at(spot).filter(|record| record.life == life);
         record.map(|record| record.pending += 1).is_some()
     }
 
-    pub(super) fn finish(&self, key: &Arc<str>, life: u64) {
+    pub(super) fn finish(&self, spot: Spot, life: u64) {
         let mut state = lock(&self.state);
-        if let Some(record) = state.records.get_mut(key).filter(|record| record.life == life) {
+        if let Some(record) = state.at(spot).filter(|record| record.life == life) {
             record.pending = record.pending.saturating_sub(1);
         }
     }
 
-    pub(super) fn order(&self, key: &Arc<str>, order: Order) {
+    pub(super) fn order(&self, spot: Spot, order: Order) {
         let mut state = lock(&self.state);
-        state.orders.push_back((Arc::clone(key), order));
+        state.orders.push_back((spot, order));
+        self.is_urgent.store(true, Ordering::Relaxed);
         state.wake();
     }
 
-    pub(super) fn next(&self) -> Next<E> {
+    /// Whether what was taken and not handled is to be given back.
+    pub(super) fn is_urgent(&self) -> bool {
+        self.is_urgent.load(Ordering::Relaxed)
+    }
+
+    /// Takes at most `max` events into `batch`, unless something goes ahead of them.
+    pub(super) fn take(&self, batch: &mut Vec<Item<E>>, max: usize) -> Taken {
         let mut state = lock(&self.state);
         let state = &mut *state;
+        self.is_urgent.store(false, Ordering::Relaxed);
         if let Some(fault) = state.fault.take() {
-            return Next::Fault(fault);
+            return Taken::Fault(fault);
         }
         if state.stop_asked && (!self.drains || state.ready.is_empty()) {
-            return Next::Stop;
+            return Taken::Stop;
         }
-        if let Some((key, order)) = state.orders.pop_front() {
-            return Next::Order(key, order);
+        if let Some((spot, order)) = state.orders.pop_front() {
+            return Taken::Order(spot, order);
         }
-        while let Some(key) = state.ready.pop_front() {
-            let Some(record) = state.records.get_mut(&key) else { continue };
+        state.batches = state.batches.wrapping_add(1);
+        let (number, mut has_room) = (state.batches, false);
+        while batch.len() < max {
+            let Some(place) = state.ready.pop_front() else { break };
+            let Some(Some(record)) = state.records.get_mut(place as usize) else { continue };
             record.is_ready = false;
             if record.hold != Hold::Open {
                 continue;
             }
-            let life = record.life;
+            let (spot, life) = (Spot { place, serial: record.serial }, record.life);
             if std::mem::take(&mut record.revive) {
-                state.make_ready(&key);
-                return Next::Revive(key, life);
+                batch.push(Item { spot, life, event: None });
             }
-            let Some(event) = record.own.pop_front().or_else(|| record.told.pop_front()) else {
-                continue;
-            };
-            if record.told.len() + 1 >= self.spec.mailbox.capacity as usize {
-                self.room.notify_waiters();
+            has_room |= record.told_len() >= self.spec.mailbox.capacity as usize;
+            let mut run = 0;
+            while run < RUN_MAX && batch.len() < max {
+                let Some(taken) = record.pop() else { break };
+                batch.push(Item { spot, life, event: Some(taken) });
+                run += 1;
             }
-            state.waiting -= 1;
-            state.make_ready(&key);
-            return Next::Event(key, life, event);
+            let before = if record.batch.0 == number { record.batch.1 } else { 0 };
+            record.batch = (number, before + run);
+            state.waiting -= u64::from(run);
+            state.make_ready(place);
         }
-        state.is_awake = false;
-        Next::Idle
+        if has_room {
+            self.room.notify_waiters();
+        }
+        if batch.is_empty() {
+            state.is_awake = false;
+            return Taken::Idle;
+        }
+        Taken::Batch
+    }
+
+    /// Gives back what was taken and not handled.
+    pub(super) fn give_back(&self, batch: &mut Vec<Item<E>>) {
+        let mut state = lock(&self.state);
+        let state = &mut *state;
+        for Item { spot, life, event } in batch.drain(..).rev() {
+            let Some(record) = state.at(spot) else { continue };
+            match event {
+                None => record.revive = true,
+                // The end of an effect of a life that is over.
+                Some((_, true)) if record.life != life => {
+                    self.bury(&record.key, DeadReason::Ended);
+                    continue;
+                }
+                Some((event, is_own)) => {
+                    record.give_back(event, is_own);
+                    state.waiting += 1;
+                }
+            }
+            state.make_ready(spot.place);
+        }
     }
 
     /// Lets the actor look at its other ports before it goes on.
@@ -325,106 +306,101 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
         state.wake();
     }
 
-    /// Counts one event. Says whether nothing waits for the key, so that it may rest.
-    pub(super) fn handled(&self, key: &Arc<str>, busy: Duration) -> bool {
+    /// Counts what was handled. Leaves those of `done` whose machines may go: nothing waits for them.
+    pub(super) fn settle(&self, done: &mut Vec<Done>) {
         let mut state = lock(&self.state);
-        let Some(record) = state.records.get_mut(key) else { return false };
-        record.processed += 1;
-        record.busy += busy;
-        !record.has_work()
+        done.retain(|one| {
+            let Some(record) = state.at(one.spot) else { return false };
+            record.processed += 1;
+            record.busy_ns += one.busy_ns;
+            one.may_rest && !record.has_work()
+        });
     }
 
-    /// Forgets a key at rest, unless a timer or task of it is under way or an event came meanwhile.
-    pub(super) fn rest(&self, key: &Arc<str>) {
+    /// Forgets keys at rest, unless a timer or task is under way or an event came meanwhile.
+    pub(super) fn rest(&self, spots: impl Iterator<Item = Spot>) {
         let mut state = lock(&self.state);
-        if state.records.get(key).is_some_and(|record| record.pending == 0 && !record.has_work()) {
-            state.records.remove(key);
+        for spot in spots {
+            let rests = |record: &mut Record<E>| record.pending == 0 && !record.has_work();
+            if state.at(spot).is_some_and(rests) {
+                state.remove(spot);
+            }
         }
     }
 
     /// Ends a life of a key: its own events, timers and tasks are void. What others sent waits on.
-    pub(super) fn fail(&self, key: &Arc<str>, reason: ExitReason, hold: Hold) {
+    pub(super) fn fail(&self, spot: Spot, reason: ExitReason, hold: Hold) {
         let mut state = lock(&self.state);
         let state = &mut *state;
-        state.lives += 1;
-        let Some(record) = state.records.get_mut(key) else { return };
-        let mut dead = record.own.len();
-        record.own.clear();
-        (0..dead).for_each(|_| self.bury(key, DeadReason::Ended));
+        state.numbers += 1;
+        let life = state.numbers;
+        let Some(record) = state.at(spot) else { return };
+        let mut dead = record.clear_own();
+        (0..dead).for_each(|_| self.bury(&record.key, DeadReason::Ended));
         if hold == Hold::Parked {
-            (0..record.told.len()).for_each(|_| self.bury(key, DeadReason::Parked));
-            dead += record.told.len();
-            record.told.clear();
+            let told = record.clear();
+            (0..told).for_each(|_| self.bury(&record.key, DeadReason::Parked));
+            dead += told;
             self.room.notify_waiters();
         }
-        state.waiting -= dead as u64;
-        record.life = state.lives;
+        record.life = life;
         record.pending = 0;
         record.hold = hold;
-        record.last_exit = Some(reason);
+        record.ended(reason);
+        state.waiting -= dead as u64;
     }
 
     /// Lets a key run again, even if nothing waits for it.
-    pub(super) fn revive(&self, key: &Arc<str>) {
+    pub(super) fn revive(&self, spot: Spot) {
         let mut state = lock(&self.state);
-        let Some(record) = state.records.get_mut(key) else { return };
+        let Some(record) = state.at(spot) else { return };
         record.hold = Hold::Open;
         record.revive = true;
-        record.restarts += 1;
-        state.make_ready(key);
+        record.restarted();
+        state.make_ready(spot.place);
     }
 
     /// Forgets a key; what waits for it becomes dead letters.
-    pub(super) fn forget(&self, key: &Arc<str>) {
+    pub(super) fn forget(&self, spot: Spot) {
         let mut state = lock(&self.state);
-        let Some(record) = state.records.remove(key) else { return };
-        let dead = record.own.len() + record.told.len();
-        state.waiting -= dead as u64;
-        (0..dead).for_each(|_| self.bury(key, DeadReason::Ended));
+        let Some(record) = state.remove(spot) else { return };
+        state.waiting -= record.len() as u64;
+        (0..record.len()).for_each(|_| self.bury(&record.key, DeadReason::Ended));
         self.room.notify_waiters();
     }
 
-    pub(super) fn life_of(&self, key: &str) -> Option<u64> {
-        lock(&self.state).records.get(key).map(|record| record.life)
+    /// The key's name and life.
+    pub(super) fn known(&self, spot: Spot) -> Option<(Arc<str>, u64)> {
+        let mut state = lock(&self.state);
+        state.at(spot).map(|record| (Arc::clone(&record.key), record.life))
     }
 
     pub(super) fn bury(&self, key: &str, reason: DeadReason) {
         self.morgue.add::<E>(&format!("{}/{key}", self.path), reason);
     }
+}
 
-    fn node(&self, key: &str, record: &Record<E>) -> Node {
-        Node {
-            path: format!("{}/{key}", self.path),
-            address: Some(Address::new(self.spec.kind.clone(), key)),
-            kind: NodeKind::Keyed,
-            state: match record.hold {
-                Hold::Open => NodeState::Running,
-                Hold::Waiting => NodeState::Waiting,
-                Hold::Parked => NodeState::Parked,
-            },
-            incarnation: Incarnation(record.restarts + 1),
-            restarts: record.restarts,
-            depth: (record.own.len() + record.told.len()) as u64,
-            capacity: u64::from(self.spec.mailbox.capacity),
-            refused: 0,
-            busy_us: u64::try_from(record.busy.as_micros()).unwrap_or(u64::MAX),
-            processed: record.processed,
-            last_exit: record.last_exit.clone(),
-            about: None,
-        }
-    }
+/// One thing that was handled.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Done {
+    pub(super) spot: Spot,
+    pub(super) busy_ns: u64,
+    /// Whether the machine says so.
+    pub(super) may_rest: bool,
 }
 
 impl<E: std::fmt::Debug + Send + 'static> AnyMailbox for Pool<E> {
     fn request_stop(&self) {
         let mut state = lock(&self.state);
         state.stop_asked = true;
+        self.is_urgent.store(true, Ordering::Relaxed);
         state.wake();
     }
 
     fn inject(&self, fault: Fault) {
         let mut state = lock(&self.state);
         state.fault = Some(fault);
+        self.is_urgent.store(true, Ordering::Relaxed);
         state.wake();
     }
 
@@ -434,11 +410,11 @@ impl<E: std::fmt::Debug + Send + 'static> AnyMailbox for Pool<E> {
             state.is_closed = true;
             state.actor = None;
             state.waiting = 0;
+            state.places = IndexMap::new();
             std::mem::take(&mut state.records)
         };
-        for (key, record) in &records {
-            let dead = record.own.len() + record.told.len();
-            (0..dead).for_each(|_| self.bury(key, DeadReason::Ended));
+        for record in records.iter().flatten() {
+            (0..record.len()).for_each(|_| self.bury(&record.key, DeadReason::Ended));
         }
         self.room.notify_waiters();
     }
@@ -456,18 +432,23 @@ impl<E: std::fmt::Debug + Send + 'static> AnyMailbox for Pool<E> {
     }
 
     fn keyed_nodes(&self) -> Vec<Node> {
-        let state = lock(&self.state);
-        state.records.iter().map(|(key, record)| self.node(key, record)).collect()
+        let mut nodes: Vec<_> = {
+            let state = lock(&self.state);
+            let records = state.records.iter().flatten();
+            records.map(|record| record.node(&self.path, &self.spec)).collect()
+        };
+        nodes.sort_by(|one, other| one.path.cmp(&other.path));
+        nodes
     }
 
     fn command(&self, key: &str, command: KeyCommand) -> bool {
-        let known = lock(&self.state).records.get_key_value(key).map(|(key, _)| Arc::clone(key));
-        let Some(key) = known else { return false };
+        let known = lock(&self.state).find(key);
+        let Some(spot) = known else { return false };
         let order = match command {
             KeyCommand::Inject(fault) => Order::Inject(fault),
             KeyCommand::Unpark => Order::Unpark,
         };
-        self.order(&key, order);
+        self.order(spot, order);
         true
     }
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use actors_core::{
-    Backoff, ChildSpec, Intensity, MailboxPolicy, OnLimit, SupervisorNotice, WhenFull,
+    Backoff, ChildSpec, ExitReason, Intensity, MailboxPolicy, OnLimit, SupervisorNotice, WhenFull,
 };
 use actors_runtime::{Child, KeyInbox, Keyed, NodeState, Refusal, SlabRef, SlabSpec};
 
@@ -40,6 +40,8 @@ impl Keyed for Probes {
             Effect::Say(note) => self.said.say(format!("{}: {note}", inbox.key())),
             Effect::Timer { at, note } => inbox.send_at(at, Event::Note(note)),
             Effect::Work => inbox.spawn(async { Event::Note(77) }),
+            Effect::Fail => inbox.send(Event::Note(1_000)),
+            Effect::End => inbox.end(ExitReason::Normal),
             other => panic!("not for keys: {other:?}"),
         }
     }
@@ -135,4 +137,28 @@ async fn each_key_has_its_own_bound_and_the_slab_has_one_for_keys() {
         heard.extend(text.strip_prefix("full: ").map(str::to_owned));
     }
     assert_eq!(heard, ["0", "1", "2"]);
+}
+
+#[tokio::test]
+async fn a_keys_own_events_and_its_end_go_ahead_of_what_others_sent() {
+    let (mut world, slab) = world(WhenFull::Wait).await;
+    let mut key = slab.key("web");
+    // The more was handled without hurry, the more is taken at a time.
+    for note in 0..100 {
+        key.tell(Event::Note(note)).await.unwrap();
+    }
+    // Two wait at most, so the others come while those are handled.
+    for event in [Event::Fail, Event::Note(101), Event::Note(102), Event::End, Event::Note(103)] {
+        key.tell(event).await.unwrap();
+    }
+    let mut heard = Vec::new();
+    while heard.last().is_none_or(|text| text != "web: 103") {
+        let text = world.hear().await;
+        if text.starts_with("web: ") {
+            heard.push(text);
+        }
+    }
+    let expected: Vec<_> =
+        (0..100).chain([1_000, 101, 102, 103]).map(|note| format!("web: {note}")).collect();
+    assert_eq!(heard, expected);
 }

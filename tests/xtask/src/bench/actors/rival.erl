@@ -25,12 +25,15 @@ loop({Left, Parent}) ->
 
 measure("tell-raw") ->
     Parent = self(),
-    Pid = spawn(?MODULE, loop, [{?MESSAGES, Parent}]),
+    %% On the heap, so many waiting messages are copied at each collection: it hangs.
+    Pid = spawn_opt(?MODULE, loop, [{?MESSAGES, Parent}], [{message_queue_data, off_heap}]),
     Began = now_ns(),
     raw(Pid, ?MESSAGES),
     receive done -> rate(?MESSAGES, Began) end;
 measure("tell-cast") ->
-    {ok, Pid} = gen_server:start(?MODULE, {count, ?MESSAGES, self()}, []),
+    {ok, Pid} = gen_server:start(
+        ?MODULE, {count, ?MESSAGES, self()}, [{spawn_opt, [{message_queue_data, off_heap}]}]
+    ),
     Began = now_ns(),
     cast(Pid, ?MESSAGES),
     receive done -> rate(?MESSAGES, Began) end;
