@@ -47,5 +47,5 @@ pub use directory::{Directory, View};
 pub use door::DoorService;
 pub use raft::MeshTransport;
 pub use remote::RemoteClient;
-pub use renewal::{renewal, serve_renewals, subject_of_peer};
+pub use renewal::{SignedLog, renewal, serve_renewals, subject_of_peer};
 pub use streams::{RoutedStreams, serve_streams};

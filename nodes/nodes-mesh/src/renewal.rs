@@ -6,11 +6,12 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use actors_core::ChildSpec;
+use actors_object::ApiError;
 use actors_runtime::{Child, Clock, Failure, Service as Hosted};
 use bytes::Bytes;
 use mesh_quic::{Ask, Handler, Later, Mesh};
 use mesh_wire::{Lane, Peer, Role, Service, TraceContext};
-use nodes_pki::{NodeKey, NodeKeys, NodeRole, NodeSubject, Pki};
+use nodes_pki::{NodeKey, NodeKeys, NodeRole, NodeSubject, Pki, serial_of};
 use tokio::time::timeout;
 
 use crate::RemoteClient;
@@ -85,21 +86,33 @@ async fn renew(mesh: &Mesh, client: &RemoteClient, old: &NodeKeys) -> Result<Nod
     })
 }
 
-/// From now on this server signs renewals.
-pub fn serve_renewals(mesh: &Mesh, pki: Arc<Pki>) {
-    mesh.serve(Service::RENEW, Arc::new(Signer(pki)));
+/// Where the serial numbers of certificates are noted before they are handed out, so that each can be revoked.
+pub trait SignedLog: Send + Sync + 'static {
+    /// Notes one more certificate of a node.
+    fn note(&self, node: String, serial: String) -> nodes_client::Later<'_, Result<(), ApiError>>;
 }
 
-struct Signer(Arc<Pki>);
+/// From now on this server signs renewals.
+pub fn serve_renewals(mesh: &Mesh, pki: Arc<Pki>, log: Arc<dyn SignedLog>) {
+    mesh.serve(Service::RENEW, Arc::new(Signer { pki, log }));
+}
+
+struct Signer {
+    pki: Arc<Pki>,
+    log: Arc<dyn SignedLog>,
+}
 
 impl Handler for Signer {
     fn ask(&self, from: &Peer, body: Bytes, _: TraceContext) -> Later<Result<Bytes, String>> {
-        let request = std::str::from_utf8(&body).map_err(|error| error.to_string());
-        let signed = request.and_then(|request| {
+        let (pki, log, from) = (Arc::clone(&self.pki), Arc::clone(&self.log), from.clone());
+        Box::pin(async move {
+            let request = std::str::from_utf8(&body).map_err(|error| error.to_string())?;
             let signed =
-                self.0.authority.sign_node(request, &subject_of_peer(from), Clock.now().wall);
-            signed.map_err(|error| error.to_string())
-        });
-        Box::pin(async move { signed.map(Bytes::from) })
+                pki.authority.sign_node(request, &subject_of_peer(&from), Clock.now().wall);
+            let signed = signed.map_err(|error| error.to_string())?;
+            let serial = serial_of(&signed).unwrap_or_default();
+            log.note(from.node, serial).await.map_err(|error| error.to_string())?;
+            Ok(signed.into())
+        })
     }
 }

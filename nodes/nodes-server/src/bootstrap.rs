@@ -159,6 +159,7 @@ pub(crate) async fn register(bootstrap: &Bootstrap) -> Result<(), Failure> {
         range: &config.node_range,
         member: Some(config.member.0),
         serial: None,
+        is_tainted: false,
     };
     Ok(node_object::put(&calls, &node).await?)
 }

@@ -263,7 +263,7 @@ impl Server {
         let mesh = self.operators.clone().map(|port| port as Arc<dyn MeshPort>);
         Child::service(move |service| {
             let authenticator =
-                TokenAuthenticator::new(Arc::clone(&pki), gate.store().clone(), audiences.clone());
+                TokenAuthenticator::new(Arc::clone(&pki), gate.clone(), audiences.clone());
             let parts = EdgeParts {
                 client: Arc::new(gate.clone()) as Arc<dyn Client>,
                 authenticator: Arc::new(authenticator),

@@ -136,13 +136,13 @@ impl Gate {
     }
 
     /// Whether others may have acknowledged what this replica does not show: never, if it votes alone.
-    fn may_be_behind(&self) -> bool {
+    pub(crate) fn may_be_behind(&self) -> bool {
         !self.inner.store.members().borrow().is_sole_voter(self.inner.member)
     }
 
     /// Waits until this replica shows everything that was acknowledged before; at once an error while there is no
     /// quorum, for nobody could confirm it.
-    async fn confirm_fresh(&self) -> Result<(), ApiError> {
+    pub(crate) async fn confirm_fresh(&self) -> Result<(), ApiError> {
         let mut able = self.inner.able.clone();
         tokio::select! {
             biased;
@@ -232,8 +232,10 @@ impl Gate {
             return Ok(kept.unwrap_or_else(|| self.inner.store.snapshot()));
         }
         let reads = !is_write(request);
-        let fresh = request.options.resource_version.as_deref().unwrap_or_default().is_empty();
-        if reads && fresh {
+        let asked = request.options.resource_version.as_deref().unwrap_or_default();
+        // A revision that another server told and this replica has not reached is waited for, too.
+        let ahead = asked.parse().is_ok_and(|asked| Revision(asked) > self.inner.store.revision());
+        if reads && (asked.is_empty() || (ahead && self.may_be_behind())) {
             self.confirm_fresh().await?;
         }
         Ok(self.inner.store.snapshot())
@@ -287,9 +289,13 @@ impl Client for Gate {
         verb: &'a str,
         path: &'a str,
     ) -> Later<'a, bool> {
-        let snapshot = self.inner.store.snapshot();
-        let allowed = self.inner.door.authorize_url(identity, (verb, path), &snapshot).is_ok();
-        Box::pin(async move { allowed })
+        let allowed = || {
+            let snapshot = self.inner.store.snapshot();
+            self.inner.door.authorize_url(identity, (verb, path), &snapshot).is_ok()
+        };
+        Box::pin(async move {
+            allowed() || (self.may_be_behind() && self.confirm_fresh().await.is_ok() && allowed())
+        })
     }
 
     fn watch(&self, request: Request) -> Later<'_, Result<WatchStream, ApiError>> {

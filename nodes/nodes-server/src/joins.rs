@@ -45,6 +45,8 @@ pub(crate) struct Joins {
 /// What is known of a name that somebody wants to join under.
 struct Place {
     range: String,
+    /// All nodes that there are.
+    nodes: Vec<Arc<Object>>,
     /// Its member of the store's group, if it has one that never came.
     former: Option<NodeId>,
 }
@@ -99,8 +101,13 @@ impl Joins {
             range: &place.range,
             member: member.map(|member| member.0),
             serial: serial.as_deref(),
+            is_tainted: request.role == NodeRole::Server && has_agents(&place.nodes),
         };
         node_object::put(&calls, &node).await.map_err(|error| failed(&error))?;
+        if request.role == NodeRole::Agent && !has_agents(&place.nodes) {
+            let tainted = node_object::taint_servers(&calls, &place.nodes).await;
+            tainted.map_err(|error| failed(&error))?;
+        }
         if token.once {
             self.mark_used(&calls, &token, &request.node).await?;
         }
@@ -182,7 +189,7 @@ impl Joins {
             );
             return Err(Refused::new("taken", why, 409));
         }
-        Ok(Place { range, former })
+        Ok(Place { range, nodes, former })
     }
 
     /// A number that no member ever had. A member of this name that never came is taken out.
@@ -231,6 +238,11 @@ impl Joins {
             keys: is_server.then(|| self.pki.shared_keys()),
         }
     }
+}
+
+/// Whether there are machines that are no servers.
+fn has_agents(nodes: &[Arc<Object>]) -> bool {
+    nodes.iter().any(|node| node.annotation(node_object::MEMBER).is_none())
 }
 
 /// Whom a joiner can begin with: all that are not known to be gone.

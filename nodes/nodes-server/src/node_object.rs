@@ -2,11 +2,12 @@
 //!
 //! Way in: [`put`], [`free_range`].  Writes: labels and annotations of ours, `spec.podCIDR`.
 
-use std::{collections::BTreeSet, net::Ipv4Addr};
+use std::{collections::BTreeSet, net::Ipv4Addr, sync::Arc};
 
 use actors_object::{ApiError, Object, Value, value};
-use nodes_client::Calls;
+use nodes_client::{Calls, Later};
 use nodes_door::Target;
+use nodes_mesh::SignedLog;
 
 /// Which member of the store's group a server is.
 pub(crate) const MEMBER: &str = "starling.dev/member";
@@ -30,6 +31,8 @@ pub(crate) struct NewNode<'a> {
     pub(crate) member: Option<u64>,
     /// The serial number of the certificate that it gets.
     pub(crate) serial: Option<&'a str>,
+    /// Whether pods that do not ask for it stay away.
+    pub(crate) is_tainted: bool,
 }
 
 /// The place of Node objects.
@@ -71,6 +74,9 @@ pub(crate) async fn put(calls: &Calls, node: &NewNode<'_>) -> Result<(), ApiErro
         let all = with_serial(known.as_deref(), serial);
         wanted.set_path(&["metadata", "annotations", SERIALS], all);
     }
+    if node.is_tainted && known.is_none() {
+        wanted.set_path(&["spec", "taints"], Value::List(vec![control_plane_taint()]));
+    }
     if known.is_some() {
         return calls.merge(target(Some(node.name)), &wanted).await.map(drop);
     }
@@ -109,6 +115,35 @@ pub(crate) async fn add_serial(calls: &Calls, node: &str, serial: &str) -> Resul
     patch.set_path(&["metadata", "resourceVersion"], known.resource_version());
     patch.set_path(&["metadata", "annotations", SERIALS], with_serial(Some(&known), serial));
     calls.merge(target(Some(node)), &patch).await.map(drop)
+}
+
+/// Notes the certificates that are signed for nodes that are there.
+pub(crate) struct SerialLog(pub(crate) Calls);
+
+impl SignedLog for SerialLog {
+    fn note(&self, node: String, serial: String) -> Later<'_, Result<(), ApiError>> {
+        Box::pin(async move { add_serial(&self.0, &node, &serial).await })
+    }
+}
+
+/// Keeps pods that do not ask for it away from servers, from the first agent on.
+pub(crate) async fn taint_servers(calls: &Calls, nodes: &[Arc<Object>]) -> Result<(), ApiError> {
+    for node in nodes.iter().filter(|node| node.annotation(MEMBER).is_some()) {
+        let mut taints = node.0.list_at(&["spec", "taints"]).to_vec();
+        if taints.iter().any(|taint| taint.str_at(&["key"]) == Some(CONTROL_PLANE)) {
+            continue;
+        }
+        taints.push(control_plane_taint());
+        let mut patch = Value::Null;
+        patch.set_path(&["metadata", "resourceVersion"], node.resource_version());
+        patch.set_path(&["spec", "taints"], Value::List(taints));
+        calls.merge(target(Some(node.name())), &patch).await?;
+    }
+    Ok(())
+}
+
+fn control_plane_taint() -> Value {
+    value!({ "key": CONTROL_PLANE, "effect": "NoSchedule" })
 }
 
 /// The lowest /24 of the cluster's pod addresses that no node has; `None` if all are taken, or the text is no range.

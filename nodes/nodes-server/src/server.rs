@@ -20,6 +20,7 @@ use tokio::sync::watch;
 use crate::{
     ServerConfig,
     gate::{Gate, GateParts},
+    node_object::SerialLog,
     operators::Operators,
     status::ServerReadiness,
 };
@@ -118,7 +119,9 @@ impl Server {
         }
         let operators = config.mesh.as_ref().map(|parts| {
             DoorService::serve(&parts.mesh, Arc::new(gate.clone()), able.subscribe());
-            serve_renewals(&parts.mesh, Arc::clone(&pki));
+            let identity = Identity::new("system:starling:certificates", &["system:masters"]);
+            let calls = Calls::new(Arc::new(gate.clone()), identity, "starling-certificates");
+            serve_renewals(&parts.mesh, Arc::clone(&pki), Arc::new(SerialLog(calls)));
             Operators::open(&config, parts, (&gate, &pki))
         });
         let readiness = ServerReadiness {

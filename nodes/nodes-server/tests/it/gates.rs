@@ -38,8 +38,7 @@ async fn a_server_that_is_behind_refuses_nothing_before_it_has_caught_up() {
         "it is not behind"
     );
     // It waits for the answer that it cannot get; not found would be a lie.
-    let patient = cluster.members[behind].set("late", "2");
-    tokio::pin!(patient);
+    let mut patient = Box::pin(cluster.members[behind].set("late", "2"));
     let early = tokio::time::timeout(Duration::from_millis(100), &mut patient).await;
     assert!(early.is_err(), "it was refused: {early:?}");
     cluster.net.heal();
@@ -83,8 +82,7 @@ async fn a_read_that_waits_is_refused_when_the_quorum_is_lost() {
     for node in 1..=3 {
         cluster.net.cut(NodeId(node));
     }
-    let read = follower.text("a");
-    tokio::pin!(read);
+    let mut read = Box::pin(follower.text("a"));
     let early = tokio::time::timeout(Duration::from_millis(50), &mut read).await;
     assert!(early.is_err(), "nobody could confirm it: {early:?}");
     follower.able.send_replace(false);

@@ -150,8 +150,8 @@ pub(crate) fn config_map(name: &str, text: &str) -> Value {
 
 impl Member {
     pub(crate) async fn create(&self, name: &str) -> Result<(), ApiError> {
-        let made = self.calls.create(place(None), &config_map(name, "1"));
-        within("a create", made).await.map(drop)
+        let object = config_map(name, "1");
+        within("a create", self.calls.create(place(None), &object)).await.map(drop)
     }
 
     pub(crate) async fn set(&self, name: &str, text: &str) -> Result<(), ApiError> {
