@@ -101,6 +101,9 @@ impl CarrierField for SeededField {
 
     fn command(&mut self, node: &str, command: CarrierCommand) {
         let (time, id) = (self.0.time(), self.id(node));
+        if let CarrierCommand::Forget { node: gone, .. } = &command {
+            self.0.world.told.get_mut(node).unwrap().remove(gone);
+        }
         self.0.tell(time, id, SeededEvent::Command(command));
     }
 
