@@ -60,7 +60,7 @@ async fn run(shared: Arc<Shared>, slot: Arc<PeerSlot>, service: Service) -> Resu
         tokio::select! {
             biased;
             () = service.stopping() => {
-                link.leave();
+                link.leave(CloseCode::Orderly, "this end stops", DownReason::Closed);
                 return Ok(());
             }
             Some(made) = calls.recv() => link.handle_call(made),
@@ -303,11 +303,16 @@ impl Link {
         }
     }
 
-    /// The process stops: says farewell.
-    fn leave(&mut self) {
+    /// Nothing counts any more: tells the other end, and whoever listens here.
+    fn leave(&mut self, code: CloseCode, text: &str, why: DownReason) {
         if let Some((_, live)) = self.counting.take() {
             self.slot.set_live(None);
-            live.close(CloseCode::Orderly, "the process stops", DownReason::Closed);
+            live.close(code, text, why.clone());
+            let mut status = self.slot.status();
+            status.since = self.shared.now();
+            status.last_error = Some(why.to_string());
+            drop(status);
+            self.say(LinkEvent::Down { peer: live.facts.peer.clone(), why });
         }
     }
 
@@ -332,14 +337,9 @@ impl Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
-        if let Some((_, live)) = self.counting.take() {
-            // Only when the actor failed; it is started again, and with it the link.
-            let text = "the link's actor has failed";
-            live.close(CloseCode::Protocol, text, DownReason::Error(text.to_owned()));
-            self.slot.set_live(None);
-            let why = DownReason::Error(text.to_owned());
-            self.say(LinkEvent::Down { peer: live.facts.peer.clone(), why });
-        }
+        // There is still one only if the actor has failed; it is started again, and with it the link.
+        let text = "the actor of the link has failed";
+        self.leave(CloseCode::Protocol, text, DownReason::Error(text.to_owned()));
         self.slot.is_running.store(false, Ordering::Release);
         self.shared.changed.notify_one();
     }

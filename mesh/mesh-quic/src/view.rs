@@ -100,8 +100,8 @@ pub enum LinkEvent {
 /// Why there is no link any more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum DownReason {
-    /// The other end left in order.
-    #[error("the other end closed the link in order")]
+    /// One end left in order, or does not want the link any more.
+    #[error("the link was closed in order")]
     Closed,
     /// The other process does not know the link: it was restarted.
     #[error("the other process was restarted")]
