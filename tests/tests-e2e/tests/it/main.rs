@@ -6,4 +6,5 @@ mod bad_input;
 mod crashes;
 mod kubectl;
 mod lifecycle;
+mod machines;
 mod updates;
