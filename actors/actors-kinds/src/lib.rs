@@ -15,6 +15,7 @@ mod fields;
 pub mod openapi;
 mod order;
 mod patch;
+mod place;
 pub mod protobuf;
 mod registry;
 pub mod validate;
@@ -24,6 +25,7 @@ pub use conform::{FieldReport, Mismatch};
 pub use defaults::{default_object, initial_status, qos_class};
 pub use fields::{is_selectable, selectable_fields};
 pub use patch::KindSchema;
+pub use place::KindPlace;
 pub use registry::{KindFacts, Registry, Strategy, Subresource};
 pub use validate::{validate_body, validate_create, validate_status_update, validate_update};
 

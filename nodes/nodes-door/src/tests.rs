@@ -6,6 +6,7 @@
 
 mod access;
 mod allocation;
+mod apply;
 mod deletion;
 mod deltas;
 mod events;

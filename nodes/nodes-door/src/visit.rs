@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use actors_core::{Now, Rng, Turn};
 use actors_kinds::{KindFacts, Subresource};
-use actors_object::{ApiError, GroupKind, GroupResource, Object};
+use actors_object::{ApiError, GroupKind, GroupResource, Object, apply::Managers};
 use store_catalog::{Item, Snapshot};
 use store_mvcc::Key;
 
@@ -26,6 +26,8 @@ pub(crate) struct Visit<'a> {
     /// How often it was decided before.
     pub(crate) attempt: u8,
     pub(crate) warnings: Vec<String>,
+    /// Who owns what of the object that an apply has made.
+    pub(crate) managers: Option<Managers>,
 }
 
 /// A step, or a refusal.
@@ -63,7 +65,18 @@ impl<'a> Visit<'a> {
         let (now, snapshot) = (turn.now, turn.view);
         let rng = &mut *turn.rng;
         let warnings = Vec::new();
-        Ok(Self { door, request, kind, sub, snapshot, now, rng, attempt: 0, warnings })
+        Ok(Self {
+            door,
+            request,
+            kind,
+            sub,
+            snapshot,
+            now,
+            rng,
+            attempt: 0,
+            warnings,
+            managers: None,
+        })
     }
 
     /// Decides the request.
@@ -163,9 +176,8 @@ impl<'a> Visit<'a> {
     pub(crate) fn accepts(&self, patch: PatchKind) -> bool {
         let typed = !matches!(self.kind.shape, actors_kinds::facts::Shape::Any);
         match patch {
-            PatchKind::Json | PatchKind::Merge => true,
+            PatchKind::Json | PatchKind::Merge | PatchKind::Apply => true,
             PatchKind::Strategic => typed,
-            PatchKind::Apply => false,
         }
     }
 }

@@ -13,7 +13,9 @@ mod create;
 mod delete;
 mod draft;
 mod encode;
+mod ownership;
 mod patch;
+mod splices;
 
 pub(crate) use change::{Change, Scope, replace, update};
 pub use cidr::Cidr;

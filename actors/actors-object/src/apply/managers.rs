@@ -69,6 +69,15 @@ pub struct Conflict {
     pub paths: Vec<String>,
 }
 
+/// Which fields a write through one part of a resource may own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach<'a> {
+    /// All but what lies at these places.
+    AllBut(&'a [&'a [&'a str]]),
+    /// Nothing but what lies at these places.
+    Only(&'a [&'a [&'a str]]),
+}
+
 /// What an apply makes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Applied {
@@ -156,8 +165,8 @@ impl Managers {
         self.entries.iter().find(|entry| entry.manager == *manager).map(|entry| &entry.fields)
     }
 
-    /// Lays a configuration over the live object. `counts` are the places that writes through this part of the
-    /// resource may own; empty for all.
+    /// Lays a configuration over the live object, which does not carry its managers. What lies beyond `reach` must not
+    /// stand in the configuration.
     ///
     /// # Errors
     /// What other managers own and would be changed, unless `force`.
@@ -166,10 +175,10 @@ impl Managers {
         place: &impl Place,
         (live, config): (&Value, &Value),
         by: (&Manager, &str),
-        (counts, force): (&[&[&str]], bool),
+        (reach, force): (Reach<'_>, bool),
     ) -> Result<Applied, Vec<Conflict>> {
         let (manager, now) = by;
-        let wanted = owned(FieldSet::of(place, config), counts);
+        let wanted = owned(FieldSet::of(place, config), reach);
         let mut managers = self.clone();
         let last = managers.take(manager);
         let mut object = merge::merged(place, live, config);
@@ -178,7 +187,7 @@ impl Managers {
             managers.entries.iter().for_each(|entry| kept.add(&entry.fields));
             merge::prune(place, &mut object, &last.fields, &kept);
         }
-        let changes = owned_difference(difference(place, live, &object), counts);
+        let changes = owned_difference(difference(place, live, &object), reach);
         let conflicts = managers.conflicts(&changes.changed);
         if !conflicts.is_empty() && !force {
             return Err(conflicts);
@@ -195,9 +204,9 @@ impl Managers {
         place: &impl Place,
         (old, new): (&Value, &Value),
         (manager, now): (&Manager, &str),
-        counts: &[&[&str]],
+        reach: Reach<'_>,
     ) {
-        let changes = owned_difference(difference(place, old, new), counts);
+        let changes = owned_difference(difference(place, old, new), reach);
         if changes.changed.is_empty() && changes.removed.is_empty() {
             return;
         }
@@ -254,11 +263,12 @@ impl Managers {
 }
 
 /// Without what nobody owns, and without what cannot be written this way.
-fn owned(mut fields: FieldSet, counts: &[&[&str]]) -> FieldSet {
+fn owned(mut fields: FieldSet, reach: Reach<'_>) -> FieldSet {
     UNOWNED.iter().for_each(|path| fields.remove_path(path));
     fields.remove_path(&["metadata", "managedFields"]);
-    if !counts.is_empty() {
-        fields.retain_paths(counts);
+    match reach {
+        Reach::AllBut(paths) => paths.iter().for_each(|path| fields.remove_path(path)),
+        Reach::Only(paths) => fields.retain_paths(paths),
     }
     // That there is metadata, a spec or a status is nobody's doing.
     let mut roots = FieldSet::default();
@@ -269,6 +279,6 @@ fn owned(mut fields: FieldSet, counts: &[&[&str]]) -> FieldSet {
     fields
 }
 
-fn owned_difference(found: Difference, counts: &[&[&str]]) -> Difference {
-    Difference { changed: owned(found.changed, counts), removed: owned(found.removed, counts) }
+fn owned_difference(found: Difference, reach: Reach<'_>) -> Difference {
+    Difference { changed: owned(found.changed, reach), removed: owned(found.removed, reach) }
 }

@@ -2,7 +2,7 @@
 
 use expect_test::{Expect, expect};
 
-use super::{Form, Key, Manager, Managers, Operation, Place};
+use super::{Form, Key, Manager, Managers, Operation, Place, Reach};
 use crate::{Value, json, yaml};
 
 /// A schema like a Deployment's: containers by name, their ports by number and protocol, finalizers as a set.
@@ -50,6 +50,8 @@ impl Place for Shape {
     }
 }
 
+const ALL: Reach<'_> = Reach::AllBut(&[]);
+
 /// Runs lines of `WHO apply|force|update YAML` (the object in YAML's flow form) and shows the object and its owners.
 fn check(script: &str, expected: &Expect) {
     let mut live = json::from_slice(b"{}").expect("JSON");
@@ -69,10 +71,10 @@ fn check(script: &str, expected: &Expect) {
         };
         let now = format!("t{number}");
         if operation == Operation::Update {
-            managers.update(&Shape::Root, (&live, &given), (&manager, &now), &[]);
+            managers.update(&Shape::Root, (&live, &given), (&manager, &now), ALL);
             live = given;
         } else {
-            let how: (&[&[&str]], bool) = (&[], verb == "force");
+            let how = (ALL, verb == "force");
             match managers.apply(&Shape::Root, (&live, &given), (&manager, &now), how) {
                 Ok(applied) => (live, managers) = (applied.object, applied.managers),
                 Err(conflicts) => {

@@ -329,6 +329,8 @@ fn options(query: &str) -> Options {
             "uid" => options.precondition_uid = Some(text),
             "ifrv" => options.precondition_resource_version = Some(text),
             "initial" => options.send_initial_events = Some(text == "true"),
+            "fieldManager" => options.field_manager = Some(text),
+            "force" => options.force = text == "true",
             other => panic!("{other} is no option"),
         }
     }

@@ -68,7 +68,7 @@ fn a_row_is_all_that_a_kind_needs() {
             status = {"phase":"Done"}
             metadata.generation = 1
         STRATEGIC /apis/demo.dev/v1/blobs/b
-          415 UnsupportedMediaType: the body has a media type that is not supported; supported are: application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json
+          415 UnsupportedMediaType: the body has a media type that is not supported; supported are: application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml
         POST /apis/demo.dev/v1/blobs
           400 BadRequest: Blob in version "v1" cannot be handled as a Blob: json: cannot unmarshal array into field labels of type object
         DELETE /apis/demo.dev/v1/blobs/b

@@ -41,7 +41,7 @@ fn a_new_object_is_the_servers_in_its_metadata() {
             POST /api/v1/namespaces/default/configmaps
               201 ConfigMap a @101
               + /registry/configmaps/default/a
-                metadata = {"name":"a","namespace":"default","uid":"b260b8a1-0343-4f5a-9dac-b4f1d32d06c4","creationTimestamp":"2026-11-21T08:05:00Z","resourceVersion":"101"}
+                metadata = {"name":"a","namespace":"default","uid":"b260b8a1-0343-4f5a-9dac-b4f1d32d06c4","creationTimestamp":"2026-11-21T08:05:00Z","managedFields":[{"manager":"test","operation":"Update","apiVersion":"v1","time":"2026-11-21T08:05:00Z","fieldsType":"FieldsV1","fieldsV1":{"f:data":{"f:k":{}}}}],"resourceVersion":"101"}
             GET /api/v1/namespaces/default/configmaps/a
               200 ConfigMap a @101
             POST /api/v1/namespaces/default/configmaps
@@ -176,7 +176,7 @@ fn patches_of_each_sort_are_applied_or_refused() {
             MERGE /apis/apps/v1/namespaces/default/deployments/web
               400 BadRequest: a merge patch must be an object
             APPLY /apis/apps/v1/namespaces/default/deployments/web
-              415 UnsupportedMediaType: the body has a media type that is not supported; supported are: application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json
+              400 BadRequest: fieldManager is required for an apply: who owns the fields?
             MERGE /apis/apps/v1/namespaces/default/deployments/none
               404 NotFound: deployments.apps "none" not found
         "#]],

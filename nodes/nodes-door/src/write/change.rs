@@ -18,6 +18,7 @@ use super::{
     delete,
     draft::{Answer, Draft, OnConflict, Render, made, modified},
     encode::{self, encode},
+    ownership,
 };
 use crate::{
     admission,
@@ -114,6 +115,7 @@ pub(crate) fn replace(visit: &mut Visit<'_>, change: Change) -> Decision {
     if !errors.is_empty() {
         return Err(ApiError::invalid(&visit.group_kind(), new.name(), &errors));
     }
+    ownership::track(visit, Some(&old), (&mut new, scope))?;
     if new.is_terminating() && !delete::is_held(visit.kind, &new) {
         return delete::finish(visit, (&item, &old), Some((new, render)));
     }

@@ -7,9 +7,10 @@ use actors_object::{ApiError, Object, names, timefmt};
 use store_mvcc::{Expect, Op};
 
 use super::{
-    allocate,
+    Scope, allocate,
     draft::{Answer, Draft, OnConflict},
     encode::encode,
+    ownership,
 };
 use crate::{
     admission,
@@ -63,6 +64,7 @@ pub(super) fn create_object(visit: &mut Visit<'_>, mut object: Object) -> Decisi
     default_object(visit.kind, &mut object);
     object.set_uid(&door::new_uid(visit));
     allocate::for_new(visit, &mut object)?;
+    ownership::track(visit, None, (&mut object, Scope::Main))?;
     let errors = validate_create(visit.kind, &object);
     if !errors.is_empty() {
         return Err(ApiError::invalid(&visit.group_kind(), object.name(), &errors));

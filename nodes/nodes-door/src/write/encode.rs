@@ -7,8 +7,9 @@ use actors_kinds::{KindFacts, convert, selectable_fields};
 use actors_object::{ApiError, Map, Object, Value, json};
 use bytes::Bytes;
 use store_catalog::Item;
-use store_mvcc::{Columns, Expect, Key, Op, Splice, VALUE_BYTES_MAX};
+use store_mvcc::{Columns, Expect, Key, Op, VALUE_BYTES_MAX};
 
+use super::splices::splices;
 use crate::visit::Visit;
 
 /// An object in the form in which it is proposed.
@@ -86,28 +87,14 @@ pub(super) fn change(
 ) -> Result<Op, ApiError> {
     let stored = item.stored();
     let (key, revision) = (item.key().clone(), stored.mod_revision);
-    if let Some(splice) = splice(&stored.value, &encoded.plain).filter(|_| !is_secret(visit.kind)) {
+    let small = splices(&stored.value, &encoded.plain).filter(|_| !is_secret(visit.kind));
+    if let Some(splices) = small {
         let columns = encoded.columns.clone();
-        return Ok(Op::Delta { key, expect: revision, splices: vec![splice], columns });
+        return Ok(Op::Delta { key, expect: revision, splices, columns });
     }
     let (value, columns) = encoded.finish(&key, visit)?;
     let expect = Expect::Revision(revision);
     Ok(Op::Put { key, value, columns, expect, lease: stored.lease })
-}
-
-/// The one replacement that makes `new` of `old`, if it is much smaller than `new`.
-fn splice(old: &[u8], new: &[u8]) -> Option<Splice> {
-    let same = |pair: &(&u8, &u8)| pair.0 == pair.1;
-    let head = old.iter().zip(new).take_while(same).count();
-    let rest = old[head..].iter().rev().zip(new[head..].iter().rev());
-    let tail = rest.take_while(same).count();
-    let insert = &new[head..new.len() - tail];
-    if insert.len() > new.len() / 2 {
-        return None;
-    }
-    let at = u32::try_from(head).ok()?;
-    let remove = u32::try_from(old.len() - tail - head).ok()?;
-    Some(Splice { at, remove, insert: insert.to_vec().into() })
 }
 
 /// Whether objects of a kind are ciphertext at rest.

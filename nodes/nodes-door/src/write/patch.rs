@@ -8,17 +8,20 @@ use actors_object::{
     patch::{json_patch, merge_patch, strategic_merge},
 };
 
-use super::{Change, Scope, create::other_name, replace};
+use super::{Change, Scope, create::other_name, ownership, replace};
 use crate::{
     PatchKind, decode,
     visit::{Decision, Visit},
 };
 
 const ACCEPTED: &str = "application/json-patch+json, application/merge-patch+json, \
-                        application/strategic-merge-patch+json";
+                        application/strategic-merge-patch+json, application/apply-patch+yaml";
 
 /// Patches an object, through the resource or a part of it.
 pub(crate) fn patch(visit: &mut Visit<'_>, patch: PatchKind) -> Decision {
+    if patch == PatchKind::Apply {
+        return ownership::apply(visit);
+    }
     let item = visit.current()?;
     let current = visit.object(&item)?;
     let expected = match visit.sub {

@@ -1,0 +1,125 @@
+//! Server-side apply at the door: owners, conflicts, and what is dropped.
+
+use expect_test::expect;
+
+use super::harness::check;
+
+#[test]
+fn configurations_are_laid_over_each_other_and_conflict() {
+    check(
+        "
+        APPLY /apis/apps/v1/namespaces/default/deployments/web?fieldManager=a
+          spec:
+            replicas: 2
+            selector: {matchLabels: {app: web}}
+            template:
+              metadata: {labels: {app: web}}
+              spec: {containers: [{name: c, image: i, env: [{name: A, value: '1'}, {name: B, value: '2'}]}]}
+        ? metadata.managedFields
+        APPLY /apis/apps/v1/namespaces/default/deployments/web?fieldManager=b
+          metadata: {labels: {team: x}}
+          spec: {replicas: 3}
+        ? details.causes
+        APPLY /apis/apps/v1/namespaces/default/deployments/web?fieldManager=b&force=true
+          metadata: {labels: {team: x}}
+          spec: {replicas: 3}
+        ? spec.replicas
+        APPLY /apis/apps/v1/namespaces/default/deployments/web?fieldManager=a
+          spec:
+            selector: {matchLabels: {app: web}}
+            template:
+              metadata: {labels: {app: web}}
+              spec: {containers: [{name: c, image: i, env: [{name: B, value: '2'}]}]}
+        ? spec.replicas
+        ? spec.template.spec.containers
+        APPLY /apis/apps/v1/namespaces/default/deployments/web?fieldManager=a
+          spec:
+            selector: {matchLabels: {app: web}}
+            template:
+              metadata: {labels: {app: web}}
+              spec: {containers: [{name: c, image: i, env: [{name: B, value: '2'}]}]}
+        APPLY /apis/apps/v1/namespaces/default/deployments/web/status?fieldManager=s
+          metadata: {labels: {team: x}}
+          spec: {replicas: 9}
+          status: {observedGeneration: 1}
+        ? spec.replicas
+        ? status
+        ",
+        &expect![[r#"
+            APPLY /apis/apps/v1/namespaces/default/deployments/web?fieldManager=a
+              201 Deployment web @101
+              + /registry/apps/deployments/default/web
+                metadata.managedFields = [{"manager":"a","operation":"Apply","apiVersion":"apps/v1","time":"2026-11-21T08:05:00Z","fieldsType":"FieldsV1","fieldsV1":{"f:spec":{"f:replicas":{},"f:selector":{},"f:template":{"f:metadata":{"f:labels":{"f:app":{}}},"f:spec":{"f:containers":{"k:{\"name\":\"c\"}":{".":{},"f:env":{"k:{\"name\":\"A\"}":{".":{},"f:name":{},"f:value":{}},"k:{\"name\":\"B\"}":{".":{},"f:name":{},"f:value":{}}},"f:image":{},"f:name":{}}}}}}}}]
+            APPLY /apis/apps/v1/namespaces/default/deployments/web?fieldManager=b
+              409 Conflict: Operation cannot be fulfilled on deployments.apps "web": fields that others own would change: .spec.replicas (conflict with "a" using apps/v1)
+                details.causes = [{"reason":"FieldManagerConflict","message":"conflict with \"a\" using apps/v1","field":".spec.replicas"}]
+            APPLY /apis/apps/v1/namespaces/default/deployments/web?fieldManager=b&force=true
+              200 Deployment web @102
+              + /registry/apps/deployments/default/web
+                spec.replicas = 3
+            APPLY /apis/apps/v1/namespaces/default/deployments/web?fieldManager=a
+              200 Deployment web @103
+              + /registry/apps/deployments/default/web
+                spec.replicas = 3
+                spec.template.spec.containers = [{"name":"c","image":"i","env":[{"name":"B","value":"2"}],"resources":{},"terminationMessagePath":"/dev/termination-log","imagePullPolicy":"Always","terminationMessagePolicy":"File"}]
+            APPLY /apis/apps/v1/namespaces/default/deployments/web?fieldManager=a
+              200 Deployment web @103
+            APPLY /apis/apps/v1/namespaces/default/deployments/web/status?fieldManager=s
+              200 Deployment web @104
+              + /registry/apps/deployments/default/web
+                spec.replicas = 3
+                status = {"observedGeneration":1}
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_no_configuration_is_refused() {
+    check(
+        "
+        APPLY /api/v1/namespaces/default/configmaps/a
+          data: {k: v}
+        APPLY /api/v1/namespaces/default/configmaps/a?fieldManager=a
+          metadata: {managedFields: [{}]}
+        APPLY /api/v1/namespaces/default/configmaps/a?fieldManager=a
+          kind: Secret
+        APPLY /api/v1/namespaces/default/configmaps/a?fieldManager=a
+          metadata: {name: b}
+        APPLY /api/v1/namespaces/default/configmaps/a?fieldManager=a
+          date: {k: v}
+        APPLY /api/v1/namespaces/default/configmaps/a?fieldManager=a
+          data: {k: v}
+        APPLY /api/v1/namespaces/default/configmaps/a?fieldManager=a
+          metadata: {resourceVersion: '7'}
+          data: {k: w}
+        APPLY /api/v1/namespaces/default/configmaps/a/status?fieldManager=a
+          data: {k: w}
+        MERGE /api/v1/namespaces/default/configmaps/a
+          metadata: {managedFields: []}
+        ? metadata.managedFields
+        ",
+        &expect![[r#"
+            APPLY /api/v1/namespaces/default/configmaps/a
+              400 BadRequest: fieldManager is required for an apply: who owns the fields?
+            APPLY /api/v1/namespaces/default/configmaps/a?fieldManager=a
+              400 BadRequest: metadata.managedFields must be absent in an apply
+            APPLY /api/v1/namespaces/default/configmaps/a?fieldManager=a
+              400 BadRequest: kind of the body is "Secret", but the path means "ConfigMap"
+            APPLY /api/v1/namespaces/default/configmaps/a?fieldManager=a
+              400 BadRequest: metadata.name of the body is "b", but the path means "a"
+            APPLY /api/v1/namespaces/default/configmaps/a?fieldManager=a
+              400 BadRequest: ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: unknown field "date"
+            APPLY /api/v1/namespaces/default/configmaps/a?fieldManager=a
+              201 ConfigMap a @101
+              + /registry/configmaps/default/a
+            APPLY /api/v1/namespaces/default/configmaps/a?fieldManager=a
+              409 Conflict: Operation cannot be fulfilled on configmaps "a": it has changed since the version that this request was made from; read it again and repeat the change
+            APPLY /api/v1/namespaces/default/configmaps/a/status?fieldManager=a
+              404 NotFound: the server could not find the requested resource
+            MERGE /api/v1/namespaces/default/configmaps/a
+              200 ConfigMap a @102
+              + /registry/configmaps/default/a
+                metadata.managedFields = null
+        "#]],
+    );
+}
