@@ -5,7 +5,7 @@
 use actors_core::{Mono, Now};
 use mesh_wire::Role;
 
-use super::{MembershipMachine, Out, member::Member};
+use super::{MembershipMachine, Out, judging::Word, member::Member};
 use crate::{MemberEffect, MemberInfo, MemberMessage, Opinion, OpinionOf};
 
 /// Who sent a message, as its certificate says.
@@ -56,7 +56,8 @@ impl MembershipMachine {
                 let is_odd = was_odd || member.is_deaf;
                 let told = standings.len();
                 for standing in standings {
-                    self.adopt(now, &from.node, standing, Vec::new(), out);
+                    let word = Word { by: &from.node, standing, evidence: Vec::new() };
+                    self.adopt(now, word, out);
                 }
                 is_odd || told > 0 || self.deaf.is_some()
             }
@@ -78,7 +79,7 @@ impl MembershipMachine {
             }
             MemberMessage::Verdict { standing, evidence } => {
                 self.hear(&from.node, now.mono);
-                self.adopt(now, &from.node, standing, evidence, out);
+                self.adopt(now, Word { by: &from.node, standing, evidence }, out);
                 true
             }
             MemberMessage::Leaving { incarnation } => {

@@ -15,6 +15,14 @@ use crate::{MemberEffect, MemberMessage, MemberState, Opinion, Standing, Timing,
 /// How often a member may come and go before more makes no difference: 2^6 s is over the maximum.
 const DAMPING_LEVEL_MAX: u8 = 7;
 
+/// What somebody holds of a member, and why.
+pub(super) struct Word<'a> {
+    pub(super) by: &'a str,
+    pub(super) standing: Standing,
+    /// Empty if the reasons did not come along.
+    pub(super) evidence: Vec<Opinion>,
+}
+
 impl MembershipMachine {
     /// Looks at everybody: whom to ask about, whom to suspect, on whom to judge.
     pub(super) fn review(&mut self, now: Now, out: &mut Out) {
@@ -127,36 +135,24 @@ impl MembershipMachine {
             evidence.push(own_opinion(&by, member, now));
             evidence.extend(fresh_opinions(member, now.mono));
         }
-        self.stand(now, &by, standing.clone(), evidence.clone(), out);
+        let word = Word { by: &by, standing: standing.clone(), evidence: evidence.clone() };
+        self.stand(now, word, out);
         self.tell_all(&MemberMessage::Verdict { standing, evidence }, out);
     }
 
     /// Takes over what others hold of a member, if it is newer than what stands here.
-    pub(super) fn adopt(
-        &mut self,
-        now: Now,
-        by: &str,
-        standing: Standing,
-        evidence: Vec<Opinion>,
-        out: &mut Out,
-    ) {
-        if !self.voters.is_empty() && !self.is_voter(by) {
+    pub(super) fn adopt(&mut self, now: Now, word: Word<'_>, out: &mut Out) {
+        if !self.voters.is_empty() && !self.is_voter(word.by) {
             return;
         }
-        if standing.node == self.me.node {
-            return self.be_told(now, by, &standing, evidence, out);
+        if word.standing.node == self.me.node {
+            return self.be_told(now, word, out);
         }
-        self.stand(now, by, standing, evidence, out);
+        self.stand(now, word, out);
     }
 
-    fn stand(
-        &mut self,
-        now: Now,
-        by: &str,
-        standing: Standing,
-        evidence: Vec<Opinion>,
-        out: &mut Out,
-    ) {
+    fn stand(&mut self, now: Now, word: Word<'_>, out: &mut Out) {
+        let Word { by, standing, evidence } = word;
         let Some(member) = self.members.get_mut(&standing.node) else { return };
         if standing.has_left && standing.incarnation >= member.info.started && !member.has_left {
             member.has_left = true;
@@ -194,14 +190,8 @@ impl MembershipMachine {
     }
 
     /// Somebody told what judges hold of this very member.
-    fn be_told(
-        &mut self,
-        now: Now,
-        by: &str,
-        standing: &Standing,
-        evidence: Vec<Opinion>,
-        out: &mut Out,
-    ) {
+    fn be_told(&mut self, now: Now, word: Word<'_>, out: &mut Out) {
+        let Word { by, standing, evidence } = word;
         if standing.incarnation > self.me.started {
             self.outlive(standing.incarnation);
         }

@@ -130,12 +130,11 @@ impl Member {
 
     /// Time in which this process did not run is nobody's silence.
     pub(super) fn shift(&mut self, by: Duration, now: Mono) {
-        let moved = |at: Mono| at.after(by).min(now);
-        self.listening_since = moved(self.listening_since);
-        self.heard = self.heard.map(moved);
-        self.sound = self.sound.map(moved);
-        self.second_hand = self.second_hand.map(moved);
-        self.third_hand = self.third_hand.map(moved);
+        let heard = [&mut self.heard, &mut self.sound, &mut self.second_hand, &mut self.third_hand];
+        let times = heard.into_iter().flatten().chain([&mut self.listening_since]);
+        for at in times {
+            *at = at.after(by).min(now);
+        }
     }
 
     /// Whether somebody who was asked has heard nothing of it for long enough.

@@ -1,13 +1,13 @@
 //! Cuts of every shape: who may judge, who must not, and that all agree in the end.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, slice::from_ref, time::Duration};
 
 use actors_core::Rng;
 use actors_sim::{Fault, NetFaults};
 
 use super::cell::{BAD, Field, Plan, subset};
 
-const SEEDS: u64 = 100;
+const SEEDS: u64 = 50;
 
 /// The cell is cut in two: only the side with a majority of the voters judges, and all are one
 /// again after it.
@@ -104,7 +104,7 @@ fn one_way_cuts_end_in_one_opinion() {
             for to in names.iter().filter(|to| *to != from) {
                 if rng.chance(200_000) {
                     let name = format!("{from} {to}");
-                    field.cut(&name, &[from.clone()], &[to.clone()], true);
+                    field.cut(&name, from_ref(from), from_ref(to), true);
                 }
             }
         }
@@ -136,9 +136,9 @@ fn a_lost_link_is_no_verdict() {
         let mut rng = Rng::from_number(seed).derive("cut");
         let names = field.names();
         let one = rng.pick(&names).unwrap().clone();
-        let other = rng.pick(&field.others(std::slice::from_ref(&one))).unwrap().clone();
+        let other = rng.pick(&field.others(from_ref(&one))).unwrap().clone();
         let since = field.now();
-        field.cut("link", &[one.clone()], &[other.clone()], rng.chance(500_000));
+        field.cut("link", from_ref(&one), from_ref(&other), rng.chance(500_000));
         field.run(Duration::from_secs(30));
         let said = field.verdicts_since(since);
         assert!(said.is_empty(), "{one}, {other}: {said:?}\n{}", field.sim.report());

@@ -8,7 +8,7 @@ use actors_sim::{Fault, NetFaults};
 use super::cell::{BAD, EPOCH, Event, Field, Plan, set};
 use crate::{MemberEvent, MemberInfo, Timing};
 
-const SEEDS: u64 = 50;
+const SEEDS: u64 = 30;
 
 #[test]
 fn a_process_that_is_back_before_a_verdict_has_lost_nothing() {
