@@ -265,15 +265,22 @@ fn lives(one: &MemberView) -> bool {
     !matches!(one.state, MemberState::Dead { .. } | MemberState::Left)
 }
 
-/// Makes the store's group know the member; it votes when it has caught up, however long that takes.
+/// Makes the store's group know the member. That is all that is waited for: it votes when it has caught up, and it
+/// cannot begin to before it has its answer.
 async fn grow(store: &Store, (member, node): (NodeId, &str)) -> Result<(), Refused> {
-    let added = timeout(MEMBER_WITHIN, store.add_member(member, node.as_bytes().to_vec())).await;
-    match added {
-        Ok(Err(error)) => Err(failed(&error)),
-        Ok(Ok(_)) => Ok(()),
-        Err(_) if store.members().borrow().contains(member) => Ok(()),
-        Err(_) => Err(Refused::new("busy", "the store's group cannot grow now, try again", 503)),
-    }
+    let mut members = store.members();
+    let grown = timeout(MEMBER_WITHIN, async {
+        tokio::select! {
+            added = store.add_member(member, node.as_bytes().to_vec()) => {
+                added.map(drop).map_err(|error| failed(&error))
+            }
+            known = members.wait_for(|members| members.contains(member)) => {
+                known.map(drop).map_err(|error| failed(&error))
+            }
+        }
+    });
+    let busy = || Refused::new("busy", "the store's group cannot grow now, try again", 503);
+    grown.await.unwrap_or_else(|_| Err(busy()))
 }
 
 fn secret(id: &str) -> Target {
