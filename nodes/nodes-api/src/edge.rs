@@ -79,7 +79,7 @@ async fn answer(
         return Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ok"));
     }
     if http.path() == "/readyz" {
-        return Ok(health::answer(parts.readiness.as_ref(), query.text("verbose").is_some()));
+        return Ok(health::answer(parts.readiness.as_ref(), query.has("verbose")));
     }
     let mut payload = Some(payload);
     if let Some(port) = &parts.mesh {

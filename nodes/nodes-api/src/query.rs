@@ -34,6 +34,11 @@ impl Query {
         found.filter(|value| !value.is_empty())
     }
 
+    /// Whether a name stands there, with or without a value: `?verbose`.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.pairs.iter().any(|(key, _)| key == name)
+    }
+
     /// All values of a name.
     pub(crate) fn all(&self, name: &str) -> Vec<String> {
         self.pairs.iter().filter(|(key, _)| key == name).map(|(_, value)| value.clone()).collect()

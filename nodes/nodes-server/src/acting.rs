@@ -9,8 +9,11 @@ use std::time::Duration;
 
 use actors_core::ChildSpec;
 use actors_runtime::{Child, ChildError, Failure, Service, Tree};
+use nodes_client::Calls;
 use store_service::Store;
 use tokio::time::timeout;
+
+use crate::{bootstrap::Bootstrap, marker};
 
 /// The name of the part that acts, below the supervisor of the seat.
 const NAME: &str = "acting";
@@ -18,14 +21,15 @@ const NAME: &str = "acting";
 /// The pause before it is looked again whether an earlier part has ended.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
-/// Keeps `make`'s tree running beside itself for as long as this member holds the shards; `above` is the path of the
-/// supervisor of both.
+/// Keeps the tree of `make` running beside itself for as long as this member holds the shards. What acts finds its
+/// rights in the first objects, so they are made before it starts.
 pub(crate) async fn sit(
     service: Service,
-    store: Store,
-    above: String,
+    (bootstrap, calls, store): (Bootstrap, Calls, Store),
     make: impl Fn() -> Tree,
 ) -> Result<(), Failure> {
+    let above = service.path().rsplit_once('/').map(|(above, _)| above.to_owned());
+    let above = above.unwrap_or_default();
     let supervisor = service.system().supervisor(&above)?;
     // An earlier life of the seat may have left it there.
     supervisor.remove(NAME).await?;
@@ -35,6 +39,14 @@ pub(crate) async fn sit(
             () = service.stopping() => return Ok(()),
             held = leadership.wait_for(|present| present.epoch.is_some()) => held?.epoch,
         };
+        tokio::select! {
+            () = service.stopping() => return Ok(()),
+            lost = leadership.wait_for(|present| present.epoch != held) => {
+                drop(lost?);
+                continue;
+            }
+            made = marker::ensure(&bootstrap, (&calls, &store)) => made?,
+        }
         let spec = ChildSpec::permanent(NAME).shutdown(Duration::from_secs(10));
         match supervisor.add(spec, Child::supervisor(make())).await {
             // What acted under the epoch before is still stopping.

@@ -89,11 +89,11 @@ impl Server {
     /// The supervisor of what acts, with the seat that starts and stops it.
     fn seat(&self) -> Tree {
         let server = self.clone();
-        let store = self.gate.store().clone();
         let seat = Child::service(move |service| {
             let server = server.clone();
-            let above = service.path().rsplit_once('/').map(|(above, _)| above.to_owned());
-            acting::sit(service, store.clone(), above.unwrap_or_default(), move || server.acting())
+            let calls = server.calls("system:starling:bootstrap", "starling-bootstrap");
+            let parts = (server.what_to_make(), calls, server.gate.store().clone());
+            acting::sit(service, parts, move || server.acting())
         });
         Tree::new("control", patient(), OnLimit::Escalate).child(ChildSpec::permanent("seat"), seat)
     }
@@ -111,7 +111,6 @@ impl Server {
                 Child::supervisor(scheduling::tree(&control, &self.system)),
             );
         if let Some(mesh) = &self.config.mesh {
-            tree = tree.child(ChildSpec::transient("bootstrap"), self.first_objects());
             let health =
                 health::tree(&control, &self.system, (&self.config.node, mesh.membership.view()));
             let calls = self.calls("system:starling:endpoints", "starling-endpoints");
@@ -173,22 +172,6 @@ impl Server {
         }
     }
 
-    /// Makes the first objects, if nobody has; the holder of the shards of a cluster of several machines does.
-    fn first_objects(&self) -> Child {
-        let server = self.clone();
-        Child::service(move |service| {
-            let (server, calls) =
-                (server.clone(), server.calls("system:starling:bootstrap", "starling-bootstrap"));
-            async move {
-                let (bootstrap, store) = (server.what_to_make(), server.gate.store());
-                tokio::select! {
-                    () = service.stopping() => Ok(()),
-                    made = marker::ensure(&bootstrap, (&calls, store)) => made,
-                }
-            }
-        })
-    }
-
     /// Waits for the first objects, or makes them where there is nobody else; then requests are served.
     fn bootstrap(&self) -> Child {
         let server = self.clone();
@@ -198,7 +181,10 @@ impl Server {
                 let store = server.gate.store();
                 let made = async {
                     if server.config.mesh.is_some() {
-                        return marker::wait(store).await;
+                        marker::wait(store).await?;
+                        // A replica that was loaded from disk serves when others confirm what it shows.
+                        server.able.subscribe().wait_for(|able| *able).await?;
+                        return Ok(());
                     }
                     let mut leadership = store.leadership();
                     leadership.wait_for(|present| present.epoch.is_some()).await?;

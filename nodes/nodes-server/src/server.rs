@@ -2,7 +2,10 @@
 //!
 //! Way in: [`Server::open`], [`Server::children`].  Order: each part is started behind those it needs.
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use actors_core::Rng;
 use actors_kinds::{Registry, facts::TableError};
@@ -15,7 +18,7 @@ use nodes_door::{
 use nodes_mesh::{DoorService, MeshTransport, serve_renewals};
 use nodes_pki::{Pki, PkiError};
 use store_service::{Alone, Group, OpenError, Ports, RocksDisks, StoreConfig, Transport};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::interval};
 
 use crate::{
     ServerConfig,
@@ -24,6 +27,9 @@ use crate::{
     operators::Operators,
     status::ServerReadiness,
 };
+
+/// The pause before a question that could not be answered is asked again.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// A server whose disks and keys were found good; nothing runs yet. Cheap to clone; all clones are the same.
 #[derive(Clone)]
@@ -174,8 +180,18 @@ impl Server {
             Target { version: "v1".to_owned(), resource: "nodes".to_owned(), ..Target::default() };
         let only =
             Options { field_selector: Some(format!("metadata.name={name}")), ..Options::default() };
+        let mut pauses = interval(LOOK_AGAIN);
         loop {
-            let mut events = calls.watch(target.clone(), only.clone()).await?;
+            let mut events = match calls.watch(target.clone(), only.clone()).await {
+                Ok(events) => events,
+                // No quorum right now: it comes back, or the caller gives up.
+                Err(error) if matches!(error.code, 429 | 503 | 504) => {
+                    tracing::debug!(%error, "waiting for the node");
+                    pauses.tick().await;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             while let Some(batch) = events.next().await {
                 if batch.iter().any(is_ready) {
                     return Ok(());

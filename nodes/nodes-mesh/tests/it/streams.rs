@@ -14,10 +14,17 @@ use tokio::sync::mpsc;
 use crate::scene::{Machine, authority, link, until, within};
 
 /// A node whose containers echo.
-#[derive(Default)]
 struct Echo {
+    host: tokio::runtime::Handle,
     followers: Mutex<Vec<mpsc::Sender<Bytes>>>,
     commands: Mutex<Vec<mpsc::Sender<ExecOutput>>>,
+}
+
+impl Echo {
+    fn new() -> Self {
+        let host = tokio::runtime::Handle::current();
+        Self { host, followers: Mutex::default(), commands: Mutex::default() }
+    }
 }
 
 impl NodeStreams for Echo {
@@ -36,7 +43,7 @@ impl NodeStreams for Echo {
         let (input, mut typed) = mpsc::channel(2);
         let (printed, output) = mpsc::channel(2);
         self.commands.lock().unwrap().push(printed.clone());
-        tokio::spawn(async move {
+        self.host.spawn(async move {
             while let Some(input) = typed.recv().await {
                 let output = match input {
                     ExecInput::Stdin(bytes) => ExecOutput::Stdout(bytes),
@@ -62,9 +69,9 @@ struct Scene {
 impl Scene {
     async fn start() -> Self {
         let authority = authority();
-        let (echo, made) = (Arc::new(Echo::default()), Mutex::new(None));
+        let (echo, made) = (Arc::new(Echo::new()), Mutex::new(None));
         let server = Machine::start(&authority, "server-1", |mesh, _| {
-            let routed = RoutedStreams::new(mesh.clone(), Arc::new(Echo::default()));
+            let routed = RoutedStreams::new(mesh.clone(), Arc::new(Echo::new()));
             *made.lock().unwrap() = Some(routed.clone());
             vec![routed.child()]
         })
@@ -110,7 +117,7 @@ async fn a_command_on_another_machine_is_typed_to_and_heard_at_once_both_ways() 
     let request = ExecRequest { node: "agent-1".to_owned(), ..ExecRequest::default() };
     let ExecStream { input, mut output } =
         within("a command", scene.routed.exec(request)).await.unwrap();
-    let typing = tokio::spawn(async move {
+    let typing = async move {
         // Far more than all queues on the way hold.
         for _ in 0..200 {
             input.send(ExecInput::Stdin(Bytes::from(vec![b'x'; 64 * 1024]))).await.unwrap();
@@ -118,17 +125,20 @@ async fn a_command_on_another_machine_is_typed_to_and_heard_at_once_both_ways() 
         input.send(ExecInput::Resize { width: 80, height: 24 }).await.unwrap();
         input.send(ExecInput::StdinEnd).await.unwrap();
         input
-    });
+    };
     let (mut bytes, mut last) = (0, Vec::new());
-    while let Some(printed) = within("what it prints", output.recv()).await {
-        match printed {
-            ExecOutput::Stdout(piece) => bytes += piece.len(),
-            other => last.push(other),
+    let hearing = async {
+        while let Some(printed) = output.recv().await {
+            match printed {
+                ExecOutput::Stdout(piece) => bytes += piece.len(),
+                other => last.push(other),
+            }
         }
-    }
+    };
+    let both = async { tokio::join!(typing, hearing) };
+    drop(within("both ways", both).await);
     assert_eq!(bytes, 200 * 64 * 1024);
     assert_eq!(last, [ExecOutput::Stderr("80".into()), ExecOutput::Exit(ExecExit::Code(3))]);
-    drop(within("the typing", typing).await.unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -67,7 +67,7 @@ impl Cluster {
         for node in (1..=count).map(NodeId) {
             let voters = (1..=count).map(NodeId).collect();
             let config = StoreConfig::new(node, [5; 16], voters);
-            let disks = RocksDisks::new(&folder.join(node.0.to_string()), &config);
+            let disks = RocksDisks::new(folder.join(node.0.to_string()), &config);
             let transport = Arc::new(net.at(node));
             let ports = Ports { disks: Arc::new(disks), transport, opener: None };
             let group = Group::open(config, ports).unwrap();
