@@ -27,7 +27,7 @@ use crate::{
     linked::{Linked, SITE},
 };
 
-/// How often an agent asks for its own node while no server answers.
+/// How often a machine asks for its own node while no server answers.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Threads of the runtime: one machine needs no more.
@@ -90,7 +90,7 @@ async fn serve(record: &MachineRecord, announcer: &Announcer) -> Result<()> {
     announcer.step("the API serves");
     // Not earlier: an agent that nobody answers pauses before it asks again.
     start_agent(&system, &agent).await?;
-    if life.is_asked_before(server.node_ready(&record.node)).await? {
+    if life.is_asked_before(node_ready(server.client(), &record.node)).await? {
         return Ok(());
     }
     announcer.step("the node is ready");
@@ -127,7 +127,7 @@ async fn serve_agent(record: &MachineRecord, announcer: &Announcer) -> Result<()
 /// Resolves when the servers show the node of this name as Ready.
 async fn node_ready(client: SharedClient, node: &str) -> Result<()> {
     let identity = Identity::new(format!("system:node:{node}"), &["system:nodes"]);
-    let calls = Calls::new(client, identity, "starling-agent");
+    let calls = Calls::new(client, identity, "starling-node");
     let target =
         Target { version: "v1".to_owned(), resource: "nodes".to_owned(), ..Target::default() };
     let only =
@@ -135,7 +135,7 @@ async fn node_ready(client: SharedClient, node: &str) -> Result<()> {
     let mut pauses = interval(ASK_AGAIN);
     loop {
         pauses.tick().await;
-        // No server yet, or none any more: the agent goes on, and this is asked again.
+        // No server yet, or none that hears from the others: the node goes on, and this is asked again.
         let Ok(mut events) = calls.watch(target.clone(), only.clone()).await else { continue };
         while let Some(batch) = events.next().await {
             if batch.iter().any(is_ready) {
