@@ -58,6 +58,8 @@ pub(crate) fn reason(error: &ConnectionError, peer: &str) -> DownReason {
         ConnectionError::TransportError(error) if is_tls(error.code) => {
             DownReason::Refused(sentence(&error.reason).to_owned())
         }
+        // The endpoint stops, and the links with it.
+        ConnectionError::LocallyClosed => DownReason::Closed,
         ConnectionError::Reset => DownReason::Reset,
         ConnectionError::TimedOut => DownReason::Idle,
         other => DownReason::Error(other.to_string()),
