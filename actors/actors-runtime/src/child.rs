@@ -11,7 +11,7 @@ use actors_core::{
 };
 
 use crate::{
-    dedicated::{Dedicated, spawn_actor, start},
+    dedicated::{Batch, Dedicated, spawn_actor, start},
     driver::{Driver, Inbox},
     life::Birth,
     mailbox::Mailbox,
@@ -120,7 +120,16 @@ impl Child {
                 let (machine, driver) = built.await?;
                 let out = Effects::default();
                 let rng = rng.derive("machine");
-                Ok(start(Dedicated { machine, driver, inbox, rng, out, birth }).await?)
+                Ok(start(Dedicated {
+                    machine,
+                    driver,
+                    inbox,
+                    rng,
+                    out,
+                    batch: Batch::default(),
+                    birth,
+                })
+                .await?)
             })
         })
     }

@@ -2,13 +2,15 @@
 //!
 //! Way in: [`start`].  Owns: the machine, its driver, its randomness.
 //! Time and order: events one at a time; the effects of one are submitted before the next is
-//! handled. After [`BATCH_MAX`] events the actor looks at its other ports, so a kill never waits
-//! longer than that.
+//! handled. After [`BATCH_MAX`] events the actor lets others run, so a kill never waits longer than
+//! that. Told messages are taken in batches; whatever goes ahead of them puts the rest back.
 
 use std::{
+    collections::VecDeque,
     marker::PhantomData,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
+    time::Duration,
 };
 
 use actors_core::{Effects, ExitReason, Machine, Now, Rng, Turn};
@@ -18,13 +20,27 @@ use crate::{
     clock::Clock,
     driver::{Driver, Inbox},
     life::Birth,
-    mailbox::{Next, Wake},
-    observer::DeadReason,
+    mailbox::{Mailbox, Next, Wake},
+    observer::{DeadReason, NodeKind},
     task::panic_text,
 };
 
-/// How many events are handled before the actor looks at its other ports.
+/// How many events are handled before the actor lets others run.
 const BATCH_MAX: usize = 256;
+
+/// How many events are measured together, as long as they are quick.
+const CHUNK_MAX: usize = 8;
+
+/// What that many may take together before each is measured alone.
+const SLOW: Duration = Duration::from_micros(200);
+
+/// How far a host has come.
+enum Ran {
+    /// Nothing waits.
+    All,
+    /// Others may run first.
+    Enough,
+}
 
 /// Everything of one life of one machine.
 pub(crate) struct Dedicated<M: Machine, D> {
@@ -33,8 +49,22 @@ pub(crate) struct Dedicated<M: Machine, D> {
     pub(crate) inbox: Inbox<M::Event>,
     pub(crate) rng: Rng,
     pub(crate) out: Effects<M::Effect>,
+    pub(crate) batch: Batch<M::Event>,
     /// Dropped last: its end is the life's.
     pub(crate) birth: Birth,
+}
+
+/// What was taken from the mailbox and not handled.
+pub(crate) struct Batch<E> {
+    events: VecDeque<E>,
+    /// How much the next one may hold: grows until something goes ahead of one.
+    len: usize,
+}
+
+impl<E> Default for Batch<E> {
+    fn default() -> Self {
+        Self { events: VecDeque::new(), len: 1 }
+    }
 }
 
 struct Host<M, D>(PhantomData<fn() -> (M, D)>);
@@ -79,7 +109,11 @@ where
         body: Dedicated<M, D>,
     ) -> Result<Dedicated<M, D>, ActorProcessingErr> {
         body.birth.life.attach(myself.get_cell());
-        body.inbox.mailbox.attach(myself);
+        if body.is_supervisor() {
+            body.inbox.mailbox.attach(myself);
+        } else {
+            myself.send_message(Wake)?;
+        }
         Ok(body)
     }
 
@@ -89,7 +123,20 @@ where
         _wake: Wake,
         body: &mut Dedicated<M, D>,
     ) -> Result<(), ActorProcessingErr> {
-        body.run()
+        if body.is_supervisor() {
+            // The reports of its children's ends come through the actor's other ports.
+            body.run()?;
+            body.inbox.mailbox.wake_again();
+            return Ok(());
+        }
+        // One endless turn: what waits for it costs the actor no message of its own. A kill drops it.
+        while !body.birth.life.is_ending() {
+            match body.run()? {
+                Ran::All => body.inbox.mailbox.woken().await,
+                Ran::Enough => tokio::task::yield_now().await,
+            }
+        }
+        Ok(())
     }
 
     async fn handle_supervisor_evt(
@@ -109,38 +156,76 @@ where
     D: Driver<M>,
     M::Event: Send,
 {
-    fn run(&mut self) -> Result<(), ActorProcessingErr> {
-        let mailbox = Arc::clone(&self.inbox.mailbox);
-        let mut now = Clock.now();
-        for _ in 0..BATCH_MAX {
-            if self.birth.life.is_ending() {
-                return Ok(());
-            }
-            let next = mailbox.next();
-            let took_event = matches!(next, Next::Event(_));
-            let handled = match next {
-                Next::Idle => return Ok(()),
-                Next::Fault(fault) => self.barrier(|body| body.inbox.end(fault.raise())),
-                Next::Stop => self.barrier(|body| body.driver.stop(&body.inbox)),
-                Next::Event(event) => self.barrier(|body| body.turn(now, event)),
-            };
-            let then = Clock.now();
-            self.birth.life.meter.add(1, then.mono.since(now.mono));
-            now = then;
-            if let Err(text) = handled {
-                if took_event {
-                    mailbox.bury(DeadReason::Poison);
-                }
-                self.birth.life.set_exit(ExitReason::Panic(text.clone()));
-                return Err(text.into());
-            }
-        }
-        mailbox.wake_again();
-        Ok(())
+    fn is_supervisor(&self) -> bool {
+        self.birth.life.slot.kind == NodeKind::Supervisor
     }
 
+    fn run(&mut self) -> Result<Ran, ActorProcessingErr> {
+        let mailbox = Arc::clone(&self.inbox.mailbox);
+        let mut handled = 0;
+        while handled < BATCH_MAX {
+            if self.birth.life.is_ending() {
+                return Ok(Ran::Enough);
+            }
+            let max = self.batch.len.min(BATCH_MAX - handled);
+            let next = mailbox.next(&mut self.batch.events, max);
+            handled += self.batch.events.len().max(1);
+            let began = Clock.now();
+            let result = match next {
+                Next::Idle => return Ok(Ran::All),
+                Next::Fault(fault) => self.barrier(|body| body.inbox.end(fault.raise())),
+                Next::Stop => self.barrier(|body| body.driver.stop(&body.inbox)),
+                Next::Event(event) => self.guarded_turn(began, event),
+                Next::Batch => {
+                    self.run_batch(&mailbox, began)?;
+                    continue;
+                }
+            };
+            self.birth.life.meter.add(1, Clock.mono().since(began.mono));
+            result?;
+        }
+        Ok(Ran::Enough)
+    }
+
+    /// Handles what was taken; gives back the rest if something goes ahead of it.
+    fn run_batch(&mut self, mailbox: &Mailbox<M::Event>, began: Now) -> Result<(), String> {
+        let (mut now, mut since, mut chunk, mut handled) = (began, 0, CHUNK_MAX, 0);
+        let result = loop {
+            let Some(event) = self.batch.events.pop_front() else { break Ok(()) };
+            let turn = self.guarded_turn(now, event);
+            (handled, since) = (handled + 1, since + 1);
+            if turn.is_err() || mailbox.is_urgent() || self.birth.life.is_ending() {
+                break turn;
+            }
+            if since >= chunk {
+                let then = Clock.now();
+                // Slow events are told the time one by one, quick ones together.
+                chunk = if then.mono.since(now.mono) > SLOW { 1 } else { CHUNK_MAX };
+                (now, since) = (then, 0);
+            }
+        };
+        let is_whole = self.batch.events.is_empty();
+        self.batch.len = if is_whole { (self.batch.len * 2).min(BATCH_MAX) } else { 1 };
+        mailbox.settle(handled, &mut self.batch.events);
+        self.birth.life.meter.add(handled as u64, Clock.mono().since(began.mono));
+        result
+    }
+
+    fn guarded_turn(&mut self, now: Now, event: M::Event) -> Result<(), String> {
+        let result = self.barrier(|body| body.turn(now, event));
+        if result.is_err() {
+            self.inbox.mailbox.bury(DeadReason::Poison);
+        }
+        result
+    }
+
+    /// A panic is the end of this life.
     fn barrier(&mut self, work: impl FnOnce(&mut Self)) -> Result<(), String> {
-        catch_unwind(AssertUnwindSafe(|| work(self))).map_err(|payload| panic_text(&*payload))
+        catch_unwind(AssertUnwindSafe(|| work(self))).map_err(|payload| {
+            let text = panic_text(&*payload);
+            self.birth.life.set_exit(ExitReason::Panic(text.clone()));
+            text
+        })
     }
 
     fn turn(&mut self, now: Now, event: M::Event) {

@@ -8,6 +8,7 @@ use std::{future::Future, ops::Deref, sync::Arc};
 use actors_core::{ExitReason, Incarnation, Machine, Mono};
 
 use crate::{
+    clock::Clock,
     life::{Death, Life},
     mailbox::Mailbox,
     observer::DeadReason,
@@ -99,6 +100,9 @@ impl<E: Send + 'static> Inbox<E> {
 
     /// Delivers `event` at `at`, or at once if that is past; never, if this life ends before.
     pub fn send_at(&self, at: Mono, event: E) {
+        if at <= Clock.mono() {
+            return self.send(event);
+        }
         if !self.life.begin_timer() {
             let max = Life::TIMERS_MAX;
             return self.end(ExitReason::Error(format!("more than {max} timers are set")));

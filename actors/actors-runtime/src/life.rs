@@ -32,6 +32,8 @@ pub(crate) trait AnyMailbox: std::fmt::Debug + Send + Sync + 'static {
     fn request_stop(&self);
     /// Makes the actor do this at its next turn, ahead of all messages.
     fn inject(&self, fault: Fault);
+    /// Lets the actor see that it is ending, if it waits for messages.
+    fn rouse(&self) {}
     /// Refuses everything from now on; what waits becomes dead letters.
     fn close(&self);
     fn levels(&self) -> Levels;
@@ -204,6 +206,9 @@ impl Life {
         self.set_exit(reason);
         if let Some(cell) = self.cell.get() {
             cell.stop(None);
+        }
+        if let Some(mailbox) = self.mailbox() {
+            mailbox.rouse();
         }
     }
 

@@ -12,13 +12,13 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
 use actors_core::{ChildSpec, MailboxPolicy, WhenFull};
 use ractor::ActorRef;
-use tokio::sync::{Semaphore, TryAcquireError};
+use tokio::sync::{Notify, Semaphore, TryAcquireError};
 
 use crate::{
     fault::Fault,
@@ -65,7 +65,10 @@ pub struct TellError<E> {
 pub(crate) enum Next<E> {
     Stop,
     Fault(Fault),
+    /// An end of an effect of its own.
     Event(E),
+    /// There are told messages in the batch.
+    Batch,
     Idle,
 }
 
@@ -79,6 +82,10 @@ pub(crate) struct Mailbox<E> {
     queue: Mutex<Queue<E>>,
     /// One permit for each message that may still wait; used only by `WhenFull::Wait`.
     room: Semaphore,
+    /// Wakes a host that waits in its one endless turn; the others are woken by a message.
+    woken: Notify,
+    /// Something came that goes ahead of the batch that the host has taken.
+    is_urgent: AtomicBool,
     refused: AtomicU64,
     morgue: Arc<Morgue>,
 }
@@ -87,6 +94,7 @@ pub(crate) struct Mailbox<E> {
 struct Queue<E> {
     own: VecDeque<E>,
     told: VecDeque<E>,
+    /// Who is woken by a message each time.
     actor: Option<ActorRef<Wake>>,
     is_awake: bool,
     is_closed: bool,
@@ -119,24 +127,52 @@ impl<E: Send + 'static> Mailbox<E> {
             drains: spec.drains,
             queue: Mutex::new(queue),
             room: Semaphore::new(policy.capacity as usize),
+            woken: Notify::new(),
+            is_urgent: AtomicBool::new(false),
             refused: AtomicU64::new(0),
             morgue,
         })
     }
 
-    /// Names the actor that is woken, and wakes it if something waits already.
+    /// Names the actor that is woken by a message, and wakes it if something waits already.
     pub(crate) fn attach(&self, actor: ActorRef<Wake>) {
         let mut queue = lock(&self.queue);
         queue.actor = Some(actor);
+        // Whoever sent something before woke nobody.
+        queue.is_awake = false;
         if queue.has_work() {
-            queue.wake();
+            self.wake(&mut queue);
         }
+    }
+
+    fn wake(&self, queue: &mut Queue<E>) {
+        if queue.is_awake {
+            return;
+        }
+        match &queue.actor {
+            // A refused wake means that the actor is ending: its guard closes this mailbox.
+            Some(actor) => queue.is_awake = actor.send_message(Wake).is_ok(),
+            None => {
+                queue.is_awake = true;
+                self.woken.notify_one();
+            }
+        }
+    }
+
+    /// Resolves when something has come since the host found nothing.
+    pub(crate) async fn woken(&self) {
+        self.woken.notified().await;
     }
 
     /// Sends one message; waits for room only if the policy says so.
     pub(crate) async fn tell(&self, event: E) -> Result<(), TellError<E>> {
         if self.policy.when_full != WhenFull::Wait {
             return self.try_tell(event);
+        }
+        // Quicker than a future, where there is room; those that wait already go first all the same.
+        if let Ok(permit) = self.room.try_acquire() {
+            permit.forget();
+            return self.push(event);
         }
         match self.room.acquire().await {
             Ok(permit) => permit.forget(),
@@ -180,7 +216,7 @@ impl<E: Send + 'static> Mailbox<E> {
             }
         }
         queue.told.push_back(event);
-        queue.wake();
+        self.wake(&mut queue);
         Ok(())
     }
 
@@ -196,13 +232,16 @@ impl<E: Send + 'static> Mailbox<E> {
             return false;
         }
         queue.own.push_back(event);
-        queue.wake();
+        self.is_urgent.store(true, Ordering::Relaxed);
+        self.wake(&mut queue);
         true
     }
 
-    /// What is to be handled now. `Idle` means that the next message wakes the actor again.
-    pub(crate) fn next(&self) -> Next<E> {
+    /// What is to be handled now: at most `max` told messages, in `batch`. `Idle` means that the next
+    /// message wakes the actor again.
+    pub(crate) fn next(&self, batch: &mut VecDeque<E>, max: usize) -> Next<E> {
         let mut queue = lock(&self.queue);
+        self.is_urgent.store(false, Ordering::Relaxed);
         if let Some(fault) = queue.fault.take() {
             return Next::Fault(fault);
         }
@@ -212,17 +251,42 @@ impl<E: Send + 'static> Mailbox<E> {
             return Next::Stop;
         }
         if let Some(event) = queue.own.pop_front() {
+            // The others go ahead of the next batch.
+            self.is_urgent.store(!queue.own.is_empty(), Ordering::Relaxed);
             return Next::Event(event);
         }
-        let Some(event) = queue.told.pop_front() else {
+        if queue.told.is_empty() {
             queue.is_awake = false;
             return Next::Idle;
-        };
-        drop(queue);
-        if self.policy.when_full == WhenFull::Wait {
-            self.room.add_permits(1);
         }
-        Next::Event(event)
+        if queue.told.len() <= max && batch.is_empty() {
+            std::mem::swap(&mut queue.told, batch);
+        } else {
+            let count = queue.told.len().min(max);
+            batch.extend(queue.told.drain(..count));
+        }
+        Next::Batch
+    }
+
+    /// Whether what was taken and not handled is to be given back.
+    pub(crate) fn is_urgent(&self) -> bool {
+        self.is_urgent.load(Ordering::Relaxed)
+    }
+
+    /// Makes room for as many as were handled, and takes back those of the batch that were not.
+    pub(crate) fn settle(&self, handled: usize, batch: &mut VecDeque<E>) {
+        if !batch.is_empty() {
+            let mut queue = lock(&self.queue);
+            if queue.is_closed {
+                batch.drain(..).for_each(|_| self.bury(DeadReason::Ended));
+            }
+            while let Some(event) = batch.pop_back() {
+                queue.told.push_front(event);
+            }
+        }
+        if self.policy.when_full == WhenFull::Wait && handled > 0 {
+            self.room.add_permits(handled);
+        }
     }
 
     /// Lets the actor look at its other ports before it goes on.
@@ -230,7 +294,7 @@ impl<E: Send + 'static> Mailbox<E> {
         let mut queue = lock(&self.queue);
         queue.is_awake = false;
         if queue.has_work() {
-            queue.wake();
+            self.wake(&mut queue);
         }
     }
 
@@ -246,29 +310,27 @@ impl<E> Queue<E> {
             || !self.own.is_empty()
             || !self.told.is_empty()
     }
-
-    fn wake(&mut self) {
-        if self.is_awake {
-            return;
-        }
-        if let Some(actor) = &self.actor {
-            // A refused wake means that the actor is ending: its guard closes this mailbox.
-            self.is_awake = actor.send_message(Wake).is_ok();
-        }
-    }
 }
 
 impl<E: std::fmt::Debug + Send + 'static> AnyMailbox for Mailbox<E> {
     fn request_stop(&self) {
         let mut queue = lock(&self.queue);
         queue.stop_asked = true;
-        queue.wake();
+        self.is_urgent.store(true, Ordering::Relaxed);
+        self.wake(&mut queue);
     }
 
     fn inject(&self, fault: Fault) {
         let mut queue = lock(&self.queue);
         queue.fault = Some(fault);
-        queue.wake();
+        self.is_urgent.store(true, Ordering::Relaxed);
+        self.wake(&mut queue);
+    }
+
+    fn rouse(&self) {
+        let mut queue = lock(&self.queue);
+        self.is_urgent.store(true, Ordering::Relaxed);
+        self.wake(&mut queue);
     }
 
     fn close(&self) {

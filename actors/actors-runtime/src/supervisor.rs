@@ -20,7 +20,7 @@ use tokio::sync::Notify;
 use crate::{
     child::{Child, Failure, Job, Tree, start_failure},
     clock::Clock,
-    dedicated::{Dedicated, start},
+    dedicated::{Batch, Dedicated, start},
     driver::{Driver, Inbox},
     life::{Birth, Life, Place},
     mailbox::{Mailbox, Refusal},
@@ -75,7 +75,16 @@ pub(crate) async fn start_supervisor(tree: &Tree, job: Job) -> Result<(), Failur
     let driver = SupervisorDriver { system, table, starts };
     let machine = SupervisorMachine::new(tree.spec.clone());
     inbox.send(SupervisorEvent::Start);
-    Ok(start(Dedicated { machine, driver, inbox, rng, out: Effects::default(), birth }).await?)
+    Ok(start(Dedicated {
+        machine,
+        driver,
+        inbox,
+        rng,
+        out: Effects::default(),
+        batch: Batch::default(),
+        birth,
+    })
+    .await?)
 }
 
 /// Starts children one after the other.
