@@ -132,22 +132,38 @@ pub(crate) async fn write_lane(mut outlet: Outlet, mut stream: SendStream, count
     }
 }
 
-/// Reads frames and hands them on, until the stream ends; says why if that is not the link's end.
+/// Why nothing more comes on a lane.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum LaneEnd {
+    /// The link is lost.
+    Lost,
+    /// The other end has ended the lane, as it does when it is torn down without a word.
+    Ended,
+    /// What came is no frame.
+    Malformed(String),
+}
+
+/// Reads frames and hands them on, until nothing more comes.
 pub(crate) async fn read_lane(
-    lane: Lane,
     stream: &mut RecvStream,
     splitter: &mut Splitter,
     mut each: impl FnMut(Frame),
-) -> Result<(), String> {
+) -> LaneEnd {
     loop {
-        while let Some(message) = splitter.next_message().map_err(|error| error.to_string())? {
-            each(Frame::decode(&message).map_err(|error| error.to_string())?);
+        loop {
+            match splitter.next_message() {
+                Ok(Some(message)) => match Frame::decode(&message) {
+                    Ok(frame) => each(frame),
+                    Err(error) => return LaneEnd::Malformed(error.to_string()),
+                },
+                Ok(None) => break,
+                Err(error) => return LaneEnd::Malformed(error.to_string()),
+            }
         }
         match stream.read_chunk(READ_MAX, true).await {
             Ok(Some(chunk)) => splitter.push(&chunk.bytes),
-            Ok(None) => return Err(format!("the {lane} lane was ended")),
-            Err(quinn::ReadError::ConnectionLost(_)) => return Ok(()),
-            Err(error) => return Err(format!("the {lane} lane was given up: {error}")),
+            Err(quinn::ReadError::ConnectionLost(_)) => return LaneEnd::Lost,
+            Ok(None) | Err(_) => return LaneEnd::Ended,
         }
     }
 }

@@ -23,7 +23,7 @@ use crate::{
     DownReason, Handler, MESSAGE_LEN_MAX, MeshStream, StreamError,
     asks::{NoRoom, Reply},
     ends::CloseCode,
-    lane::{self, Outgoing, Outlet, read_lane, write_lane},
+    lane::{self, LaneEnd, Outgoing, Outlet, read_lane, write_lane},
     live::Live,
     peers::PeerSlot,
     shared::Shared,
@@ -32,6 +32,9 @@ use crate::{
 
 /// How long a stream may be open before it says what it is.
 const OPENING_MAX: Duration = Duration::from_secs(5);
+
+/// How long a link may live on when one of its lanes has ended.
+const FAREWELL_MAX: Duration = Duration::from_secs(1);
 
 /// All that the parts of one link need.
 #[derive(Clone)]
@@ -85,6 +88,14 @@ impl Wire {
         self.live.close(CloseCode::Protocol, &reason, why);
     }
 
+    /// A lane has ended. Most often the whole link is just ending, and says why itself.
+    async fn lose(&self, lane: Lane) {
+        if timeout(FAREWELL_MAX, self.live.connection.closed()).await.is_err() {
+            let text = format!("the {lane} lane has ended");
+            self.live.close(CloseCode::Protocol, &text, DownReason::Error(text.clone()));
+        }
+    }
+
     async fn open_lane(&self, lane: Lane) {
         let Some(outlet) = self.live.take_outlet(lane) else { return };
         // Errors here mean that the link has ended.
@@ -105,9 +116,7 @@ impl Wire {
             _ = self.live.connection.closed() => {}
             () = write_lane(outlet, send, &self.slot.counters) => {
                 // The queue lives as long as this link does, so it is the stream that has ended.
-                if self.live.connection.close_reason().is_none() {
-                    self.break_off(&format!("the {lane} lane was given up"));
-                }
+                self.lose(lane).await;
             }
         }
     }
@@ -116,8 +125,10 @@ impl Wire {
         let wire = self.clone();
         self.spawn(async move {
             let each = |frame| wire.dispatch(lane, frame);
-            if let Err(text) = read_lane(lane, &mut recv, &mut splitter, each).await {
-                wire.break_off(&text);
+            match read_lane(&mut recv, &mut splitter, each).await {
+                LaneEnd::Lost => {}
+                LaneEnd::Ended => wire.lose(lane).await,
+                LaneEnd::Malformed(text) => wire.break_off(&text),
             }
         });
     }

@@ -102,6 +102,21 @@ async fn a_stream_that_cannot_be_read_ends_its_link() {
     check(true, &[lane], &reason).await;
 }
 
+/// A lane that ends takes its link along, which is nobody's refusal.
+#[tokio::test]
+async fn a_lane_that_ends_ends_its_link() {
+    let authority = Authority::new();
+    let server = Process::start(config(&authority, "server-1")).await;
+    let raw = Raw::call(&config(&authority, "agent-1"), &server).await;
+    let _control = raw.greet().await;
+    let (mut send, _recv) = raw.write(&message(&Opening::Lane(Lane::Rpc).encode())).await;
+    send.finish().unwrap();
+    let closed = within("the end", raw.connection.closed()).await;
+    let quinn::ConnectionError::ApplicationClosed(close) = &closed else { panic!("{closed:?}") };
+    assert_eq!(String::from_utf8_lossy(&close.reason), "the rpc lane has ended");
+    assert!(server.refused().is_empty());
+}
+
 /// Frames that are well-formed and mean nothing are dropped: answers to no question, ends of none,
 /// the same number twice.
 #[tokio::test]
