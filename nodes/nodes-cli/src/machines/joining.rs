@@ -6,6 +6,7 @@
 
 use std::{fs, sync::Arc, time::Duration};
 
+use nix::poll::{PollTimeout, poll};
 use nodes_machines::{MachinePlan, MachineRecord, Role};
 use nodes_pki::{BootstrapToken, JoinAnswer, JoinRequest, NodeKey, authority_hash};
 use serde_json::Value;
@@ -19,6 +20,13 @@ use crate::Failure;
 
 /// How long a server may take: it admits one machine at a time.
 const WITHIN: Duration = Duration::from_secs(30);
+
+/// How often a cluster that is busy is asked, and the pause between.
+const ASKS_MAX: u32 = 60;
+const ASK_AGAIN_MS: u16 = 250;
+
+/// Stands for a refusal that may be another answer soon; never seen outside.
+const BUSY: u8 = 75;
 
 /// By what a machine comes in.
 #[derive(Debug, Clone, Copy)]
@@ -75,11 +83,30 @@ pub(crate) fn ask(invitation: &Invitation<'_>, asker: &Asker<'_>) -> Result<Admi
     request.check().map_err(Failure::usage)?;
     let url = format!("https://{}/starling/v1/join", invitation.endpoint);
     let body = serde_json::to_string(&request).map_err(|error| Failure::of(&error))?;
-    let text = read(invitation, agent.post(&url).content_type("application/json").send(body))?;
+    let text = insist(|| {
+        read(invitation, agent.post(&url).content_type("application/json").send(body.as_str()))
+    })?;
     let answer: JoinAnswer = serde_json::from_str(&text).map_err(|error| {
         Failure::new(format!("{} answered something else: {error}", invitation.endpoint))
     })?;
     Ok(Admission { answer, key })
+}
+
+/// Asks again while the cluster says that it is busy: it changes its leader, or lets others in. The same request may be
+/// repeated, as the name and the token tell that it is the same machine.
+fn insist(mut ask: impl FnMut() -> Result<String, Failure>) -> Result<String, Failure> {
+    let mut asked = 0;
+    loop {
+        asked += 1;
+        match ask() {
+            Err(failure) if failure.code == BUSY && asked < ASKS_MAX => {
+                // Nothing tells when it is less busy, so this waits and asks.
+                poll(&mut [], PollTimeout::from(ASK_AGAIN_MS)).ok();
+            }
+            Err(failure) if failure.code == BUSY => return Err(failure.code(1)),
+            done => return done,
+        }
+    }
 }
 
 impl Admission {
@@ -126,7 +153,7 @@ fn clear_halves(plan: &MachinePlan) -> Result<(), Failure> {
 fn find_authority(invitation: &Invitation<'_>) -> Result<String, Failure> {
     let unknown = agent(|tls| tls.disable_verification(true));
     let url = format!("https://{}/starling/v1/ca", invitation.endpoint);
-    let text = read(invitation, unknown.get(&url).call())?;
+    let text = insist(|| read(invitation, unknown.get(&url).call()))?;
     let told: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
     let certificate = told["certificate"].as_str().unwrap_or_default();
     let hash = authority_hash(certificate).ok_or_else(|| {
@@ -176,5 +203,9 @@ fn read(invitation: &Invitation<'_>, answer: Answer) -> Result<String, Failure> 
         || format!("{endpoint} answered {}: it is no server of a mesh", answer.status()),
         str::to_owned,
     );
-    Err(Failure::new(message).next("starling token create --print-join-command   (on a server)"))
+    let failure = Failure::new(message);
+    if answer.status() == ureq::http::StatusCode::SERVICE_UNAVAILABLE {
+        return Err(failure.next("starling status   (on a server)").code(BUSY));
+    }
+    Err(failure.next("starling token create --print-join-command   (on a server)"))
 }
