@@ -45,7 +45,7 @@ impl RaftConfig {
     /// Most ticks that one event counts for: who was kept from running for long did not see that
     /// the others were silent.
     pub const LATE_TICKS_MAX: u32 = 2;
-    /// A leader whose disk has not answered for this long steps down.
+    /// A leader whose disk has ended no write for this long, although it should, steps down.
     pub const STALL_MAX: Duration = Duration::from_secs(2);
     /// A learner that joins is made a voter when it was up to date for this many ticks on end.
     pub const PROMOTION_TICKS: u32 = 4;

@@ -299,7 +299,7 @@ impl RaftMachine {
                     refuse([id], Refusal::Busy, out);
                 }
             }
-            RaftEvent::Persisted { number } => self.end_writes(number, out),
+            RaftEvent::Persisted { number } => self.end_writes(number, now, out),
             RaftEvent::PersistFailed { error, .. } => self.halt(error, out),
             RaftEvent::Applied { index } => self.note_applied(index),
             RaftEvent::Flushed { index } => self.truncate_log(index, now, out),

@@ -180,6 +180,8 @@ impl Load {
                 let mut count = Count { client, ..Count::default() };
                 while !is_over.load(Ordering::Relaxed) {
                     raise(&store, &mut count).await;
+                    // A member that does not run refuses at once; it must get time to start.
+                    tokio::task::yield_now().await;
                     done.fetch_add(1, Ordering::Relaxed);
                 }
                 count

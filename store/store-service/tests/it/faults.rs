@@ -116,7 +116,7 @@ async fn slow_disks_slow_writes_and_elect_nobody() {
     let load = load(&cluster);
     load.runs(30).await;
     for server in cluster.servers.values() {
-        server.faults.set(Some(Fault::SlowSync(900)));
+        server.faults.set(Some(Fault::SlowSync(700)));
     }
     load.runs(20).await;
     tokio::time::timeout(Duration::from_secs(3), std::future::pending::<()>()).await.unwrap_err();
