@@ -1,8 +1,9 @@
 //! Puts keys into a store on disk as fast as it acknowledges them: to measure it, and to be killed
 //! at any time.
 //!
-//! `writer DIR PUTS CLIENTS [BYTES]`: with PUTS above zero it prints puts/s and latencies; with 0
-//! it never ends and prints the number of every put that was acknowledged.
+//! `writer DIR PUTS CLIENTS [BYTES [VOTERS]]`: with PUTS above zero it prints puts/s and latencies;
+//! with 0 it never ends and prints the number of every put that was acknowledged. With several
+//! voters, each has a folder of its own in DIR, and the clients are spread over all of them.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -14,10 +15,10 @@
 use std::{sync::Arc, time::Instant};
 
 use actors_core::{Intensity, OnLimit};
-use actors_runtime::{Failure, System, Tree, entropy};
+use actors_runtime::{Failure, Root, System, Tree, entropy};
 use store_mvcc::{Columns, Expect, GroupId, Key, Op, Proposal, Token, Writer};
 use store_raft::NodeId;
-use store_service::{Alone, Group, Ports, RocksDisks, Store, StoreConfig};
+use store_service::{Group, InProcess, Ports, RocksDisks, Store, StoreConfig};
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
@@ -25,24 +26,30 @@ async fn main() -> Result<(), Failure> {
     let (Some(dir), Some(puts), Some(clients)) =
         (arguments.next(), arguments.next(), arguments.next())
     else {
-        eprintln!("writer DIR PUTS CLIENTS [BYTES]");
+        eprintln!("writer DIR PUTS CLIENTS [BYTES [VOTERS]]");
         return Ok(());
     };
     let (puts, clients): (u64, u64) = (puts.parse()?, clients.parse()?);
     let bytes: usize = arguments.next().map_or(Ok(256), |text| text.parse())?;
-    let config = StoreConfig::new(NodeId(1), [1; 16], vec![NodeId(1)]);
-    let disks = Arc::new(RocksDisks::new(dir, &config));
-    let group = Group::open(config, Ports { disks, transport: Arc::new(Alone), opener: None })?;
-    let system = System::new(entropy()?);
-    let intensity = Intensity { restarts: 1, period: std::time::Duration::from_secs(1) };
-    let (spec, child) = group.child();
-    let root =
-        system.run(Tree::new("store", intensity, OnLimit::Escalate).child(spec, child)).await?;
-    let store = group.store(&system);
-    store.leadership().wait_for(|leadership| leadership.epoch.is_some()).await?;
+    let voters: u64 = arguments.next().map_or(Ok(1), |text| text.parse())?;
+    let net = InProcess::default();
+    let mut members = Vec::new();
+    for node in 1..=voters {
+        let dir = if voters == 1 { dir.clone() } else { format!("{dir}/{node}") };
+        members.push(member(dir, (node, voters), &net).await?);
+    }
+    for (_, store) in &members {
+        store.quorum().wait_for(|quorum| *quorum).await?;
+        while store.read_barrier().await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    }
     let begun = Instant::now();
     let tasks: Vec<_> = (0..clients)
-        .map(|client| tokio::spawn(write(store.clone(), (client, clients), puts, bytes)))
+        .zip(members.iter().cycle())
+        .map(|(client, (_, store))| {
+            tokio::spawn(write(store.clone(), (client, clients), puts, bytes))
+        })
         .collect();
     let mut latencies = Vec::new();
     for task in tasks {
@@ -58,8 +65,31 @@ async fn main() -> Result<(), Failure> {
         at(990),
         at(999)
     );
-    root.shutdown().await;
+    for (root, _) in &members {
+        root.shutdown().await;
+    }
     Ok(())
+}
+
+/// Starts one member on its own folder.
+async fn member(
+    dir: String,
+    (node, voters): (u64, u64),
+    net: &InProcess,
+) -> Result<(Root, Store), Failure> {
+    let voters: Vec<NodeId> = (1..=voters).map(NodeId).collect();
+    let config = StoreConfig::new(NodeId(node), [1; 16], voters);
+    let disks = Arc::new(RocksDisks::new(dir, &config));
+    let transport = Arc::new(net.at(NodeId(node)));
+    let group = Group::open(config, Ports { disks, transport, opener: None })?;
+    let system = System::new(entropy()?);
+    let intensity = Intensity { restarts: 1, period: std::time::Duration::from_secs(1) };
+    let (spec, child) = group.child();
+    let root =
+        system.run(Tree::new("store", intensity, OnLimit::Escalate).child(spec, child)).await?;
+    let store = group.store(&system);
+    net.connect(NodeId(node), store.clone());
+    Ok((root, store))
 }
 
 async fn write(
