@@ -36,7 +36,7 @@ pub(crate) fn warning(members: &Members) -> Option<String> {
     let count = members.voters.len();
     (count > 0 && count.is_multiple_of(2)).then(|| {
         format!(
-            "{count} servers vote: an even number survives no more losses than {}; add or remove one",
+            "{count} servers vote, which survives no more losses than {} would: add or remove one",
             count - 1
         )
     })
@@ -130,7 +130,7 @@ mod tests {
         let of = |count: u64| warning(&Members::voters((1..=count).map(NodeId)));
         assert_eq!((of(0), of(1), of(3)), (None, None, None));
         assert!(of(2).is_some_and(|text| text.starts_with("2 servers vote")));
-        assert!(of(4).is_some_and(|text| text.contains("than 3")));
+        assert!(of(4).is_some_and(|text| text.contains("than 3 would")));
     }
 
     #[test]
