@@ -2,7 +2,8 @@
 //!
 //! Way in: [`BootstrapToken::generate`], [`BootstrapToken::manifest`] for who makes one; [`TokenFacts::of`],
 //! [`TokenFacts::check`] for who is shown one.
-//! Spec: Kubernetes documentation, "Authenticating with Bootstrap Tokens": `ID.SECRET`, a Secret `bootstrap-token-ID` of
+//! Spec: Kubernetes documentation, "Authenticating with Bootstrap Tokens": `ID.SECRET`, a Secret `bootstrap-token-ID`
+//! of
 //! type `bootstrap.kubernetes.io/token` in `kube-system`. Our own keys say which roles may join, whether it is for one
 //! use, who used it, and that it was revoked; a token that was revoked is kept, so that its refusal can say so.
 

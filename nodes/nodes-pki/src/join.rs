@@ -2,7 +2,8 @@
 //!
 //! Way in: [`JoinRequest`], [`JoinAnswer::store`].  Never: a private key of a node; those stay where they were made.
 //! Time and order: the joiner reads `GET /starling/v1/ca` without trusting anybody, compares its hash with the one it
-//! was told ([`crate::authority_hash`]), makes a [`crate::NodeKey`], and from then on speaks TLS with that authority only.
+//! was told ([`crate::authority_hash`]), makes a [`crate::NodeKey`], and from then on
+//! speaks TLS with that authority only.
 
 use std::path::Path;
 

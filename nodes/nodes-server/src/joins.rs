@@ -185,7 +185,8 @@ impl Joins {
         let former = votes::member_of(&members, name);
         if former.is_some_and(|member| members.voters.contains(&member)) {
             let why = format!(
-                "the node name {name} is that of a server that still votes: remove it first with `starling server remove {name}`"
+                "the node name {name} is that of a server that still votes: remove it first with \
+                 `starling server remove {name}`"
             );
             return Err(Refused::new("taken", why, 409));
         }
