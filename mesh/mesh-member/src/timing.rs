@@ -36,6 +36,9 @@ impl Timing {
     pub const AGREEMENT_LASTS: Duration = Duration::from_millis(700);
     /// An opinion is told as evidence for so long.
     pub const OPINION_LASTS: Duration = Duration::from_millis(1_000);
+    /// Whoever was deaf counts at most so much of it as others' silence: what is left until a
+    /// verdict is enough for an answer of everybody who lives.
+    pub const SILENCE_IN_DEAFNESS: Duration = Duration::from_millis(2_100);
     /// A member that nobody has heard in this life of theirs is given so long: after a power cut
     /// machines do not come back together.
     pub const GRACE: Duration = Duration::from_secs(15);

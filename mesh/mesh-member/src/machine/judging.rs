@@ -5,7 +5,7 @@
 //! Time and order: a verdict has a number ([`Standing::flips`]); the greater one wins everywhere,
 //! whatever the order in which they come.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use actors_core::{Mono, Now};
 
@@ -52,9 +52,9 @@ impl MembershipMachine {
             (Some(_), false) => {
                 self.deaf = None;
                 // While it was cut off, silence told of nobody but itself.
+                let since = now.mono.0.saturating_sub(nanos(Timing::SILENCE_IN_DEAFNESS));
                 for member in self.members.values_mut() {
-                    member.listening_since = now.mono;
-                    member.opinions.clear();
+                    member.listening_since = member.listening_since.max(Mono(since));
                 }
             }
         }
@@ -295,6 +295,10 @@ impl MembershipMachine {
         self.is_changed = true;
         self.tell_all(&MemberMessage::Leaving { incarnation: self.me.started }, out);
     }
+}
+
+fn nanos(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn suspect(by: &str, member: &Member, now: Now) -> MemberState {

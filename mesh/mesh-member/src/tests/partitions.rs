@@ -170,3 +170,20 @@ fn of_two_servers_the_smaller_side_is_silent() {
         field.assert_all_alive("healed");
     }
 }
+
+/// Nobody hears anybody for a while, as when a switch restarts: nobody is to blame.
+#[test]
+fn an_outage_of_the_whole_network_is_nobodys_death() {
+    for seed in 0..SEEDS {
+        let mut field = Field::settled(seed, Plan::new(3, 3), NetFaults::default());
+        let mut rng = Rng::from_number(seed).derive("cut");
+        let since = field.now();
+        let nothing = NetFaults { loss_ppm: 1_000_000, ..NetFaults::default() };
+        field.sim.inject(Fault::Net(nothing));
+        field.run(Duration::from_millis(rng.between(1_500, 20_000)));
+        field.sim.inject(Fault::Net(if seed % 2 == 0 { BAD } else { NetFaults::default() }));
+        field.run(Duration::from_secs(10));
+        let said = field.verdicts_since(since);
+        assert!(said.is_empty(), "{said:?}\n{}", field.sim.report());
+    }
+}
