@@ -6,11 +6,12 @@
 
 use std::{sync::mpsc::sync_channel, thread, time::Duration};
 
+use nix::poll::{PollTimeout, poll};
 use nodes_machines::{MachinePlan, MachineRecord, Plan, PlanError, Role, group, network};
 use nodes_pki::{BootstrapToken, TokenOptions};
 use serde_json::json;
 
-use super::{Newcomer, joining, take_operator_keys, token};
+use super::{Newcomer, joining, mesh, take_operator_keys, token};
 use crate::{
     Arguments, Caller, ClusterRecord, Failure, Output, Records,
     arguments::{Part, UpOptions},
@@ -24,6 +25,10 @@ use crate::{
 
 /// How long the token is good by which the machines of one `up` join; it is revoked at the end.
 const TOKEN_LIFE: Duration = Duration::from_secs(15 * 60);
+
+/// How often it is asked who votes, and the pause between: half a minute in all.
+const VOTE_ASKS_MAX: u32 = 600;
+const VOTE_ASK_EVERY_MS: u16 = 50;
 
 /// What a server says when it can be asked to let others in.
 const SERVES: &str = "the API serves";
@@ -143,7 +148,7 @@ impl Cluster<'_> {
         token::create(&client, token, &options, caller.now.wall)?;
         let (text, hashes) = (token.to_string(), [token::hash(self.record)?]);
         let endpoint = client.address();
-        let joined = thread::scope(|scope| {
+        let joined: Result<(), Failure> = thread::scope(|scope| {
             let join = |machine: &&MachinePlan| {
                 let invitation = joining::Invitation {
                     endpoint: &endpoint,
@@ -162,7 +167,28 @@ impl Cluster<'_> {
             joins.into_iter().map(end).collect::<Vec<_>>().into_iter().collect()
         });
         token::revoke(&client, &token.id)?;
-        joined
+        joined.and_then(|()| self.await_votes(&client))
+    }
+
+    /// Returns when every server here votes: not before does the cluster survive the loss of one.
+    fn await_votes(&self, client: &Client) -> Result<(), Failure> {
+        let servers = self.plan.machines.iter().filter(|machine| machine.role == Role::Server);
+        let mut learning: Vec<&str> = servers.map(|machine| machine.node.as_str()).collect();
+        for _ in 0..VOTE_ASKS_MAX {
+            let told = client.get("/starling/v1/mesh/members")?;
+            let votes = |node: &str| {
+                mesh::servers(&told).iter().any(|one| one["node"] == node && one["votes"] == true)
+            };
+            learning.retain(|node| !votes(node));
+            if learning.is_empty() {
+                self.output.progress("  all servers vote");
+                return Ok(());
+            }
+            // The route tells what is, not what changes, so this waits and asks.
+            poll(&mut [], PollTimeout::from(VOTE_ASK_EVERY_MS)).ok();
+        }
+        let cause = format!("{} does not vote yet: it still catches up", learning.join(", "));
+        Err(Failure::new(cause).next("starling server list"))
     }
 
     /// A server that can be asked: of those whose keys and records are here, the first that is ready.
