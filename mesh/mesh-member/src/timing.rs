@@ -50,8 +50,8 @@ impl Timing {
     /// The longest that a member which comes and goes must be heard before it counts as alive.
     pub const DAMPING_MAX: Duration = Duration::from_secs(60);
 
-    /// How often others are asked about a member that nobody has heard for so long: ever more seldom, for
-    /// where no verdict can be reached this goes on.
+    /// How often others are asked about a member that nobody has heard for so long: ever more
+    /// seldom, for where no verdict can be reached this goes on.
     #[must_use]
     pub fn ask_every(quiet: Duration) -> Duration {
         match quiet.as_secs() {
