@@ -314,9 +314,12 @@ impl Cluster {
 
     /// Panics if a count is not the sum over the pods.
     pub fn assert_invariants(&self) {
+        let mut counts = vec![0_i64; self.nodes.len()];
+        for placed in self.placed.values() {
+            counts[placed.node] += 1;
+        }
         for (index, state) in self.nodes.iter().enumerate() {
-            let on = self.placed.values().filter(|placed| placed.node == index).count();
-            assert_eq!(i64::try_from(on), Ok(state.pods), "pods of node {index}");
+            assert_eq!(counts[index], state.pods, "pods of node {index}");
         }
         let grouped: u32 = self.groups.values().flat_map(|group| group.on.values()).sum();
         assert_eq!(usize::try_from(grouped), Ok(self.placed.len()), "pods in groups");

@@ -1,7 +1,8 @@
 //! Draws a schedule from a seed: one track of faults that take servers, one of those that only
 //! disturb, one of those that take machines which run pods.
 //!
-//! Way in: [`Schedule::draw`], [`Schedule::draw_processes`].
+//! Way in: [`Schedule::draw`], [`Schedule::draw_agents`],
+//! [`Schedule::draw_processes`].
 
 use std::time::Duration;
 
@@ -27,8 +28,16 @@ impl Schedule {
             rng,
         );
         track(budget, (300, 3_000), &mut steps, |steps_rng| disturbance(budget, steps_rng), rng);
-        track(budget, (300, 4_000), &mut steps, |steps_rng| agent_fault(budget, steps_rng), rng);
+        track(budget, (200, 2_500), &mut steps, |steps_rng| agent_fault(budget, steps_rng), rng);
         steps.sort_by_key(|step| step.at);
+        Self { budget, steps }
+    }
+
+    /// A schedule in which servers are left alone: only machines that run pods meet with faults.
+    #[must_use]
+    pub fn draw_agents(budget: Budget, rng: &mut Rng) -> Self {
+        let mut steps = Vec::new();
+        track(budget, (200, 2_500), &mut steps, |rng| agent_fault(budget, rng), rng);
         Self { budget, steps }
     }
 
@@ -104,16 +113,17 @@ fn disturbance(budget: Budget, rng: &mut Rng) -> (FaultKind, Duration) {
 
 /// Half of what happens to machines that run pods lasts long enough for a verdict.
 fn agent_fault(budget: Budget, rng: &mut Rng) -> (FaultKind, Duration) {
-    let agent = agent(budget, rng);
+    let agent = if rng.chance(400_000) { Target::Fenced } else { agent(budget, rng) };
     match rng.below(100) {
-        0..25 => (FaultKind::Crash(agent), millis(rng, 300, 9_000)),
-        25..45 => (FaultKind::Isolate(agent), millis(rng, 500, 9_000)),
-        45..55 => (FaultKind::Deaf(agent), millis(rng, 500, 6_000)),
-        55..65 => (FaultKind::Mute(agent), millis(rng, 500, 6_000)),
-        65..80 => (FaultKind::LoseProcess(agent), millis(rng, 50, 2_500)),
-        80..90 => (FaultKind::Pause(agent), millis(rng, 500, 6_000)),
-        // Longer than a fence.
-        _ => (FaultKind::Pause(agent), millis(rng, 18_000, 28_000)),
+        0..23 => (FaultKind::Crash(agent), millis(rng, 300, 9_000)),
+        23..42 => (FaultKind::Isolate(agent), millis(rng, 500, 9_000)),
+        42..52 => (FaultKind::Deaf(agent), millis(rng, 500, 6_000)),
+        52..62 => (FaultKind::Mute(agent), millis(rng, 500, 6_000)),
+        62..78 => (FaultKind::LoseProcess(agent), millis(rng, 50, 2_500)),
+        78..88 => (FaultKind::Pause(agent), millis(rng, 500, 6_000)),
+        // Longer than a verdict and a fence.
+        88..94 => (FaultKind::Isolate(Target::Fenced), millis(rng, 19_000, 28_000)),
+        _ => (FaultKind::Pause(Target::Fenced), millis(rng, 19_000, 28_000)),
     }
 }
 

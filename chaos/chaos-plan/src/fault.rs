@@ -15,6 +15,9 @@ pub enum Target {
     Follower(u8),
     /// One machine that runs pods.
     Agent(u8),
+    /// The machine that runs the pod which must never run twice; any machine that runs pods if
+    /// none does.
+    Fenced,
 }
 
 /// One thing that goes wrong for a while.
@@ -96,7 +99,7 @@ impl FaultKind {
             | Self::Pause(target)
             | Self::LoseProcess(target)
             | Self::Flap(target) => {
-                if matches!(target, Target::Agent(_)) {
+                if matches!(target, Target::Agent(_) | Target::Fenced) {
                     Severity::Harmless
                 } else {
                     Severity::TakesOne
@@ -114,16 +117,16 @@ impl FaultKind {
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Crash(Target::Agent(_)) => "agent crash",
+            Self::Crash(Target::Agent(_) | Target::Fenced) => "agent crash",
             Self::Crash(_) => "crash",
             Self::PowerCut => "power cut",
-            Self::Isolate(Target::Agent(_)) => "agent cut off",
+            Self::Isolate(Target::Agent(_) | Target::Fenced) => "agent cut off",
             Self::Isolate(_) => "partition",
-            Self::Deaf(Target::Agent(_)) => "agent deaf",
+            Self::Deaf(Target::Agent(_) | Target::Fenced) => "agent deaf",
             Self::Deaf(_) => "one-way partition",
-            Self::Mute(Target::Agent(_)) => "agent mute",
+            Self::Mute(Target::Agent(_) | Target::Fenced) => "agent mute",
             Self::Mute(_) => "one-way partition outwards",
-            Self::Pause(Target::Agent(_)) => "agent pause",
+            Self::Pause(Target::Agent(_) | Target::Fenced) => "agent pause",
             Self::Pause(_) => "pause",
             Self::LoseProcess(_) => "agent's process lost",
             Self::Flap(_) => "flapping links",

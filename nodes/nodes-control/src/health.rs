@@ -27,9 +27,10 @@
 //! what it wants is written under its epoch, which its driver sees to. 2. one plan on its way at a
 //! time; the next one is made on a world that shows what the last one wrote. 3. a fenced pod is
 //! ended only after this machine itself has seen the taint (or the node's absence) for the whole
-//! time, by the monotonic clock: a new leader begins to count again.
+//! time, by the monotonic clock. It looks on every server, leader or not: a new leader goes on
+//! counting, only a new process begins again.
 //!
-//! How the server wires it, beside the scheduler: one `Child::machine` on the leader's tree with a
+//! How a server wires it, beside the scheduler: one `Child::machine` on *every* server, with a
 //! driver as the scheduler's ([`HealthEffect::Apply`] goes through the door as [`identity`], under
 //! the epoch of the lent view). Its feed tells it [`HealthEvent::Changed`] and
 //! [`HealthEvent::Resync`] as every controller; besides, each new view of membership is a

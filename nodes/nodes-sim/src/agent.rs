@@ -249,10 +249,8 @@ impl Agent {
                 }
                 self.take_news(ctx, news);
             }
-            Purpose::Register => {
-                if error.is_none_or(actors_object::ApiError::is_already_exists) {
-                    self.registration = Registration::Registered;
-                }
+            Purpose::Register if error.is_none_or(actors_object::ApiError::is_already_exists) => {
+                self.registration = Registration::Registered;
             }
             Purpose::Ready if error.is_none() => self.registration = Registration::Ready,
             Purpose::Finish { uid } if heard => drop(self.pods.remove(&uid)),

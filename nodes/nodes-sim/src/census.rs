@@ -40,6 +40,8 @@ struct Pod {
     node: Option<String>,
     active: bool,
     running: bool,
+    /// Its fence has surely fallen.
+    fallen: bool,
 }
 
 impl Census {
@@ -110,6 +112,7 @@ impl Census {
         }
         let was = before.filter(|before| before.uid == pod.uid).unwrap_or_default();
         counts.bound += u64::from(was.node.is_none() && pod.node.is_some());
+        counts.fallen += u64::from(!was.fallen && pod.fallen);
         counts.ran += u64::from(!was.running && pod.running);
         if was.node.is_some() && was.node != pod.node {
             return Err(format!("{key}: moved from {:?} to {:?}", was.node, pod.node));
@@ -143,6 +146,7 @@ fn read_pod(pod: &Object) -> Pod {
     let ended = matches!(pod.str_at(&["status", "phase"]), Some("Succeeded" | "Failed"));
     let text = |path: &[&str]| pod.str_at(path).filter(|text| !text.is_empty()).map(str::to_owned);
     let statuses = pod.list_at(&["status", "containerStatuses"]);
+    let falls = |one: &Value| one.at("reason").as_str() == Some("DeletionByFence");
     let runs = |status: &Value| status.at("state").get("running").is_some();
     Pod {
         uid: pod.uid().to_owned(),
@@ -150,5 +154,6 @@ fn read_pod(pod: &Object) -> Pod {
         node: text(&["spec", "nodeName"]),
         active: !ended && !pod.is_terminating(),
         running: statuses.iter().any(runs),
+        fallen: pod.list_at(&["status", "conditions"]).iter().any(falls),
     }
 }

@@ -185,7 +185,7 @@ impl Cluster {
                     self.tell_agent(id, (uid, *event.0.clone()), turn, out);
                 }
             }
-            Event::Fence { uid } => self.fall(id, &[uid.clone()], turn, out),
+            Event::Fence { uid } => self.fall(id, std::slice::from_ref(uid), turn, out),
             Event::Frame { .. } | Event::Local { .. } => return false,
         }
         self.record.judge_fences();

@@ -30,6 +30,25 @@ pub enum Planted {
     IgnoredDeadline,
 }
 
+impl Planted {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::AckBeforeSync,
+        Self::LostWatchEvent,
+        Self::StaleReadDuplicate,
+        Self::UnconfirmedRefusal,
+        Self::NoFence,
+        Self::DoubleActivation,
+        Self::IgnoredDeadline,
+    ];
+
+    /// The one of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|planted| format!("{planted:?}") == name)
+    }
+}
+
 /// A simulated cluster.
 #[derive(Debug, Clone, Default)]
 pub struct ClusterConfig {

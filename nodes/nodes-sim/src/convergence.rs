@@ -79,7 +79,8 @@ fn lacks_objects(snapshot: &Snapshot) -> Option<String> {
     if let Some(node) =
         nodes.find(|node| !is_ready(node) || !node.list_at(&["spec", "taints"]).is_empty())
     {
-        return Some(format!("node {} is not ready or tainted", node.name()));
+        let taints = node.list_at(&["spec", "taints"]);
+        return Some(format!("node {} is not ready or has taints: {taints:?}", node.name()));
     }
     let mut pods = 0;
     for pod in all(Key::prefix("", "pods", None)) {

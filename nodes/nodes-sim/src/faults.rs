@@ -87,16 +87,10 @@ impl Engine {
                     sim.inject(Fault::Cut(Cut::between(name.clone(), vec![node], others(node))));
                 }
                 FaultKind::Deaf(_) => {
-                    let mut cut =
-                        Cut::between(name.clone(), members_but(&config, node), vec![node]);
-                    cut.is_one_way = true;
-                    sim.inject(Fault::Cut(cut));
+                    sim.inject(one_way(&name, members_but(&config, node), vec![node]));
                 }
                 FaultKind::Mute(_) => {
-                    let mut cut =
-                        Cut::between(name.clone(), vec![node], members_but(&config, node));
-                    cut.is_one_way = true;
-                    sim.inject(Fault::Cut(cut));
+                    sim.inject(one_way(&name, vec![node], members_but(&config, node)));
                 }
                 FaultKind::Pause(_) => {
                     felt |= sim.is_up(node);
@@ -253,6 +247,12 @@ fn stalling_disk() -> DiskFaults {
     DiskFaults { stall_ppm: 200_000, stall, ..DiskFaults::default() }
 }
 
+fn one_way(name: &str, from: Vec<NodeId>, to: Vec<NodeId>) -> Fault {
+    let mut cut = Cut::between(name.to_owned(), from, to);
+    cut.is_one_way = true;
+    Fault::Cut(cut)
+}
+
 fn members_but(config: &ClusterConfig, node: NodeId) -> Vec<NodeId> {
     config.server_ids().chain(config.agent_ids()).filter(|id| *id != node).collect()
 }
@@ -286,6 +286,11 @@ fn resolve(sim: &Sim<Cluster>, config: &ClusterConfig, fault: FaultKind) -> Vec<
         Target::Leader => Some(leader),
         Target::Follower(place) => servers_but(config, leader).get(usize::from(place)).copied(),
         Target::Agent(place) => config.agent_ids().nth(usize::from(place)),
+        Target::Fenced => sim.world.record.fences.home().or_else(|| {
+            let agents = usize::from(config.agents.max(1));
+            let place = usize::try_from(sim.time().0 / 1_000_000).unwrap_or(0) % agents;
+            config.agent_ids().nth(place)
+        }),
     };
     hit.into_iter().collect()
 }

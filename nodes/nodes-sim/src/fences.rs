@@ -52,6 +52,11 @@ impl Fences {
         }
     }
 
+    /// A machine on which such a pod runs now.
+    pub(crate) fn home(&self) -> Option<NodeId> {
+        self.running.values().flat_map(|pods| pods.keys()).map(|(node, _)| *node).next()
+    }
+
     pub(crate) fn take_wrong(&mut self) -> Vec<String> {
         std::mem::take(&mut self.wrong)
     }

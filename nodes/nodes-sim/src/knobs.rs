@@ -44,7 +44,7 @@ impl Knobs {
             |rng: &mut Rng, low, high| usize::try_from(rng.between(low, high)).unwrap_or(64);
         Self {
             disk: DiskFaults { sync_min, sync_max, ..DiskFaults::default() },
-            pause_max: Duration::from_millis(rng.between(10, 70)),
+            pause_max: Duration::from_millis(rng.between(30, 160)),
             control_ppm: u32::try_from(rng.between(20_000, 120_000)).unwrap_or(50_000),
             compact_every: rng.chance(500_000).then(|| Duration::from_secs(rng.between(3, 12))),
             compact_keep: rng.between(10, 400),

@@ -78,6 +78,8 @@ pub struct Counts {
     pub deaths: u64,
     /// Pods that an agent's process took over from the one before it.
     pub adopted: u64,
+    /// Fenced pods that were ended for their deadline had surely passed.
+    pub fallen: u64,
     /// Fenced pods that came to run on another machine than the one before them.
     pub moved: u64,
 }

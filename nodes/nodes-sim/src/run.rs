@@ -14,7 +14,7 @@ use store_mvcc::Revision;
 
 use crate::{
     cluster::Cluster,
-    config::ClusterConfig,
+    config::{ClusterConfig, Planted},
     convergence::{Converged, check},
     event::{Event, Guard},
     faults::Engine,
@@ -39,6 +39,8 @@ pub struct RunConfig {
     /// The longest sync of a disk without a fault; drawn if not set. Long ones keep more writes on
     /// their way when a fault begins.
     pub sync_max: Option<Duration>,
+    /// The longest pause of a client between two operations; drawn if not set.
+    pub pause_max: Option<Duration>,
     /// How many lines of what happened are kept for a report; 0 is fastest.
     pub trace_lines: usize,
     /// Which faults it meets with.
@@ -46,10 +48,13 @@ pub struct RunConfig {
 }
 
 /// Which faults a run meets with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Faults {
     /// Of every kind.
+    #[default]
     All,
+    /// Only of machines that run pods.
+    Agents,
     /// Only the loss of agents' processes, which are soon started again: then nothing may be
     /// replaced.
     Processes,
@@ -64,9 +69,59 @@ impl Default for RunConfig {
             converge_within: Duration::from_secs(90),
             control_ppm: None,
             sync_max: None,
+            pause_max: None,
             trace_lines: 0,
             faults: Faults::All,
         }
+    }
+}
+
+impl RunConfig {
+    /// A run that meets with these faults.
+    #[must_use]
+    pub fn meeting(faults: Faults) -> Self {
+        let usual = Self { faults, ..Self::default() };
+        // Where servers are left alone, clients would get far more done.
+        let (pause_max, control_ppm) = (Some(Duration::from_millis(500)), Some(400_000));
+        match faults {
+            Faults::All => usual,
+            Faults::Agents => Self { control_ppm, pause_max, ..usual },
+            Faults::Processes => {
+                Self { faults_for: Duration::from_secs(30), control_ppm, pause_max, ..usual }
+            }
+        }
+    }
+
+    /// A run with a planted bug, made so that it shows.
+    #[must_use]
+    pub fn with(planted: Planted) -> Self {
+        // A fence falls if the servers are there to see it.
+        let faults = match planted {
+            Planted::IgnoredDeadline => Faults::Agents,
+            _ => Faults::All,
+        };
+        let cluster = ClusterConfig::usual().with(planted);
+        let mut config = Self { cluster, ..Self::meeting(faults) };
+        if matches!(planted, Planted::NoFence | Planted::DoubleActivation) {
+            // A plan must be on its way when its leader is cut off.
+            config.control_ppm = Some(400_000);
+            config.sync_max = Some(Duration::from_millis(40));
+        }
+        if planted == Planted::UnconfirmedRefusal {
+            // Only clients that ask one server right after another can be told two things.
+            config.pause_max = Some(Duration::from_millis(20));
+        }
+        config
+    }
+}
+
+impl Faults {
+    /// Those of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::All, Self::Agents, Self::Processes]
+            .into_iter()
+            .find(|faults| format!("{faults:?}") == name)
     }
 }
 
@@ -150,6 +205,7 @@ pub fn run(seed: u64, config: &RunConfig) -> Result<Report, TableError> {
     let mut rng = Rng::from_number(seed).derive("faults");
     let schedule = match config.faults {
         Faults::All => Schedule::draw(budget, &mut rng),
+        Faults::Agents => Schedule::draw_agents(budget, &mut rng),
         Faults::Processes => Schedule::draw_processes(budget, &mut rng),
     };
     if let Err(error) = schedule.check() {
@@ -190,6 +246,7 @@ fn build(seed: u64, config: &RunConfig) -> Result<Sim<Cluster>, TableError> {
     let clocks: BTreeMap<NodeId, NodeClock> =
         (0..config.cluster.nodes()).map(|id| (NodeId(id), clock(&mut rng))).collect();
     let mut knobs = Knobs::draw(&mut Rng::from_number(seed).derive("knobs"));
+    knobs.pause_max = config.pause_max.unwrap_or(knobs.pause_max);
     knobs.control_ppm = config.control_ppm.unwrap_or(knobs.control_ppm);
     if let Some(sync_max) = config.sync_max {
         (knobs.disk.sync_min, knobs.disk.sync_max) = (sync_max / 3, sync_max);

@@ -14,6 +14,7 @@ mod grant;
 mod images;
 mod replica;
 mod streams;
+mod watching;
 
 use std::collections::VecDeque;
 
@@ -30,6 +31,7 @@ use self::{
     gate::Gate,
     grant::Grant,
     streams::Streams,
+    watching::Watching,
 };
 use crate::{
     config::Shared,
@@ -71,6 +73,7 @@ pub(crate) struct Server {
     grant: Grant,
     control: Option<Control>,
     mesh: Mesh,
+    watching: Watching,
     inbox: VecDeque<Inner>,
 }
 
@@ -138,6 +141,7 @@ impl Server {
             streams: Streams::default(),
             grant: Grant::default(),
             control: None,
+            watching: Watching::default(),
             inbox: VecDeque::new(),
         })
     }
@@ -236,10 +240,12 @@ impl Server {
                     }
                     self.go_on_reading(ctx);
                     self.feed_control();
+                    self.feed_watching(ctx);
                     self.feed_streams(ctx);
                 }
                 Inner::Reloaded => {
                     self.go_on_reading(ctx);
+                    self.feed_watching(ctx);
                     self.feed_streams(ctx);
                 }
                 Inner::Ask { origin, request } => self.submit(ctx, origin, *request),

@@ -3,8 +3,12 @@
 //!
 //! Way in: [`Seeds::chosen`], [`Sweep::run`], [`table`].
 
+/// Runs allocate a lot.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 mod seeds;
 mod sweep;
 
 pub use seeds::Seeds;
-pub use sweep::{Sweep, one, replay, table};
+pub use sweep::{Sweep, one, replay, replay_planted, table};

@@ -9,7 +9,7 @@ use std::{
     thread,
 };
 
-use nodes_sim::{Report, RunConfig, run};
+use nodes_sim::{Faults, Planted, Report, RunConfig, run};
 
 /// What came of many seeds.
 #[derive(Debug, Default)]
@@ -18,6 +18,8 @@ pub struct Sweep {
     pub reports: BTreeMap<u64, Report>,
     /// What was wrong, by seed.
     pub failures: BTreeMap<u64, Vec<String>>,
+    /// Which faults they met with.
+    faults: Faults,
 }
 
 impl Sweep {
@@ -42,7 +44,8 @@ impl Sweep {
                 });
             }
         });
-        done.into_inner().unwrap_or_default()
+        let done = done.into_inner().unwrap_or_default();
+        Self { faults: config.faults, ..done }
     }
 
     fn take(&mut self, seed: u64, ended: Result<Report, String>) {
@@ -72,7 +75,11 @@ impl Sweep {
             for line in why.iter().take(5) {
                 text += &format!("    {line}\n");
             }
-            text += &format!("    run it again: {}\n", replay(*seed));
+            let faults = match self.faults {
+                Faults::All => String::new(),
+                faults => format!("STARLING_FAULTS={faults:?} "),
+            };
+            text += &format!("    run it again: {faults}{}\n", replay(*seed));
         }
         for (seed, report) in self.reports.iter().filter(|(_, report)| !report.counts()) {
             let (felt, changes) = (report.felt(), report.leader_changes);
@@ -99,6 +106,12 @@ pub fn one(seed: u64, config: &RunConfig) -> Result<Report, String> {
 #[must_use]
 pub fn replay(seed: u64) -> String {
     format!("STARLING_SEED={seed} cargo test --profile sim -p tests-sim -- --nocapture replay")
+}
+
+/// The command that runs a seed with a planted bug again.
+#[must_use]
+pub fn replay_planted(planted: Planted, seed: u64) -> String {
+    format!("STARLING_PLANTED={planted:?} {}", replay(seed))
 }
 
 /// What the seeds covered.
@@ -138,6 +151,7 @@ pub fn table(sweep: &Sweep) -> String {
         format!("{}, {}", sum(|report| report.counts.verdicts), sum(|report| report.counts.deaths))
     });
     row("pods taken over by agents", sum(|report| report.counts.adopted).to_string());
+    row("fences that fell", sum(|report| report.counts.fallen).to_string());
     row("fenced pods that moved", sum(|report| report.counts.moved).to_string());
     row("images installed", sum(|report| report.counts.images).to_string());
     row("keys parked", sum(|report| report.counts.parked).to_string());

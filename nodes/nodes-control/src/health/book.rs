@@ -64,11 +64,22 @@ impl Book {
         for node in &nodes {
             self.plan_node(node, words, now, &mut plan);
         }
-        let vanished = std::mem::take(&mut self.vanished);
-        self.fences.look(world, &vanished, now);
+        self.watch(world, now);
         let due = self.fences.end_pods(world, now, &mut plan);
         due.into_iter().for_each(|due| self.look_again(due));
         (plan, self.next)
+    }
+
+    /// Sees which nodes are dead, so that time counts for their fenced pods; also where nothing
+    /// may be planned.
+    pub(super) fn watch(&mut self, world: &dyn World, now: Now) {
+        let vanished = std::mem::take(&mut self.vanished);
+        self.fences.look(world, &vanished, now);
+    }
+
+    /// For another reign: only what was seen in the store counts on.
+    pub(super) fn renewed(self) -> Self {
+        Self { fences: self.fences, ..Self::default() }
     }
 
     /// Takes a new word; an event for one that people should know and that has no other

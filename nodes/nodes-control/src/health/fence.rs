@@ -57,7 +57,12 @@ impl Watch {
                 self.since.insert(name.to_owned(), (death, now.mono));
             }
         }
-        self.since.retain(|name, _| renewal(world, name).is_err());
+        self.since.retain(|name, _| match renewal(world, name) {
+            Ok(()) => false,
+            Err(NoRenewal::Dead) => true,
+            // A node that is gone, and its pods too, is of no interest any longer.
+            Err(NoRenewal::Unknown) => !world.with_field(&POD, "spec.nodeName", name).is_empty(),
+        });
     }
 
     /// Ends the fenced pods of those nodes that are terminating and whose deadline has surely
@@ -69,12 +74,8 @@ impl Watch {
         plan: &mut Plan,
     ) -> Option<Mono> {
         let mut next: Option<Mono> = None;
-        let mut busy = Vec::new();
         for (name, (_, since)) in &self.since {
             let pods = world.with_field(&POD, "spec.nodeName", name);
-            if !pods.is_empty() {
-                busy.push(name.clone());
-            }
             for pod in pods.iter().filter(|pod| pod.is_terminating()) {
                 let Some(fence) = fencing::fence_after(pod) else { continue };
                 let due = since.after(fencing::surely_ended_after(fence));
@@ -85,8 +86,6 @@ impl Watch {
                 }
             }
         }
-        // A node that is gone, and its pods too, is of no interest any longer.
-        self.since.retain(|name, _| busy.contains(name) || world.get(&NODE, "", name).is_some());
         next
     }
 }

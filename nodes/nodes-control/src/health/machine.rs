@@ -14,7 +14,7 @@ use super::{NAME, Words, book::Book, fence};
 /// What can happen to it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum HealthEvent {
-    /// This server leads now, or no longer: what was remembered is forgotten.
+    /// This server leads now, or no longer: what was remembered of words is forgotten.
     Leading(bool),
     /// Membership's newest view.
     Words(Words),
@@ -184,7 +184,8 @@ impl Machine for HealthMachine {
         match event {
             HealthEvent::Leading(leading) if leading != self.leading => {
                 let (words, next_id) = (std::mem::take(&mut self.words), self.next_id);
-                *self = Self { leading, words, next_id, ..Self::default() };
+                let book = std::mem::take(&mut self.book).renewed();
+                *self = Self { leading, words, book, next_id, ..Self::default() };
                 self.book.vanished = fence::missing_nodes(turn.view);
             }
             HealthEvent::Leading(_) => {}
@@ -209,7 +210,7 @@ impl Machine for HealthMachine {
             HealthEvent::Timer => self.timer = None,
         }
         if !self.leading || !self.words.majority {
-            return;
+            return self.book.watch(turn.view, turn.now);
         }
         if self.is_free(turn.view, turn.now) {
             self.look(&turn, out);

@@ -45,7 +45,7 @@ pub(super) struct Leases {
 }
 
 impl Agent {
-    const LOOK: Duration = Duration::from_secs(1);
+    const LOOK: Duration = Duration::from_secs(2);
 
     /// Asks what is to be asked.
     pub(super) fn look_at_leases(&mut self, ctx: &mut Ctx<'_>) {
@@ -102,6 +102,11 @@ impl Agent {
         match purpose {
             Purpose::Renew { round } | Purpose::RenewPods { round } => {
                 self.tell_leases(ctx, FenceEvent::Denied { round: *round });
+                // Who waits for a sandbox must be free to end.
+                for (uid, attempt) in std::mem::take(&mut self.leases.held) {
+                    let message = "no server has confirmed that the pod may run here".to_owned();
+                    self.tell(ctx, &uid, PodEvent::SandboxFailed { attempt, message });
+                }
             }
             Purpose::Confirm { uid } => drop(self.leases.unconfirmed.insert(uid.clone())),
             _ => {}

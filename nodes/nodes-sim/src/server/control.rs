@@ -78,7 +78,12 @@ impl Control {
     /// With a planted bug, loops see a state this old.
     const STALE: Duration = Duration::from_millis(150);
 
-    pub(super) fn new(shared: &Shared, term: u64, epoch: Epoch, snapshot: Snapshot) -> Self {
+    pub(super) fn new(
+        shared: &Shared,
+        (term, epoch): (u64, Epoch),
+        snapshot: Snapshot,
+        health: Box<HealthMachine>,
+    ) -> Self {
         let hosted = |controller: &Arc<dyn actors_controller::Controller>| {
             let host = ControllerHost::new(Arc::clone(controller), HostLimits::default());
             let identity = identity_of(controller.as_ref());
@@ -88,7 +93,7 @@ impl Control {
             machine: Loop::Scheduler(Box::new(SchedulerMachine::new(SchedulerLimits::default()))),
             identity: Identity::new("system:kube-scheduler", &[]),
         };
-        let health = Hosted { machine: Loop::Health(Box::default()), identity: health::identity() };
+        let health = Hosted { machine: Loop::Health(health), identity: health::identity() };
         let cursor = Cursor::new(snapshot.revision(), Key::from("/registry/"));
         Self {
             term,
@@ -100,6 +105,15 @@ impl Control {
             bootstrapping: false,
             past: VecDeque::new(),
         }
+    }
+
+    /// Health outlives a reign.
+    pub(super) fn into_health(self) -> Box<HealthMachine> {
+        let health = |hosted: Hosted| match hosted.machine {
+            Loop::Health(machine) => Some(machine),
+            _ => None,
+        };
+        self.hosts.into_iter().find_map(health).unwrap_or_default()
     }
 
     pub(super) fn is_quiet(&self) -> bool {

@@ -8,7 +8,7 @@ use actors_core::Mono;
 use store_mvcc::{Epoch, GroupId, Op, Outcome, Proposal, Revision, ShardId, Token, Writer};
 use store_raft::RoleView;
 
-use super::{Ctx, Server, control::Control};
+use super::{Ctx, Server};
 
 /// A grant on its way, and when history is given up next.
 #[derive(Debug, Default)]
@@ -32,7 +32,7 @@ impl Server {
     pub(super) fn take_role(&mut self, ctx: &mut Ctx<'_>, role: RoleView) {
         let same = self.control.as_ref().is_some_and(|control| control.term == role.term);
         if !self.replica.is_leader() || !same {
-            self.control = None;
+            self.end_control(ctx);
             self.grant.asked = None;
         }
         self.seek_grant(ctx);
@@ -93,9 +93,7 @@ impl Server {
         let Some(asked) = self.grant.asked.take_if(|asked| asked.token == token) else { return };
         let role = self.replica.role();
         if outcome.is_ok() && self.replica.is_leader() && role.term == asked.term {
-            self.control =
-                Some(Control::new(ctx.shared, asked.term, asked.epoch, self.replica.snapshot()));
-            self.start_control(ctx.now);
+            self.begin_control(ctx, asked.term, asked.epoch);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{env, time::Duration};
 
-use nodes_sim::{Report, RunConfig};
+use nodes_sim::{Faults, Planted, Report, RunConfig};
 use tests_sim::{Seeds, Sweep, one, replay, table};
 
 fn number(name: &str) -> Option<u64> {
@@ -35,6 +35,28 @@ fn seeds_that_found_bugs() {
     assert!(sweep.failures.is_empty(), "\n{}", sweep.complaint());
 }
 
+/// An agent's process that is soon back takes over what runs: no node dies of it, and nothing is
+/// replaced.
+#[test]
+fn nothing_is_replaced_for_a_lost_process() {
+    let sweep = Sweep::run(&(1..=6).collect::<Vec<_>>(), &RunConfig::meeting(Faults::Processes));
+    println!("6 seeds of lost processes:\n{}", table(&sweep));
+    assert!(sweep.failures.is_empty(), "\n{}", sweep.complaint());
+    let adopted: u64 = sweep.reports.values().map(|report| report.counts.adopted).sum();
+    assert!(adopted > 20, "{adopted} pods were taken over");
+}
+
+/// Machines die, stand still and are cut off for longer than fences last, while the servers are
+/// there to see it.
+#[test]
+fn fences_fall_and_nothing_runs_twice() {
+    let sweep = Sweep::run(&(1..=6).collect::<Vec<_>>(), &RunConfig::meeting(Faults::Agents));
+    println!("6 seeds of machines that die:\n{}", table(&sweep));
+    assert!(sweep.failures.is_empty(), "\n{}", sweep.complaint());
+    let fallen: u64 = sweep.reports.values().map(|report| report.counts.fallen).sum();
+    assert!(fallen > 2, "{fallen} fences fell");
+}
+
 /// Clients that hardly do anything but keep control loops busy, over disks so slow that most plans
 /// are on their way when a fault begins.
 #[test]
@@ -65,7 +87,16 @@ fn same_seed_same_hash() {
 fn replay_of_a_seed() {
     let Some(seed) = number("STARLING_SEED") else { return };
     let lines = number("STARLING_LINES").and_then(|lines| usize::try_from(lines).ok());
-    let config = RunConfig { trace_lines: lines.unwrap_or(200), ..RunConfig::default() };
+    let planted = env::var("STARLING_PLANTED").ok();
+    let config = match planted.as_deref().map(|name| (name, Planted::named(name))) {
+        Some((name, None)) => panic!("no bug named {name}; there are {:?}", Planted::ALL),
+        Some((_, Some(planted))) => RunConfig::with(planted),
+        None => {
+            let named = env::var("STARLING_FAULTS").ok();
+            RunConfig::meeting(named.and_then(|name| Faults::named(&name)).unwrap_or_default())
+        }
+    };
+    let config = RunConfig { trace_lines: lines.unwrap_or(200), ..config };
     let report = one(seed, &config);
     let report = report.unwrap_or_else(|why| panic!("seed {seed}: {why}"));
     println!("{}", report.trace);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use actors_controllers::kinds::{NODE, POD};
 
 use super::{Stage, seconds, set_and_pod};
-use crate::health::{HealthEvent, NoRenewal, NodeWord, renewal};
+use crate::health::{HealthEvent, HealthMachine, NoRenewal, NodeWord, renewal};
 
 /// 30 s, one in a hundred, and 2 s.
 const SURELY: Duration = Duration::from_millis(32_300);
@@ -28,12 +28,23 @@ fn a_fenced_pod_is_replaced_when_its_deadline_has_surely_passed() {
 }
 
 #[test]
-fn a_new_leader_counts_again() {
+fn a_new_leader_goes_on_counting_as_far_as_it_has_seen_itself() {
     let mut stage = fenced();
     stage.say(&["n1"], NodeWord::Dead);
     stage.pass(seconds(30));
     stage.tell(HealthEvent::Leading(false));
+    stage.pass(SURELY - TICK - seconds(30));
     stage.tell(HealthEvent::Leading(true));
+    assert_eq!(stage.pods(), ["old n1 ending"]);
+    stage.pass(TICK);
+    assert_eq!(stage.pods(), ["new -"]);
+
+    let mut stage = fenced();
+    stage.say(&["n1"], NodeWord::Dead);
+    stage.pass(seconds(30));
+    stage.machine = HealthMachine::default();
+    stage.tell(HealthEvent::Leading(true));
+    stage.speak();
     stage.pass(SURELY - TICK);
     assert_eq!(stage.pods(), ["old n1 ending"]);
     stage.pass(TICK);
