@@ -1,0 +1,58 @@
+//! A report as people read it.
+//!
+//! Way in: `Display` of [`Report`].
+
+use std::fmt;
+
+use crate::{Report, Step};
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.object)?;
+        for line in &self.now {
+            writeln!(f, "  {line}")?;
+        }
+        if self.steps.is_empty() {
+            writeln!(f, "no machine remembers what was done to it")?;
+        } else {
+            writeln!(f, "\ntrace {}", self.trace)?;
+            if !self.is_whole {
+                writeln!(f, "what came before its first step is not remembered")?;
+            }
+            for step in &self.steps {
+                write_step(f, step)?;
+            }
+        }
+        if self.hidden > 0 {
+            let steps = if self.hidden == 1 { "step" } else { "steps" };
+            writeln!(f, "and {} other {steps} of the trace: --all shows them", self.hidden)?;
+        }
+        for node in &self.missing {
+            writeln!(f, "{node} did not answer: what it remembers is missing")?;
+        }
+        Ok(())
+    }
+}
+
+fn write_step(f: &mut fmt::Formatter<'_>, step: &Step) -> fmt::Result {
+    let (at, took) = (millis(step.at_us), millis(i64::try_from(step.took_us).unwrap_or(i64::MAX)));
+    write!(f, "{at:>11} {took:>11}  {:indent$}{}: ", "", step.who, indent = step.depth * 2)?;
+    write!(f, "{} {}", step.name, step.object)?;
+    if !step.outcome.is_empty() {
+        write!(f, ": {}", step.outcome)?;
+    }
+    if !step.cause.is_empty() {
+        write!(f, " (because {})", step.cause)?;
+    }
+    writeln!(f)
+}
+
+/// `12.3 ms`; whole seconds and more as `4.071 s`.
+fn millis(micros: i64) -> String {
+    let sign = if micros < 0 { "-" } else { "" };
+    let micros = micros.unsigned_abs();
+    match micros {
+        0..1_000_000 => format!("{sign}{}.{} ms", micros / 1_000, micros % 1_000 / 100),
+        _ => format!("{sign}{}.{:03} s", micros / 1_000_000, micros % 1_000_000 / 1_000),
+    }
+}
