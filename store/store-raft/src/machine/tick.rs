@@ -7,7 +7,10 @@
 //! before the tick behind them.
 
 use actors_core::{Effects, Mono};
-use raft::ProgressState;
+use raft::{
+    ProgressState,
+    eraftpb::{Message, MessageType},
+};
 
 use super::{RaftMachine, refuse};
 use crate::{
@@ -57,10 +60,31 @@ impl RaftMachine {
                 self.node.tick();
             }
         }
+        if !waits {
+            self.doubt_silent_leader();
+        }
         self.promote_learner();
         let leader = self.role().leader;
         for id in self.reads.expire(now) {
             refuse([id], Refusal::NotLeader { leader }, out);
+        }
+    }
+
+    /// A learner stands for no election, so raft lets it believe in a silent leader for ever; and it
+    /// would never hear that it was removed while it was away. It asks the voters that it knows: a
+    /// leader goes on with it, others tell it if it is no member.
+    fn doubt_silent_leader(&mut self) {
+        let raft = &mut self.node.raft;
+        if raft.promotable() || raft.election_elapsed < RaftConfig::ELECTION_TICKS_MAX {
+            return;
+        }
+        let (term, from) = (raft.term, raft.id);
+        raft.become_follower(term, raft::INVALID_ID);
+        for voter in self.members().voters {
+            // Without a term it cannot disturb anybody.
+            let mut question = Message { from, to: voter.0, ..Message::default() };
+            question.set_msg_type(MessageType::MsgHeartbeatResponse);
+            self.node.raft.msgs.push(question);
         }
     }
 

@@ -11,7 +11,7 @@ use std::{
 use store_mvcc::{Expect, Op, OpResult, Revision};
 use store_raft::{Members, NodeId};
 use store_service::{InProcess, ProposeError, Store, StoreConfig};
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 use crate::server::{Folder, SOON, Server, config, key, next, proposal, put};
 
@@ -155,7 +155,7 @@ impl Cluster {
 pub(crate) struct Load {
     is_over: Arc<AtomicBool>,
     done: Arc<AtomicU64>,
-    clients: Vec<JoinHandle<Count>>,
+    clients: JoinSet<Count>,
 }
 
 /// What one client knows of its counter.
@@ -170,13 +170,13 @@ pub(crate) struct Count {
 
 impl Load {
     /// One client for each of these stores.
-    #[expect(clippy::disallowed_methods, reason = "clients are no actors")]
     pub(crate) fn begin(stores: &[Store]) -> Self {
         let (is_over, done): (Arc<AtomicBool>, Arc<AtomicU64>) = Default::default();
-        let clients = stores.iter().cloned().map(|store| {
+        let mut clients = JoinSet::new();
+        for store in stores.iter().cloned() {
             let client = next();
             let (is_over, done) = (Arc::clone(&is_over), Arc::clone(&done));
-            tokio::spawn(async move {
+            clients.spawn(async move {
                 let mut count = Count { client, ..Count::default() };
                 while !is_over.load(Ordering::Relaxed) {
                     raise(&store, &mut count).await;
@@ -185,9 +185,8 @@ impl Load {
                     done.fetch_add(1, Ordering::Relaxed);
                 }
                 count
-            })
-        });
-        let clients = clients.collect();
+            });
+        }
         Self { is_over, done, clients }
     }
 
@@ -204,11 +203,7 @@ impl Load {
 
     pub(crate) async fn end(self) -> Vec<Count> {
         self.is_over.store(true, Ordering::Relaxed);
-        let mut counts = Vec::new();
-        for client in self.clients {
-            counts.push(client.await.unwrap());
-        }
-        counts
+        self.clients.join_all().await
     }
 }
 
