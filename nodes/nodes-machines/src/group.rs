@@ -118,17 +118,33 @@ pub fn pause(group: &str) -> Result<(), GroupError> {
     Err(GroupError::Runs(group.to_owned()))
 }
 
-/// Lets everything in a group go on.
+/// Lets everything in a group go on: the processes of its part `first` (a whole path), and a moment later all others. What stands
+/// still in the others may have to be killed before it may run again, and those in `first` do that.
 ///
 /// # Errors
 /// If nothing is there.
-pub fn resume(group: &str) -> Result<(), GroupError> {
+pub fn resume(group: &str, first: &str) -> Result<(), GroupError> {
     let groups = Hierarchies::discover()?;
     if groups.processes(group).is_empty() {
         return Err(GroupError::Empty(group.to_owned()));
     }
-    Freezer::of(&groups, group).ok_or(GroupError::NoFreezer)?.set(false)
+    let freezer = Freezer::of(&groups, group).ok_or(GroupError::NoFreezer)?;
+    let others: Vec<Freezer> = freezer.parts().into_iter().filter(|part| !part.is(first)).collect();
+    for other in &others {
+        other.set(true)?;
+    }
+    freezer.set(false)?;
+    poll(&mut [], PollTimeout::from(HEAD_START_MS)).ok();
+    for other in others {
+        // One whose processes were killed may be gone.
+        other.set(false).or_else(|error| if other.exists() { Err(error) } else { Ok(()) })?;
+    }
+    Ok(())
 }
+
+/// How long the first part of a resumed group runs alone, in milliseconds: a busy machine lets each of its processes
+/// run once in this time.
+const HEAD_START_MS: u16 = 500;
 
 /// What the processes of a group and below do.
 #[must_use]
@@ -156,6 +172,32 @@ impl Freezer {
             Hierarchies::V1(mounts) => Some(Self::V1(mounts.get("freezer")?.join(relative))),
             Hierarchies::V2(mount) => Some(Self::V2(mount.join(relative))),
         }
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::V1(path) | Self::V2(path) => path,
+        }
+    }
+
+    fn exists(&self) -> bool {
+        self.path().is_dir()
+    }
+
+    fn is(&self, group: &str) -> bool {
+        self.path().ends_with(group.trim_start_matches('/'))
+    }
+
+    /// The groups right below.
+    fn parts(&self) -> Vec<Self> {
+        let entries = fs::read_dir(self.path()).into_iter().flatten().flatten();
+        let folders = entries.map(|entry| entry.path()).filter(|path| path.is_dir());
+        folders
+            .map(|path| match self {
+                Self::V1(_) => Self::V1(path),
+                Self::V2(_) => Self::V2(path),
+            })
+            .collect()
     }
 
     fn set(&self, is_frozen: bool) -> Result<(), GroupError> {

@@ -8,6 +8,8 @@
     reason = "a scenario stops where the cluster is not as it must be"
 )]
 
+mod load;
+
 use std::{
     ffi::OsString,
     fs,
@@ -17,6 +19,8 @@ use std::{
 };
 
 use serde_json::Value;
+
+pub use load::{Beats, Writes};
 
 /// The demonstration image's reference.
 pub const IMAGE: &str = "starling.dev/demo:1";
@@ -130,13 +134,7 @@ impl Cluster {
 
     /// Runs kubectl, which may fail.
     pub fn try_kubectl(&self, arguments: &[&str]) -> Ran {
-        Ran::of(
-            &self
-                .command(Path::new("kubectl"))
-                .args(arguments)
-                .output()
-                .expect("kubectl can be run"),
-        )
+        self.user().try_kubectl(arguments)
     }
 
     /// Starts kubectl in the background, its output piped.
@@ -220,6 +218,31 @@ impl Cluster {
         ]);
         command.env_clear().env("HOME", &home).env("PATH", "/usr/bin:/bin").stdin(Stdio::null());
         Ran::of(&command.output().expect("setpriv runs"))
+    }
+
+    /// Somebody else with this cluster's kubeconfig.
+    #[must_use]
+    pub fn user(&self) -> User {
+        User { folder: self.folder.clone() }
+    }
+
+    fn command(&self, program: &Path) -> Command {
+        self.user().command(program)
+    }
+}
+
+/// Somebody with a cluster's kubeconfig.
+#[derive(Debug, Clone)]
+pub struct User {
+    folder: PathBuf,
+}
+
+impl User {
+    /// Runs kubectl, which may fail.
+    #[must_use]
+    pub fn try_kubectl(&self, arguments: &[&str]) -> Ran {
+        let mut command = self.command(Path::new("kubectl"));
+        Ran::of(&command.args(arguments).output().expect("kubectl can be run"))
     }
 
     fn command(&self, program: &Path) -> Command {

@@ -89,7 +89,8 @@ fn all(
 /// Stops a machine's own processes; its pods are left to [`clean`].
 fn power_off(machine: &MachinePlan) -> Result<(), Failure> {
     if group::state(&machine.group) == group::State::Paused {
-        group::resume(&machine.group).map_err(|error| Failure::of(&error))?;
+        group::resume(&machine.group, &machine.system_group())
+            .map_err(|error| Failure::of(&error))?;
     }
     let living = processes::find(&machine.run_dir);
     for (what, pid) in [("guardian", living.guardian), ("process", living.server)] {

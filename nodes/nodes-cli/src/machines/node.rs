@@ -58,7 +58,9 @@ pub(crate) fn run(
             (node, "paused; `starling node resume` lets it go on", "paused")
         }
         NodeVerb::Resume { node } => {
-            group::resume(&here(&plan, node)?.group).map_err(|error| idle(node, &error))?;
+            let machine = here(&plan, node)?;
+            group::resume(&machine.group, &machine.system_group())
+                .map_err(|error| idle(node, &error))?;
             (node, "running again", "running")
         }
         NodeVerb::Out { .. } => return Ok(()),

@@ -87,7 +87,7 @@ fn a_machine_is_paused_resumed_and_killed_as_a_whole() {
     assert_eq!(group::state(&machine.group), group::State::Running);
     group::pause(&machine.group).expect("paused");
     assert_eq!(group::state(&machine.group), group::State::Paused);
-    group::resume(&machine.group).expect("resumed");
+    group::resume(&machine.group, &machine.system_group()).expect("resumed");
     assert_eq!(group::state(&machine.group), group::State::Running);
     group::pause(&machine.group).expect("paused again");
     // A killed child of this very process is a zombie until it is waited for.

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod crashes;
+mod faults;
 mod kubectl;
 mod lifecycle;
 mod machines;
