@@ -17,7 +17,7 @@ use crate::{
 async fn any_member_takes_writes_and_shows_its_own_at_once() {
     let cluster = Cluster::start(3).await;
     cluster.leader(None).await;
-    let mut newest = cluster.store(1).revision();
+    let mut newest = cluster.store(1).read_barrier().await.unwrap();
     for number in 0..60 {
         let node = number % 3 + 1;
         let name = format!("c-{number}");
