@@ -50,7 +50,7 @@ const FENCES: [(&str, &[&str]); 8] = [
     ("chitchat", &["mesh-gossip"]),
     ("actix-web", &["nodes-api"]),
     ("libcontainer", &["nodes-oci", "nodes-shim"]),
-    ("rtnetlink", &["nodes-network"]),
+    ("rtnetlink", &["nodes-machines", "nodes-network"]),
 ];
 
 #[test]
