@@ -254,14 +254,18 @@ impl RaftMachine {
                 changes.push((id, entry));
             }
         }
+        // Who waits for an index to be applied finds the members of that index.
+        for (id, entry) in changes {
+            self.apply_members(id, &entry, out);
+        }
         // A restart begins at the older of state and members: the state may have some of these
         // already.
         entries.retain(|entry| entry.index > self.applied);
         if !entries.is_empty() {
             out.push(RaftEffect::Apply { entries });
         }
-        for (id, entry) in changes {
-            self.apply_members(id, &entry, out);
+        if self.is_no_member() {
+            self.end_membership(self.members_at, out);
         }
         self.node.advance_apply_to(last);
         self.offer_snapshot();
@@ -300,9 +304,6 @@ impl RaftMachine {
         out.push(RaftEffect::MembersChanged { id, index, members: members.clone() });
         for node in gone {
             self.bid_farewell(node, out);
-        }
-        if !members.contains(self.config.node) {
-            self.end_membership(index, out);
         }
     }
 }

@@ -173,8 +173,8 @@ impl Load {
     pub(crate) fn begin(stores: &[Store]) -> Self {
         let (is_over, done): (Arc<AtomicBool>, Arc<AtomicU64>) = Default::default();
         let mut clients = JoinSet::new();
-        for store in stores.iter().cloned() {
-            let client = next();
+        for store in stores {
+            let (client, store) = (next(), store.clone());
             let (is_over, done) = (Arc::clone(&is_over), Arc::clone(&done));
             clients.spawn(async move {
                 let mut count = Count { client, ..Count::default() };
