@@ -13,7 +13,7 @@ use actors_object::{Object, Value};
 use serde::{Deserialize, Serialize};
 
 pub use self::diff::{changes_nothing, merge_diff};
-use crate::{Kind, Read, Target, World, WriteVerb};
+use crate::{Cause, Kind, Read, Target, World, WriteVerb};
 
 /// Changes that one run of a controller asks for. Empty means: nothing to do.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -28,6 +28,8 @@ pub struct Plan {
     pub reads: Vec<Read>,
     /// The revision at which it was read; filled in by the host.
     pub revision: u64,
+    /// Why it was made, the oldest reason first; filled in by the host.
+    pub causes: Vec<Cause>,
 }
 
 /// One change.

@@ -38,8 +38,10 @@ impl Service {
     pub const FENCE: Self = Self(11);
     /// Questions of operators, which servers pass on.
     pub const OPS: Self = Self(12);
+    /// What a process remembers of traces; servers ask.
+    pub const SPANS: Self = Self(13);
 
-    const NAMES: [(Self, &'static str); 12] = [
+    const NAMES: [(Self, &'static str); 13] = [
         (Self::GOSSIP, "gossip"),
         (Self::MEMBER, "member"),
         (Self::RAFT, "raft"),
@@ -52,6 +54,7 @@ impl Service {
         (Self::RENEW, "renew"),
         (Self::FENCE, "fence"),
         (Self::OPS, "ops"),
+        (Self::SPANS, "spans"),
     ];
 }
 
@@ -87,7 +90,8 @@ pub fn may_speak(role: Role, service: Service) -> bool {
             | Service::SNAPSHOT
             | Service::NODE_LOGS
             | Service::NODE_EXEC
-            | Service::OPS,
+            | Service::OPS
+            | Service::SPANS,
         ) => role == Role::Server,
         (_, Service(_)) => false,
     }
@@ -102,7 +106,7 @@ mod tests {
     #[test]
     fn who_may_speak_to_what() {
         let mut table = String::new();
-        for number in 0..=13 {
+        for number in 0..=14 {
             let service = Service(number);
             let yes = |role| if may_speak(role, service) { "may" } else { "-" };
             let (server, agent) = (yes(Role::Server), yes(Role::Agent));
@@ -123,7 +127,8 @@ mod tests {
             renew      server may agent may
             fence      server may agent may
             ops        server may agent -
-            service 13 server -   agent -
+            spans      server may agent -
+            service 14 server -   agent -
         "]]
         .assert_eq(&table);
     }

@@ -24,6 +24,7 @@ use crate::{
     path::{self, Route},
     query::{self, Query, decode},
     watch,
+    why::{self, Asked},
 };
 
 /// Largest body that is read. Spec: API servers refuse requests over 3 MiB with 413.
@@ -114,6 +115,7 @@ async fn other(visit: &Visit<'_>, route: &Route) -> Result<HttpResponse, ApiErro
     match (route, path) {
         (Route::Other, "/version") => Ok(health::version()),
         (Route::Other, "/starling/actors") => Ok(actors::tree(visit.parts.actors.as_ref())),
+        (Route::Other, "/starling/v1/why") if verb == "get" => why::answer(visit).await,
         (Route::Other, "/starling/actors/kill") if verb == "post" => {
             actors::kill(visit.parts.actors.as_ref(), &visit.query)
         }
@@ -145,7 +147,7 @@ async fn resource(
     }
     let verb = verb_of(visit, &target)?;
     let bytes = read(payload).await?;
-    let request = request(visit, verb, target, bytes)?;
+    let mut request = request(visit, verb, target, bytes)?;
     if verb == Verb::Watch {
         return watch::answer(visit, request).await;
     }
@@ -155,7 +157,11 @@ async fn resource(
         &request.target.resource,
     );
     let kind = kind.cloned();
+    let asked = Asked::begin(visit, &mut request);
     let response = visit.parts.client.call(request).await;
+    if let Some(asked) = asked {
+        asked.end(&response);
+    }
     encode::response(&response, visit, kind.as_ref(), Clock.now())
 }
 

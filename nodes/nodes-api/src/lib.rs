@@ -20,9 +20,11 @@ mod query;
 mod server;
 mod table;
 mod watch;
+mod why;
 
 pub use actors::ActorsPort;
 pub use edge::EdgeParts;
 pub use health::{Condition, Readiness};
 pub use mesh::MeshPort;
 pub use server::{ServeConfig, ServeError, serve};
+pub use why::Gathered;

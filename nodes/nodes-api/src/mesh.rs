@@ -3,13 +3,19 @@
 //! Way in: [`MeshPort`].  `GET /starling/v1/ca` and `POST /starling/v1/join` are open to everybody: the first tells what
 //! every handshake shows, the second carries its own proof. All others are guarded by RBAC as non-resource URLs.
 
+use std::collections::BTreeSet;
+
 use actix_web::{HttpResponse, web};
 use actors_object::ApiError;
 use bytes::Bytes;
 use nodes_client::Later;
+use nodes_trace::Question;
 use serde_json::{Value, json};
 
-use crate::edge::{Visit, read};
+use crate::{
+    edge::{Visit, read},
+    why::Gathered,
+};
 
 /// What the edge asks of the mesh. Answers are JSON as operators see it.
 pub trait MeshPort: Send + Sync {
@@ -31,6 +37,9 @@ pub trait MeshPort: Send + Sync {
 
     /// `POST /starling/v1/server/remove?node=NAME`: takes a server out of the cluster for ever.
     fn remove_server(&self, node: String) -> Later<'_, Result<Value, ApiError>>;
+
+    /// What the other machines remember of traces; those of `skip` are not asked.
+    fn spans(&self, question: Question, skip: BTreeSet<String>) -> Later<'_, Gathered>;
 }
 
 /// What a route without the caller's identity answers; `None` if the path is no such route.

@@ -6,6 +6,7 @@
 
 mod requests;
 mod streams;
+mod tracer;
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
@@ -18,6 +19,7 @@ pub use requests::Calls;
 pub use streams::{
     ExecExit, ExecInput, ExecOutput, ExecRequest, ExecStream, LogRequest, LogStream, NodeStreams,
 };
+pub use tracer::{Open, Tracer};
 
 /// A future that can be a trait object's answer.
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -39,6 +41,11 @@ pub trait Client: Send + Sync {
 
     /// Changes as they come; `request.verb` is `Watch`.
     fn watch(&self, request: Request) -> Later<'_, Result<WatchStream, ApiError>>;
+
+    /// Where this process remembers what led to what; none unless said otherwise.
+    fn tracer(&self) -> Tracer {
+        Tracer::off()
+    }
 }
 
 /// Says who a bearer token belongs to.

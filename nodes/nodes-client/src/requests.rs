@@ -9,7 +9,7 @@ use nodes_door::{
     Body, Identity, List, Media, Options, PatchKind, Request, Response, Target, Verb,
 };
 
-use crate::{SharedClient, WatchStream};
+use crate::{SharedClient, Tracer, WatchStream};
 
 /// A client bound to an identity.
 #[derive(Clone)]
@@ -30,6 +30,12 @@ impl Calls {
     #[must_use]
     pub fn with_identity(&self, identity: Identity) -> Self {
         Self { identity, ..self.clone() }
+    }
+
+    /// Where this process remembers what led to what.
+    #[must_use]
+    pub fn tracer(&self) -> Tracer {
+        self.client.tracer()
     }
 
     /// A request of this identity.

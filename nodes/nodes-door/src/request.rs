@@ -3,6 +3,7 @@
 //! Way in: [`Request`].  Never: an HTTP type; the edge translates.
 
 use bytes::Bytes;
+use nodes_trace::TraceContext;
 use serde::{Deserialize, Serialize};
 
 /// Who asks. Spec: Kubernetes documentation, "User accounts versus service accounts".
@@ -103,7 +104,7 @@ pub struct Target {
     pub name: Option<String>,
 }
 
-/// The query of a request. Spec: Kubernetes API reference, "Common parameters".
+/// How a request is meant: its query, and what it is done for. Spec: Kubernetes API reference, "Common parameters".
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Options {
     /// Do everything but store it.
@@ -140,6 +141,9 @@ pub struct Options {
     pub allow_bookmarks: bool,
     /// Whether a watch begins with the objects that are there.
     pub send_initial_events: Option<bool>,
+    /// The trace that it continues. It decides nothing, and stands in a frame's head on the mesh.
+    #[serde(skip)]
+    pub trace: TraceContext,
 }
 
 /// What happens to fields that the schema does not have, and to fields that stand twice.

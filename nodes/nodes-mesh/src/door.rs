@@ -15,9 +15,12 @@ use nodes_client::{SharedClient, WatchStream};
 use nodes_door::Identity;
 use tokio::sync::watch;
 
-use crate::wire::{
-    self, Answered, Asked, NotUnderstood, Part, StreamedCall, Told, WireError, WireRequest,
-    WireResponse,
+use crate::{
+    spans::serve_spans,
+    wire::{
+        self, Answered, Asked, NotUnderstood, Part, StreamedCall, Told, WireError, WireRequest,
+        WireResponse,
+    },
 };
 
 /// Entries and events are sent in messages of about this size.
@@ -50,6 +53,7 @@ impl DoorService {
     /// From now on machines that have a certificate of the cluster reach this client. `ready` says whether requests can
     /// be served: while it is false, watches end.
     pub fn serve(mesh: &Mesh, client: SharedClient, ready: watch::Receiver<bool>) {
+        serve_spans(mesh, client.tracer());
         let service = Arc::new(Self { client, ready });
         mesh.serve(Service::DOOR, Arc::clone(&service) as Arc<dyn Handler>);
         mesh.serve(Service::WATCH, Arc::new(Watches(service)));
@@ -62,7 +66,7 @@ fn identity_of(peer: &Peer) -> Identity {
 }
 
 impl Handler for DoorService {
-    fn ask(&self, from: &Peer, body: Bytes, _: TraceContext) -> Later<Result<Bytes, String>> {
+    fn ask(&self, from: &Peer, body: Bytes, trace: TraceContext) -> Later<Result<Bytes, String>> {
         let (client, identity) = (Arc::clone(&self.client), identity_of(from));
         let ready = *self.ready.borrow();
         Box::pin(async move {
@@ -72,7 +76,9 @@ impl Handler for DoorService {
                     Answered::Allowed(client.allows_url(&identity, &verb, &path).await)
                 }
                 Asked::Call(request) => {
-                    let response = client.call(request.under(identity)).await;
+                    let mut request = request.under(identity);
+                    request.options.trace = trace;
+                    let response = client.call(request).await;
                     Answered::Response(WireResponse::of(&response))
                 }
             };
@@ -113,7 +119,9 @@ async fn answer_call(
         }
         request.body.bytes = body.into();
     }
-    let response = client.call(request.under(identity)).await;
+    let mut request = request.under(identity);
+    request.options.trace = stream.trace;
+    let response = client.call(request).await;
     let mut response = WireResponse::of(&response);
     let entries = response.take_entries();
     let mut head = wire::encode(&response)?;

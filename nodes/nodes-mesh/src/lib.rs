@@ -40,6 +40,7 @@ mod following;
 mod raft;
 mod remote;
 mod renewal;
+mod spans;
 mod streams;
 mod wire;
 
@@ -48,4 +49,5 @@ pub use door::DoorService;
 pub use raft::MeshTransport;
 pub use remote::RemoteClient;
 pub use renewal::{SignedLog, renewal, serve_renewals, subject_of_peer};
+pub use spans::{ask_spans, serve_spans};
 pub use streams::{RoutedStreams, serve_streams};

@@ -21,7 +21,7 @@ use bytes::Bytes;
 use mesh_member::MemberState;
 use mesh_quic::{Ask, AskError, LinkState, Mesh, MeshStream, SendError};
 use mesh_wire::{Lane, Role, Service, TraceContext};
-use nodes_client::{Client, Later, WatchStream};
+use nodes_client::{Client, Later, Tracer, WatchStream};
 use nodes_door::{Identity, Request, Response, Verb};
 use tokio::{sync::broadcast, time::timeout};
 
@@ -29,6 +29,7 @@ use crate::{
     View,
     choice::{Candidate, Choice},
     following::Following,
+    spans::serve_spans,
     wire::{
         self, Answered, Asked, NotUnderstood, Part, StreamedCall, WireError, WireRequest,
         WireResponse,
@@ -61,6 +62,7 @@ pub(crate) struct Inner {
     mesh: Mesh,
     view: View,
     choice: Mutex<Choice>,
+    tracer: Tracer,
     /// Servers that were found not to answer; their watches end.
     failed: broadcast::Sender<String>,
     pub(crate) watches: AtomicUsize,
@@ -76,12 +78,14 @@ enum Tried {
 }
 
 impl RemoteClient {
-    /// A client that picks among the servers of `view`.
+    /// A client that picks among the servers of `view`. What its process remembers of traces is told to servers.
     #[must_use]
     pub fn new(mesh: Mesh, view: View) -> Self {
         let (failed, _) = broadcast::channel(64);
         let (choice, watches) = (Mutex::default(), AtomicUsize::new(0));
-        Self(Arc::new(Inner { mesh, view, choice, failed, watches }))
+        let tracer = Tracer::new(&mesh.me().node);
+        serve_spans(&mesh, tracer.clone());
+        Self(Arc::new(Inner { mesh, view, choice, tracer, failed, watches }))
     }
 
     /// What looks whether the server answers, so that watches of one that does not end soon.
@@ -157,7 +161,8 @@ impl RemoteClient {
     async fn ask_url(&self, verb: &str, path: &str) -> bool {
         let Some(server) = self.0.pick() else { return false };
         let asked = Asked::Url { verb: verb.to_owned(), path: path.to_owned() };
-        matches!(self.0.ask(&server, &asked, CALL_WITHIN).await, Ok(Answered::Allowed(true)))
+        let asked = self.0.ask(&server, &asked, CALL_WITHIN, TraceContext::NONE).await;
+        matches!(asked, Ok(Answered::Allowed(true)))
     }
 }
 
@@ -178,6 +183,10 @@ impl Client for RemoteClient {
 
     fn watch(&self, request: Request) -> Later<'_, Result<WatchStream, ApiError>> {
         Box::pin(self.open_watch(request))
+    }
+
+    fn tracer(&self) -> Tracer {
+        self.0.tracer.clone()
     }
 }
 
@@ -225,10 +234,11 @@ impl Inner {
         server: &str,
         asked: &Asked,
         within: Duration,
+        trace: TraceContext,
     ) -> Result<Answered, AskError> {
         let refused = |error: NotUnderstood| AskError::Refused(error.to_string());
         let body = wire::encode(asked).map_err(refused)?;
-        let ask = Ask::new(Lane::Rpc, Service::DOOR, body, within);
+        let ask = Ask::new(Lane::Rpc, Service::DOOR, body, within).traced(trace);
         let answer = self.mesh.ask(server, ask).await?;
         wire::decode(&answer).map_err(refused)
     }
@@ -239,7 +249,7 @@ impl Inner {
             || (request.verb == Verb::List && request.options.limit.is_none());
         if !is_large {
             let asked = Asked::Call(Box::new(WireRequest::of(request.clone())));
-            match self.ask(server, &asked, CALL_WITHIN).await {
+            match self.ask(server, &asked, CALL_WITHIN, request.options.trace).await {
                 Ok(Answered::Response(response)) => return read(response),
                 Ok(Answered::TooLarge) => {}
                 Ok(_) => return Tried::Unknown(format!("server {server} answered something else")),
@@ -259,7 +269,8 @@ impl Inner {
             Ok(head) => head,
             Err(error) => return Tried::Undone(error.to_string()),
         };
-        let opened = self.mesh.open_stream(server, Service::DOOR, head, TraceContext::NONE).await;
+        let trace = request.options.trace;
+        let opened = self.mesh.open_stream(server, Service::DOOR, head, trace).await;
         let stream = match opened {
             Ok(stream) => stream,
             Err(error) => return failed(&error),
@@ -309,7 +320,7 @@ impl Inner {
 
     async fn answers(&self, server: &str) -> bool {
         for _ in 0..2 {
-            match self.ask(server, &Asked::Ping, LOOK_WITHIN).await {
+            match self.ask(server, &Asked::Ping, LOOK_WITHIN, TraceContext::NONE).await {
                 Ok(Answered::Pong(ready)) => return ready,
                 Ok(_) => return false,
                 // Busy is not gone.

@@ -16,10 +16,11 @@ use futures_util::future::join_all;
 use nodes_client::Client as _;
 use nodes_control::{SnapshotWorld, change_of, identity_of, requests};
 use nodes_door::Identity;
+use nodes_trace::TraceContext;
 use store_mvcc::{Epoch, Key};
 use store_service::WatchEnd;
 
-use crate::gate::Gate;
+use crate::{gate::Gate, traces::Run};
 
 /// Items of one plan that are on their way at once.
 const ITEMS_AT_ONCE: usize = 16;
@@ -146,11 +147,13 @@ impl Driver<ControllerHost> for HostDriver {
             HostEffect::Notice(notice) => {
                 tracing::warn!(?notice, host = inbox.path(), "a controller's host")
             }
-            HostEffect::Apply { plan, id, .. } => {
+            HostEffect::Apply { plan, id, key, controller } => {
                 let (control, identity) = (self.control.clone(), self.identity.clone());
                 let gate = self.epoch.get().map(|epoch| control.gate.under(epoch));
                 inbox.spawn(async move {
-                    let verdicts = apply(gate.as_ref(), &control.registry, &identity, &plan).await;
+                    let run = Run::of_key(&control, (&controller, &key), &plan);
+                    let way = (gate.as_ref(), &*control.registry, &identity);
+                    let verdicts = apply(way, &plan, run).await;
                     HostEvent::PlanDone { id, verdicts }
                 });
             }
@@ -160,28 +163,27 @@ impl Driver<ControllerHost> for HostDriver {
 
 /// Sends all items of a plan through the door; each has its own verdict. Without a gate (this member holds no
 /// shards) all are refused, and the host tries again later.
-pub(crate) async fn apply(
-    gate: Option<&Gate>,
-    registry: &Registry,
-    identity: &Identity,
-    plan: &Plan,
-) -> Vec<Verdict> {
+pub(crate) async fn apply(way: Way<'_>, plan: &Plan, run: Run) -> Vec<Verdict> {
     let mut verdicts = Vec::with_capacity(plan.items.len());
     for items in plan.items.chunks(ITEMS_AT_ONCE) {
-        verdicts.extend(
-            join_all(items.iter().map(|item| apply_one(gate, registry, identity, item))).await,
-        );
+        let first = verdicts.len();
+        let asked = items.iter().enumerate();
+        let asked = asked.map(|(at, item)| apply_one(way, item, run.context(first + at)));
+        verdicts.extend(join_all(asked).await);
     }
+    run.end(plan, &verdicts);
     verdicts
 }
 
+/// The gate to go through, what is served, and who asks.
+pub(crate) type Way<'a> = (Option<&'a Gate>, &'a Registry, &'a Identity);
+
 async fn apply_one(
-    gate: Option<&Gate>,
-    registry: &Registry,
-    identity: &Identity,
+    (gate, registry, identity): Way<'_>,
     item: &Item,
+    trace: TraceContext,
 ) -> Verdict {
-    let request = match requests::of_item(item, identity, registry) {
+    let mut request = match requests::of_item(item, identity, registry) {
         Ok(request) => request,
         Err(refusal) => return Verdict::Refused(refusal),
     };
@@ -189,6 +191,7 @@ async fn apply_one(
         let error = ApiError::service_unavailable("this server holds no shards");
         return requests::verdict(item, &error.into(), 0);
     };
+    request.options.trace = trace;
     let response = gate.call(request).await;
     requests::verdict(item, &response, gate.store().revision().0)
 }

@@ -14,7 +14,7 @@ use std::{
 use actors_core::{Mono, Rng, Turn};
 use actors_object::{ApiError, json};
 use actors_runtime::{Clock, PartError, PartSpec, Service};
-use nodes_client::{Client, Later, WatchStream};
+use nodes_client::{Client, Later, Tracer, WatchStream};
 use nodes_door::{Door, Identity, Request, Response, Step, Verb};
 use nodes_pki::Pki;
 use store_catalog::Snapshot;
@@ -26,7 +26,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use crate::watching;
+use crate::{traces::Visit, watching};
 
 /// How long a write of unknown outcome is proposed again.
 const UNKNOWN_FOR: Duration = Duration::from_secs(10);
@@ -49,6 +49,8 @@ pub struct Gate {
     inner: Arc<Inner>,
     /// Under which epoch writes are made; `None` for callers that hold no shard.
     epoch: Option<Epoch>,
+    /// Where writes are remembered for those who ask why.
+    tracer: Tracer,
 }
 
 /// What a gate stands between.
@@ -84,14 +86,20 @@ impl Gate {
         let GateParts { door, store, member, pki, able } = parts;
         let (rng, pages, watches) = (Mutex::new(rng), Mutex::default(), RwLock::default());
         let inner = Inner { door, store, member, pki, able, rng, pages, watches };
-        Self { inner: Arc::new(inner), epoch: None }
+        Self { inner: Arc::new(inner), epoch: None, tracer: Tracer::new(&member.0.to_string()) }
     }
 
     /// The same gate for callers that act under a grant of all shards: the store refuses their writes once there is
     /// a newer one.
     #[must_use]
     pub fn under(&self, epoch: Epoch) -> Self {
-        Self { inner: Arc::clone(&self.inner), epoch: Some(epoch) }
+        Self { epoch: Some(epoch), ..self.clone() }
+    }
+
+    /// The same gate, whose writes are remembered under the name of this node.
+    #[must_use]
+    pub fn on_node(self, node: &str) -> Self {
+        Self { tracer: Tracer::new(node), ..self }
     }
 
     /// The store behind the door; for reads of the replica only.
@@ -112,6 +120,13 @@ impl Gate {
     }
 
     async fn answer(&self, request: Request) -> Response {
+        let mut visit = Visit::begin(&self.tracer, &request, self.inner.door.registry());
+        let response = self.answer_visit(request, &mut visit).await;
+        visit.end(&response);
+        response
+    }
+
+    async fn answer_visit(&self, request: Request, visit: &mut Visit) -> Response {
         let mut snapshot = match self.snapshot_for(&request).await {
             Ok(snapshot) => snapshot,
             Err(error) => return error.into(),
@@ -129,7 +144,7 @@ impl Gate {
                 first = self.inner.door.decide(&request, &mut turn(&snapshot, &mut rng));
             }
         }
-        let mut response = self.finish(first, &mut rng).await;
+        let mut response = self.finish(first, &mut rng, visit).await;
         response.revision = response.revision.or(Some(snapshot.revision()));
         self.keep_for_pages(&response, snapshot);
         response
@@ -156,7 +171,7 @@ impl Gate {
         }
     }
 
-    async fn finish(&self, mut step: Step, rng: &mut Rng) -> Response {
+    async fn finish(&self, mut step: Step, rng: &mut Rng, visit: &mut Visit) -> Response {
         let mut written = None;
         loop {
             match step {
@@ -171,10 +186,12 @@ impl Gate {
                     };
                 }
                 Step::Propose { proposal, pending } => {
+                    let storing = visit.store();
                     let outcome = match self.propose(proposal).await {
                         Ok(outcome) => outcome,
                         Err(error) => return error.into(),
                     };
+                    visit.stored(storing, &outcome);
                     let snapshot = self.inner.store.snapshot();
                     written = Some(snapshot.revision());
                     step = self.inner.door.settle(*pending, &outcome, &mut turn(&snapshot, rng));
@@ -300,6 +317,10 @@ impl Client for Gate {
 
     fn watch(&self, request: Request) -> Later<'_, Result<WatchStream, ApiError>> {
         Box::pin(self.open_watch(request))
+    }
+
+    fn tracer(&self) -> Tracer {
+        self.tracer.clone()
     }
 }
 

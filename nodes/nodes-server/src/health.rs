@@ -11,7 +11,10 @@ use nodes_mesh::View;
 use store_mvcc::Epoch;
 use tokio::time::timeout;
 
-use crate::control::{Control, WorldGuard, apply, feed};
+use crate::{
+    control::{Control, WorldGuard, apply, feed},
+    traces::Run,
+};
 
 /// How often what was said is said again.
 const SAY_AGAIN_AFTER: Duration = Duration::from_secs(5);
@@ -89,7 +92,9 @@ impl Driver<HealthMachine> for HealthDriver {
                 let gate = self.epoch.get().map(|epoch| control.gate.under(epoch));
                 inbox.spawn(async move {
                     let identity = health::identity();
-                    let verdicts = apply(gate.as_ref(), &control.registry, &identity, &plan).await;
+                    let run = Run::of_objects(&control, ("health", "judge"), &plan);
+                    let way = (gate.as_ref(), &*control.registry, &identity);
+                    let verdicts = apply(way, &plan, run).await;
                     HealthEvent::PlanDone { id, verdicts }
                 });
             }

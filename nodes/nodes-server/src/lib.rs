@@ -24,6 +24,7 @@ mod scheduling;
 mod server;
 mod status;
 mod tokens;
+mod traces;
 mod views;
 mod votes;
 mod watching;

@@ -3,17 +3,20 @@
 //! Way in: [`Operators`], behind the edge's routes; other servers reach it over the mesh (`Service::OPS`).
 //! Time and order: joins are done by the holder of the shards; a server is removed by another one than itself.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use actors_object::{ApiError, Reason};
 use actors_runtime::Clock;
 use bytes::Bytes;
+use futures_util::future::join_all;
 use mesh_quic::{Ask, Handler, Later as MeshLater, Mesh};
 use mesh_wire::{Lane, Peer, Service, TraceContext};
-use nodes_api::MeshPort;
+use nodes_api::{Gathered, MeshPort};
 use nodes_client::{Calls, Later};
 use nodes_door::{Identity, Options};
+use nodes_mesh::ask_spans;
 use nodes_pki::{JoinRequest, Pki, authority_hash};
+use nodes_trace::Question;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store_service::{ProposeError, Store};
@@ -111,6 +114,29 @@ impl Operators {
             }
             told(&refused)
         })
+    }
+
+    /// What all others remember; those who are not heard are not waited for.
+    async fn gather(&self, question: Question, skip: BTreeSet<String>) -> Gathered {
+        let mut gathered = Gathered::default();
+        let view = self.parts.membership.view().borrow().clone();
+        let others =
+            view.iter().map(|one| &one.info.node).filter(|node| **node != self.config.node);
+        let (asked, silent): (Vec<&String>, Vec<&String>) =
+            others.partition(|node| self.is_alive(node) && !skip.contains(*node));
+        gathered.missing.extend(silent.into_iter().cloned());
+        let question = &question;
+        let answers = asked.iter().map(|node| ask_spans(self.mesh(), node, question));
+        for (node, answer) in asked.iter().zip(join_all(answers).await) {
+            match answer {
+                Ok(spans) => gathered.spans.extend(spans),
+                Err(error) => {
+                    tracing::debug!(%node, error, "asked for its part of a trace");
+                    gathered.missing.insert((*node).clone());
+                }
+            }
+        }
+        gathered
     }
 
     /// Whoever is not removed does it.
@@ -241,6 +267,10 @@ impl MeshPort for Operators {
 
     fn remove_server(&self, node: String) -> Later<'_, Result<Value, ApiError>> {
         Box::pin(async move { self.remove(&node).await.map_err(|refused| told(&refused)) })
+    }
+
+    fn spans(&self, question: Question, skip: BTreeSet<String>) -> Later<'_, Gathered> {
+        Box::pin(self.gather(question, skip))
     }
 }
 

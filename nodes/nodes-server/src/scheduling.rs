@@ -10,7 +10,10 @@ use actors_scheduler::{SchedulerEffect, SchedulerEvent, SchedulerLimits, Schedul
 use nodes_door::Identity;
 use store_mvcc::Epoch;
 
-use crate::control::{Control, WorldGuard, apply, feed};
+use crate::{
+    control::{Control, WorldGuard, apply, feed},
+    traces::Run,
+};
 
 /// The scheduler and its feed, as a subtree.
 pub(crate) fn tree(control: &Control, system: &System) -> Tree {
@@ -64,7 +67,9 @@ impl Driver<SchedulerMachine> for SchedulerDriver {
                 let gate = self.epoch.get().map(|epoch| control.gate.under(epoch));
                 inbox.spawn(async move {
                     let identity = Identity::new("system:kube-scheduler", &[]);
-                    let verdicts = apply(gate.as_ref(), &control.registry, &identity, &plan).await;
+                    let run = Run::of_objects(&control, ("scheduler", "schedule"), &plan);
+                    let way = (gate.as_ref(), &*control.registry, &identity);
+                    let verdicts = apply(way, &plan, run).await;
                     SchedulerEvent::PlanDone { id, verdicts }
                 });
             }

@@ -119,7 +119,7 @@ impl Server {
             pki: Arc::clone(&pki),
             able: able.subscribe(),
         };
-        let gate = Gate::new(parts, rng.derive("gate"));
+        let gate = Gate::new(parts, rng.derive("gate")).on_node(&config.node);
         if let Some(carrier) = &carrier {
             carrier.serve(&store);
         }

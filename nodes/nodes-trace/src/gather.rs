@@ -62,7 +62,8 @@ impl Gathering {
             for revision in &span.wrote {
                 self.writers.insert(*revision, span.id);
             }
-            self.spans.insert(span.id, span);
+            // A machine names its newest knowledge first.
+            self.spans.entry(span.id).or_insert(span);
         }
     }
 

@@ -16,7 +16,7 @@ pub struct Report {
     pub object: Thing,
     /// How it is now, a sentence a line.
     pub now: Vec<String>,
-    /// The trace, hexadecimal; empty if nothing is remembered.
+    /// The trace, hexadecimal; empty if its beginning is not remembered.
     pub trace: String,
     /// Whether the first step is where it all began; if not, that is remembered nowhere any more.
     pub is_whole: bool,
@@ -92,7 +92,9 @@ impl Report {
         walk.seen.clear();
         walk.show(root, 0);
         report.is_whole = root.parent == Parent::None;
-        report.trace = trace_text(&root.trace);
+        if root.trace != [0; 16] {
+            report.trace = trace_text(&root.trace);
+        }
         report.steps = walk.steps;
         report.hidden = walk.hidden;
         report

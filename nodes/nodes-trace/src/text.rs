@@ -15,9 +15,12 @@ impl fmt::Display for Report {
         if self.steps.is_empty() {
             writeln!(f, "no machine remembers what was done to it")?;
         } else {
-            writeln!(f, "\ntrace {}", self.trace)?;
+            writeln!(f)?;
+            if !self.trace.is_empty() {
+                writeln!(f, "trace {}", self.trace)?;
+            }
             if !self.is_whole {
-                writeln!(f, "what came before its first step is not remembered")?;
+                writeln!(f, "what came before the first step is not remembered")?;
             }
             for step in &self.steps {
                 write_step(f, step)?;

@@ -145,6 +145,7 @@ impl ControllerHost {
         out: &mut Effects<HostEffect>,
     ) {
         let Outgoing { key, mut plan, lines, stage, trace } = outgoing;
+        plan.causes.clone_from(&trace.causes);
         let reporter = self.reporter();
         let mut items = Vec::with_capacity(lines.len());
         for (item, line) in plan.items.iter_mut().zip(lines) {
