@@ -17,5 +17,5 @@ mod place;
 mod tests;
 
 pub use fields::{FieldSet, FieldSetError, Step};
-pub use managers::{Applied, Conflict, Manager, Managers, Operation, Reach};
+pub use managers::{Applied, Conflict, How, Manager, Managers, Operation, Reach};
 pub use place::{Deduced, Form, Key, Place};

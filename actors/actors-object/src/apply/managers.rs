@@ -78,6 +78,18 @@ pub enum Reach<'a> {
     Only(&'a [&'a [&'a str]]),
 }
 
+/// How a configuration is applied.
+#[derive(Clone, Copy)]
+pub struct How<'a> {
+    /// Which fields it may own.
+    pub reach: Reach<'a>,
+    /// Whether it takes fields from other managers.
+    pub force: bool,
+    /// Fills in what every object of the kind has, so that a default which stands in the live object and not in the
+    /// configuration is no difference.
+    pub complete: &'a dyn Fn(&mut Value),
+}
+
 /// What an apply makes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Applied {
@@ -175,9 +187,10 @@ impl Managers {
         place: &impl Place,
         (live, config): (&Value, &Value),
         by: (&Manager, &str),
-        (reach, force): (Reach<'_>, bool),
+        how: How<'_>,
     ) -> Result<Applied, Vec<Conflict>> {
         let (manager, now) = by;
+        let How { reach, force, complete } = how;
         let wanted = owned(FieldSet::of(place, config), reach);
         let mut managers = self.clone();
         let last = managers.take(manager);
@@ -187,6 +200,7 @@ impl Managers {
             managers.entries.iter().for_each(|entry| kept.add(&entry.fields));
             merge::prune(place, &mut object, &last.fields, &kept);
         }
+        complete(&mut object);
         let changes = owned_difference(difference(place, live, &object), reach);
         let conflicts = managers.conflicts(&changes.changed);
         if !conflicts.is_empty() && !force {

@@ -2,7 +2,7 @@
 
 use expect_test::{Expect, expect};
 
-use super::{Form, Key, Manager, Managers, Operation, Place, Reach};
+use super::{Form, How, Key, Manager, Managers, Operation, Place, Reach};
 use crate::{Value, json, yaml};
 
 /// A schema like a Deployment's: containers by name, their ports by number and protocol, finalizers as a set.
@@ -74,7 +74,7 @@ fn check(script: &str, expected: &Expect) {
             managers.update(&Shape::Root, (&live, &given), (&manager, &now), ALL);
             live = given;
         } else {
-            let how = (ALL, verb == "force");
+            let how = How { reach: ALL, force: verb == "force", complete: &|_| {} };
             match managers.apply(&Shape::Root, (&live, &given), (&manager, &now), how) {
                 Ok(applied) => (live, managers) = (applied.object, applied.managers),
                 Err(conflicts) => {

@@ -74,6 +74,28 @@ fn configurations_are_laid_over_each_other_and_conflict() {
 }
 
 #[test]
+fn what_the_server_filled_in_is_no_difference() {
+    check(
+        "
+        APPLY /api/v1/namespaces/default/pods/p?fieldManager=a
+          spec: {containers: [{name: c, image: i, env: [{name: A, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]}]}
+        APPLY /api/v1/namespaces/default/pods/p?fieldManager=b
+          spec: {containers: [{name: c, image: i, env: [{name: A, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]}]}
+        ? spec.containers
+        ",
+        &expect![[r#"
+            APPLY /api/v1/namespaces/default/pods/p?fieldManager=a
+              201 Pod p @101
+              + /registry/pods/default/p
+            APPLY /api/v1/namespaces/default/pods/p?fieldManager=b
+              200 Pod p @102
+              + /registry/pods/default/p
+                spec.containers = [{"name":"c","image":"i","env":[{"name":"A","valueFrom":{"fieldRef":{"apiVersion":"v1","fieldPath":"metadata.name"}}}],"resources":{},"volumeMounts":[{"name":"kube-api-access-m29qv","readOnly":true,"mountPath":"/var/run/secrets/kubernetes.io/serviceaccount"}],"terminationMessagePath":"/dev/termination-log","imagePullPolicy":"Always","terminationMessagePolicy":"File"}]
+        "#]],
+    );
+}
+
+#[test]
 fn what_is_no_configuration_is_refused() {
     check(
         "

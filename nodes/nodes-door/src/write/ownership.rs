@@ -5,9 +5,10 @@
 
 use std::fmt::Write as _;
 
+use actors_kinds::default_object;
 use actors_object::{
     ApiError, Cause, Map, Object, Value,
-    apply::{Conflict, Manager, Managers, Operation, Reach},
+    apply::{Conflict, How, Manager, Managers, Operation, Reach},
     timefmt,
 };
 
@@ -112,7 +113,13 @@ fn merged(
         metadata.make_map().remove("managedFields");
     }
     let place = visit.door.registry.place(visit.kind);
-    let how = (reach(visit, scope), visit.request.options.force);
+    let complete = |value: &mut Value| {
+        let mut object = Object(std::mem::take(value));
+        default_object(visit.kind, &mut object);
+        *value = object.0;
+    };
+    let (reach, force) = (reach(visit, scope), visit.request.options.force);
+    let how = How { reach, force, complete: &complete };
     let applied = managers
         .apply(&place, (&bare.0, &config.0), (&manager, &now), how)
         .map_err(|conflicts| refusal(visit, config.name(), &conflicts))?;
