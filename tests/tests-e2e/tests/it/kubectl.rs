@@ -123,3 +123,43 @@ fn service_address(cluster: &Cluster, name: &str) -> String {
     let service = cluster.get("service", name);
     format!("http://{}/", service["spec"]["clusterIP"].as_str().expect("an address"))
 }
+
+#[test]
+fn typed_commands_and_server_side_apply_do_what_they_say() {
+    if let Some(lack) = Cluster::lacking() {
+        return println!("{lack}");
+    }
+    let cluster = Cluster::up();
+    // kubectl sends these in protobuf.
+    cluster.kubectl(&["create", "namespace", "shop"]);
+    cluster.kubectl(&["create", "configmap", "a", "--from-literal=x=y"]);
+    cluster.kubectl(&["create", "secret", "generic", "s", "--from-literal=k=v"]);
+    cluster.kubectl(&["create", "serviceaccount", "robot"]);
+    assert!(!cluster.kubectl(&["create", "token", "robot"]).trim().is_empty());
+    assert_eq!(cluster.kubectl(&["auth", "can-i", "create", "pods"]).trim(), "yes");
+    assert_eq!(cluster.get("configmap", "a")["data"]["x"], "y");
+
+    let file = cluster.folder.join("web.yaml");
+    let path = file.to_str().expect("a path of text");
+    let apply = |manifest: &str, more: &[&str]| {
+        std::fs::write(&file, manifest).expect("a manifest");
+        cluster.try_kubectl(&[&["apply", "--server-side", "-f", path], more].concat())
+    };
+    let replicas = || cluster.get("deployment", "web")["spec"]["replicas"].clone();
+    assert_eq!(apply(&web("web", 1), &[]).code, 0);
+    let other = ["--field-manager", "other"];
+    assert_eq!(apply(&web("web", 1), &other).code, 0, "both say the same");
+    let refused = apply(&web("web", 2), &other);
+    assert!(refused.code != 0 && refused.err.contains(".spec.replicas"), "{}", refused.err);
+    assert_eq!(replicas(), 1);
+    let forced = apply(&web("web", 2), &[&other[..], &["--force-conflicts"]].concat());
+    assert_eq!(forced.code, 0, "{}", forced.err);
+    assert_eq!(replicas(), 2);
+    // The first owner does not care any more, so nothing happens; the second one drops the field.
+    let without = web("web", 1).replace("  replicas: 1\n", "");
+    assert_eq!(apply(&without, &[]).code, 0);
+    assert_eq!(replicas(), 2);
+    assert_eq!(apply(&without, &other).code, 0);
+    assert_eq!(replicas(), 1, "the default");
+    cluster.kubectl(&["rollout", "status", "deployment/web", "--timeout=60s"]);
+}
