@@ -17,4 +17,5 @@ pub(crate) mod sandbox;
 pub(crate) mod shim;
 pub(crate) mod slab;
 mod termination;
+pub(crate) mod traces;
 pub(crate) mod watch;

@@ -24,7 +24,11 @@ use nodes_pods::{NodeFacts, PodEvent};
 use tokio::sync::{Notify, watch};
 
 use crate::{
-    AgentConfig, Paths, events::EventSender, pods::fences::Fences, volumes::Token, writes::Writes,
+    AgentConfig, Paths,
+    events::EventSender,
+    pods::{fences::Fences, traces::Steps},
+    volumes::Token,
+    writes::Writes,
 };
 
 /// What every part of the agent may use.
@@ -128,6 +132,8 @@ pub(crate) struct PodRecord {
     occupied: AtomicBool,
     /// Volumes stand and are to be kept up to date.
     volumes_live: AtomicBool,
+    /// What its steps are done for.
+    pub(crate) steps: Steps,
     /// Tokens in use, by audience and path.
     tokens: Mutex<BTreeMap<String, Token>>,
 }
@@ -183,6 +189,7 @@ impl PodRecord {
             is_gone: AtomicBool::new(false),
             occupied: AtomicBool::new(true),
             volumes_live: AtomicBool::new(false),
+            steps: Steps::default(),
             tokens: Mutex::default(),
         }
     }
@@ -200,6 +207,7 @@ impl PodRecord {
     }
 
     pub(crate) fn set_object(&self, object: Arc<Object>) {
+        self.steps.heard(&object);
         *lock(&self.object) = Some(object);
     }
 

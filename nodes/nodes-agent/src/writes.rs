@@ -13,13 +13,14 @@ use std::{
 
 use actors_object::{ApiError, Value};
 use actors_runtime::{Failure, Service};
+use nodes_client::Open;
 use nodes_door::{Options, PatchKind, Verb};
 use tokio::sync::Notify;
 
 use crate::{
     blocking::off_loop,
     mirror::pause,
-    pods::cleanup,
+    pods::{cleanup, traces},
     shared::{PodKey, Shared, lock},
 };
 
@@ -140,9 +141,23 @@ fn settled(result: Result<(), ApiError>) -> Result<(), ApiError> {
 async fn patch_status(shared: &Shared, key: &PodKey, status: Value) -> Result<(), ApiError> {
     let mut target = key.target();
     target.subresource = Some("status".to_owned());
+    let told = traces::summary(&status);
     let patch = nodes_pods::status_patch(&key.uid, status);
-    let request = shared.calls.request(Verb::Patch(PatchKind::Strategic), target, Some(&patch));
-    shared.calls.call(request).await.into_object().map(drop)
+    let mut request = shared.calls.request(Verb::Patch(PatchKind::Strategic), target, Some(&patch));
+    let step = shared.pods.get(key).map(|record| traces::report(shared, &record, "report"));
+    request.options.trace = step.as_ref().map(Open::context).unwrap_or_default();
+    let answer = shared.calls.call(request).await.into_object().map(drop);
+    end_report(shared, step, told, &answer);
+    answer
+}
+
+fn end_report(shared: &Shared, step: Option<Open>, told: String, answer: &Result<(), ApiError>) {
+    let Some(step) = step else { return };
+    let outcome = match answer {
+        Ok(()) => told,
+        Err(error) => format!("{told}: {}", error.message),
+    };
+    shared.calls.tracer().end(step, outcome);
 }
 
 async fn finalize(shared: &Arc<Shared>, key: &PodKey) -> Result<(), ApiError> {
@@ -153,12 +168,16 @@ async fn finalize(shared: &Arc<Shared>, key: &PodKey) -> Result<(), ApiError> {
     if let Ok(Err(error)) = off_loop(move || cleanup::remove_files(&paths, &removed)).await {
         tracing::warn!(%error, pod = %key, "files of a pod that is over");
     }
+    let step = shared.pods.get(key).map(|record| traces::report(shared, &record, "remove"));
     let options = Options {
+        trace: step.as_ref().map(Open::context).unwrap_or_default(),
         grace_period_seconds: Some(0),
         precondition_uid: Some(key.uid.clone()),
         ..Options::default()
     };
-    settled(shared.calls.delete(key.target(), options).await.map(drop))?;
+    let answer = shared.calls.delete(key.target(), options).await.map(drop);
+    end_report(shared, step, "nothing of it is left on this node".to_owned(), &answer);
+    settled(answer)?;
     shared.pods.remove(key);
     Ok(())
 }

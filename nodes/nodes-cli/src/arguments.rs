@@ -37,6 +37,7 @@ const EXAMPLES: &str = "Examples:
   starling image import web.tar        make an image available to its pods
   starling apply -f web.yaml           create or change objects
   starling get pods                    list them
+  starling why pod/web-0               tell what led to the state of one
   starling down                        stop the cluster, keep its data";
 
 /// How answers are printed.
@@ -87,6 +88,8 @@ pub enum Verb {
     Delete(Query),
     /// Wait until an object has a condition: `starling wait deployment/web --for available`.
     Wait(WaitOptions),
+    /// Tell what led to an object's present state, step by step: `starling why pod/web-0`.
+    Why(WhyOptions),
     /// Print a container's log.
     Logs(LogsOptions),
     /// Run a command in a container: `starling exec web-0 -- ls /`.
@@ -219,6 +222,20 @@ pub struct WaitOptions {
     /// Seconds until it is given up.
     #[arg(long, default_value_t = 60)]
     pub timeout: u64,
+}
+
+/// Options of `why`.
+#[derive(Debug, Clone, Args)]
+pub struct WhyOptions {
+    /// `KIND/NAME` or `KIND NAME`; kinds as kubectl names them.
+    #[arg(required = true, num_args = 1..=2, value_name = "KIND/NAME")]
+    pub object: Vec<String>,
+    /// The namespace.
+    #[arg(short, long, default_value = "default")]
+    pub namespace: String,
+    /// Also steps of the same trace that have nothing to do with the object.
+    #[arg(short, long)]
+    pub all: bool,
 }
 
 /// Options of `logs`.

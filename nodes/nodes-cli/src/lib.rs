@@ -22,6 +22,7 @@ mod status;
 mod table;
 mod up;
 mod wait;
+mod why;
 
 pub use arguments::{Arguments, Part, Verb};
 use nodes_machines::MachineRecord;
@@ -65,6 +66,7 @@ pub fn run(arguments: &Arguments, caller: &mut Caller<'_>) -> Result<(), Failure
         Verb::Apply(files) => objects::apply(arguments, files, caller, &output),
         Verb::Delete(query) => objects::delete(arguments, query, caller, &output),
         Verb::Wait(options) => wait::run(arguments, options, caller, &output),
+        Verb::Why(options) => why::run(arguments, options, caller, &output),
         Verb::Logs(options) => objects::logs(arguments, options, caller),
         Verb::Exec(options) => exec::run(arguments, options, caller),
         Verb::Actors(verb) => actors::run(arguments, verb, caller, &output),

@@ -85,6 +85,10 @@ impl Visit {
     /// The answer is known.
     pub(crate) fn end(self, response: &Response) {
         let Some(mut open) = self.open else { return };
+        // Whoever says it without a trace remembers it itself.
+        if self.is_event && !self.is_asked_for {
+            return;
+        }
         let changed = !self.wrote.is_empty();
         if !changed && !self.is_asked_for && response.code < 400 {
             return;

@@ -26,7 +26,7 @@ use crate::{
         etc_files, fences, resources,
         shim::{Connection, ShimError, call},
         slab::PodInbox,
-        termination,
+        termination, traces,
     },
     shared::{PodKey, PodRecord, Shared},
 };
@@ -150,6 +150,7 @@ async fn watch(
         match next {
             Ok(Reply::Event(Event { kind: EventKind::Exited(status), .. })) => {
                 if let Some(event) = exited(shared, record, &status).await {
+                    traces::note(shared, record, "exit", &event);
                     inbox.send(event);
                 }
             }

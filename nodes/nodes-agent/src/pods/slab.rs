@@ -12,7 +12,11 @@ use nodes_pods::{ImageAnswer, PodConfig, PodEffect, PodEvent, PodMachine};
 use crate::{
     blocking::off_loop,
     events::Happening,
-    pods::{actions, container, fences, sandbox, watch},
+    pods::{
+        actions, container, fences, sandbox,
+        traces::{self, traced},
+        watch,
+    },
     shared::{PodKey, PodRecord, Shared},
     volumes,
 };
@@ -36,6 +40,9 @@ impl PodSlab {
 
     fn record_event(&self, record: &PodRecord, effect: PodEffect) {
         let PodEffect::Event { kind, reason, message, field_path } = effect else { return };
+        if kind.as_str() == "Warning" || reason == "BackOff" {
+            traces::say(&self.shared, record, "event", format!("{reason}: {message}"));
+        }
         let mut object = value!({
             "kind": "Pod",
             "apiVersion": "v1",
@@ -87,23 +94,39 @@ impl Keyed for PodSlab {
         let back = inbox.clone();
         match effect {
             PodEffect::SetUpVolumes => {
-                inbox.spawn(async move { volumes::set_up(&shared, &record).await });
+                inbox.spawn(async move {
+                    let work = volumes::set_up(&shared, &record);
+                    traced(&shared, &record, "volumes", work).await
+                });
             }
             PodEffect::TearDownVolumes => {
-                inbox.spawn(async move { volumes::tear_down(&shared, &record).await });
+                inbox.spawn(async move {
+                    let work = volumes::tear_down(&shared, &record);
+                    traced(&shared, &record, "volumes", work).await
+                });
             }
             PodEffect::CreateSandbox { attempt } => {
-                inbox.spawn(async move { sandbox::create(&shared, &record, attempt, &back).await });
+                inbox.spawn(async move {
+                    let work = sandbox::create(&shared, &record, attempt, &back);
+                    traced(&shared, &record, "sandbox", work).await
+                });
             }
             PodEffect::TearDownSandbox { attempt } => {
-                inbox.spawn(async move { sandbox::tear_down(&shared, &record, attempt).await });
+                inbox.spawn(async move {
+                    let work = sandbox::tear_down(&shared, &record, attempt);
+                    traced(&shared, &record, "sandbox", work).await
+                });
             }
             PodEffect::CheckImage { container, image, .. } => {
-                inbox.spawn(async move { check_image(shared, container, image).await });
+                inbox.spawn(async move {
+                    let work = check_image(Arc::clone(&shared), container, image);
+                    traced(&shared, &record, "image", work).await
+                });
             }
             PodEffect::StartContainer { container, image_id } => {
                 inbox.spawn(async move {
-                    container::start(&shared, &record, container, &image_id).await
+                    let work = container::start(&shared, &record, container, &image_id);
+                    traced(&shared, &record, "container", work).await
                 });
             }
             PodEffect::Signal { container, signal } => {
@@ -116,16 +139,22 @@ impl Keyed for PodSlab {
             }
             PodEffect::RunProbe { container, probe, action, timeout } => {
                 inbox.spawn(async move {
-                    let outcome =
-                        actions::probe(&shared, &record, (&container, &action), timeout).await;
-                    PodEvent::Probed { container, probe, outcome }
+                    let work = async {
+                        let outcome =
+                            actions::probe(&shared, &record, (&container, &action), timeout).await;
+                        PodEvent::Probed { container: container.clone(), probe, outcome }
+                    };
+                    traced(&shared, &record, "probe", work).await
                 });
             }
             PodEffect::RunHook { container, hook, action, timeout } => {
                 inbox.spawn(async move {
-                    let failure =
-                        actions::hook(&shared, &record, (&container, &action), timeout).await.err();
-                    PodEvent::HookDone { container, hook, failure }
+                    let work = async {
+                        let done = actions::hook(&shared, &record, (&container, &action), timeout);
+                        let failure = done.await.err();
+                        PodEvent::HookDone { container: container.clone(), hook, failure }
+                    };
+                    traced(&shared, &record, "hook", work).await
                 });
             }
             PodEffect::WakeAt(at) => inbox.send_at(at, PodEvent::Woken),
