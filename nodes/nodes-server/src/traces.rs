@@ -39,7 +39,7 @@ impl Visit {
             let name = target.name.as_deref().unwrap_or_default();
             let thing = Thing::new(kind, target.namespace.as_deref().unwrap_or_default(), name);
             let verb = match &target.subresource {
-                Some(part) => format!("{} {part} of", request.verb.as_str()),
+                Some(part) => format!("{} {part}", request.verb.as_str()),
                 None => request.verb.as_str().to_owned(),
             };
             let verb = if is_event { "event" } else { verb.as_str() };
@@ -178,7 +178,8 @@ impl Run {
             return Self { tracer, steps: Vec::new(), of_item: Vec::new() };
         }
         let mut step = tracer.begin((controller, "reconcile"), thing, parent);
-        let causes: Vec<String> = plan.causes.iter().map(ToString::to_string).collect();
+        let mut causes: Vec<String> = plan.causes.iter().map(ToString::to_string).collect();
+        causes.dedup();
         step.set_cause(causes.join(", "));
         Self { tracer, steps: vec![step], of_item: vec![0; plan.items.len()] }
     }

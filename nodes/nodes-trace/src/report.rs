@@ -64,6 +64,8 @@ struct Walk<'a> {
     root: &'a Span,
     steps: Vec<Step>,
     hidden: usize,
+    /// Whether everything is shown.
+    all: bool,
 }
 
 impl Report {
@@ -87,8 +89,9 @@ impl Report {
             root,
             steps: Vec::new(),
             hidden: 0,
+            all,
         };
-        walk.keep(root.id, all);
+        walk.keep(root.id, false);
         walk.seen.clear();
         walk.show(root, 0);
         report.is_whole = root.parent == Parent::None;
@@ -102,13 +105,16 @@ impl Report {
 }
 
 impl Walk<'_> {
-    /// Marks what is shown: what is about the object, what led to it, and what followed from it; true if the span is.
+    /// Marks what is shown: what is about the object, what led to it, and what followed from it but for what was done
+    /// to others of its kind; true if the span is.
     fn keep(&mut self, id: SpanId, is_below: bool) -> bool {
         let Some(span) = self.gathering.spans.get(&id) else { return false };
         if !self.seen.insert(id) {
             return false;
         }
-        let is_below = is_below || span.thing == self.gathering.thing;
+        let thing = &self.gathering.thing;
+        let is_other = span.thing.kind == thing.kind && span.thing != *thing;
+        let is_below = self.all || (!is_other && (is_below || span.thing == *thing));
         let mut is_kept = is_below;
         for child in self.children.get(&id).cloned().unwrap_or_default() {
             is_kept |= self.keep(child, is_below);

@@ -108,17 +108,17 @@ fn a_pods_trace_goes_back_to_the_client_and_leaves_out_its_sister() {
 
             trace 01010101010101010101010101010101
                  0.0 ms      1.5 ms  client kubectl: create Deployment default/web
-                 1.0 ms      1.5 ms    api@s1: create Deployment default/web: done at 10
-                 2.0 ms      1.5 ms      store@s1: store Deployment default/web
-                 4.0 ms      1.5 ms      deployment@s2: reconcile Deployment default/web
+                 1.0 ms      1.5 ms    api@s1: create: done at 10
+                 2.0 ms      1.5 ms      store@s1: store
+                 4.0 ms      1.5 ms      deployment@s2: reconcile
                  5.0 ms      1.5 ms        api@s2: create ReplicaSet default/web-1: done at 11
-                 7.0 ms      1.5 ms          replicaset@s2: reconcile ReplicaSet default/web-1
+                 7.0 ms      1.5 ms          replicaset@s2: reconcile
                  8.0 ms      1.5 ms            api@s2: create Pod default/web-1-a: done at 12
-                 9.0 ms      1.5 ms              scheduler@s2: schedule Pod default/web-1-a
-                10.0 ms      1.5 ms                api@s2: create Pod default/web-1-a: done at 14
-                12.0 ms      1.5 ms                  agent@a1: sandbox Pod default/web-1-a
-                30.0 ms      1.5 ms                    agent@a1: report Pod default/web-1-a
-                31.0 ms      1.5 ms                      api@s1: patch Pod default/web-1-a: done at 15
+                 9.0 ms      1.5 ms              scheduler@s2: schedule
+                10.0 ms      1.5 ms                api@s2: create: done at 14
+                12.0 ms      1.5 ms                  agent@a1: sandbox
+                30.0 ms      1.5 ms                    agent@a1: report
+                31.0 ms      1.5 ms                      api@s1: patch: done at 15
             and 2 other steps of the trace: --all shows them
         "#]],
     );
@@ -135,19 +135,19 @@ fn everything_is_shown_if_asked_for() {
 
             trace 01010101010101010101010101010101
                  0.0 ms      1.5 ms  client kubectl: create Deployment default/web
-                 1.0 ms      1.5 ms    api@s1: create Deployment default/web: done at 10
-                 2.0 ms      1.5 ms      store@s1: store Deployment default/web
-                 4.0 ms      1.5 ms      deployment@s2: reconcile Deployment default/web
+                 1.0 ms      1.5 ms    api@s1: create: done at 10
+                 2.0 ms      1.5 ms      store@s1: store
+                 4.0 ms      1.5 ms      deployment@s2: reconcile
                  5.0 ms      1.5 ms        api@s2: create ReplicaSet default/web-1: done at 11
-                 7.0 ms      1.5 ms          replicaset@s2: reconcile ReplicaSet default/web-1
+                 7.0 ms      1.5 ms          replicaset@s2: reconcile
                  8.0 ms      1.5 ms            api@s2: create Pod default/web-1-a: done at 12
-                 9.0 ms      1.5 ms              scheduler@s2: schedule Pod default/web-1-a
-                10.0 ms      1.5 ms                api@s2: create Pod default/web-1-a: done at 14
-                12.0 ms      1.5 ms                  agent@a1: sandbox Pod default/web-1-a
-                30.0 ms      1.5 ms                    agent@a1: report Pod default/web-1-a
-                31.0 ms      1.5 ms                      api@s1: patch Pod default/web-1-a: done at 15
+                 9.0 ms      1.5 ms              scheduler@s2: schedule
+                10.0 ms      1.5 ms                api@s2: create: done at 14
+                12.0 ms      1.5 ms                  agent@a1: sandbox
+                30.0 ms      1.5 ms                    agent@a1: report
+                31.0 ms      1.5 ms                      api@s1: patch: done at 15
                  8.0 ms      1.5 ms            api@s2: create Pod default/web-1-b: done at 13
-                 9.0 ms      1.5 ms              scheduler@s2: schedule Pod default/web-1-b
+                 9.0 ms      1.5 ms              scheduler@s2: schedule
         "#]],
     );
 }

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use crate::{Report, Step};
+use crate::{Report, Step, Thing};
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -22,8 +22,13 @@ impl fmt::Display for Report {
             if !self.is_whole {
                 writeln!(f, "what came before the first step is not remembered")?;
             }
+            let mut above: Vec<&Thing> = Vec::new();
             for step in &self.steps {
-                write_step(f, step)?;
+                above.truncate(step.depth);
+                write_step(f, step, above.last().copied())?;
+                // A store step does not know the name that an object is given on its way.
+                above.resize(step.depth, &self.object);
+                above.push(&step.object);
             }
         }
         if self.hidden > 0 {
@@ -37,10 +42,18 @@ impl fmt::Display for Report {
     }
 }
 
-fn write_step(f: &mut fmt::Formatter<'_>, step: &Step) -> fmt::Result {
+/// An object that stands above is not said again.
+fn write_step(f: &mut fmt::Formatter<'_>, step: &Step, above: Option<&Thing>) -> fmt::Result {
     let (at, took) = (millis(step.at_us), millis(i64::try_from(step.took_us).unwrap_or(i64::MAX)));
     write!(f, "{at:>11} {took:>11}  {:indent$}{}: ", "", step.who, indent = step.depth * 2)?;
-    write!(f, "{} {}", step.name, step.object)?;
+    let is_same = above.is_some_and(|above| {
+        let is_named = !step.object.name.is_empty();
+        above.kind == step.object.kind && (*above == step.object || !is_named)
+    });
+    match is_same {
+        true => write!(f, "{}", step.name)?,
+        false => write!(f, "{} {}", step.name, step.object)?,
+    }
     if !step.outcome.is_empty() {
         write!(f, ": {}", step.outcome)?;
     }

@@ -49,18 +49,25 @@ pub(crate) async fn create(
     let follower = record.next_follower();
     let turn = record.turn().await;
     record.set_occupied(true);
+    let step = traces::begin(shared, record, "sandbox");
     match make(shared, record).await {
         Ok((ips, connection)) => {
             record.set_ips(ips.clone());
             drop(turn);
             shared.ports_changed.notify_one();
-            inbox.send(PodEvent::SandboxReady { attempt, ips });
+            let ready = PodEvent::SandboxReady { attempt, ips };
+            traces::finish(shared, record, step, &ready);
+            inbox.send(ready);
             let cause = watch(shared, record, (connection, &follower), inbox).await;
-            end(shared, record, &follower, (attempt, cause)).await
+            let gone = end(shared, record, &follower, (attempt, cause)).await;
+            traces::note(shared, record, "sandbox", &gone);
+            gone
         }
         Err(message) => {
             release(shared, record).await;
-            PodEvent::SandboxFailed { attempt, message }
+            let failed = PodEvent::SandboxFailed { attempt, message };
+            traces::finish(shared, record, step, &failed);
+            failed
         }
     }
 }

@@ -106,10 +106,7 @@ impl Keyed for PodSlab {
                 });
             }
             PodEffect::CreateSandbox { attempt } => {
-                inbox.spawn(async move {
-                    let work = sandbox::create(&shared, &record, attempt, &back);
-                    traced(&shared, &record, "sandbox", work).await
-                });
+                inbox.spawn(async move { sandbox::create(&shared, &record, attempt, &back).await });
             }
             PodEffect::TearDownSandbox { attempt } => {
                 inbox.spawn(async move {

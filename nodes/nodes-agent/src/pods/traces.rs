@@ -56,7 +56,7 @@ impl Steps {
     }
 }
 
-fn begin(shared: &Shared, record: &PodRecord, name: &str, parent: Parent) -> Open {
+fn begin_for(shared: &Shared, record: &PodRecord, name: &str, parent: Parent) -> Open {
     let thing = Thing::new("Pod", &record.key.namespace, &record.key.name);
     shared.calls.tracer().begin(("agent", name), thing, parent)
 }
@@ -73,29 +73,37 @@ pub(crate) async fn traced(
     name: &str,
     work: impl Future<Output = PodEvent>,
 ) -> PodEvent {
-    let step = begin(shared, record, name, record.steps.parent());
+    let step = begin(shared, record, name);
     let event = work.await;
-    if let Some(outcome) = outcome_of(record, &event) {
+    finish(shared, record, step, &event);
+    event
+}
+
+/// Begins a step of a pod's life.
+pub(crate) fn begin(shared: &Shared, record: &PodRecord, name: &str) -> Open {
+    begin_for(shared, record, name, record.steps.parent())
+}
+
+/// Remembers a step that ended so, if that is news.
+pub(crate) fn finish(shared: &Shared, record: &PodRecord, step: Open, event: &PodEvent) {
+    if let Some(outcome) = outcome_of(record, event) {
         end(shared, record, step, outcome);
     }
-    event
 }
 
 /// Remembers what happened by itself.
 pub(crate) fn note(shared: &Shared, record: &PodRecord, name: &str, event: &PodEvent) {
-    if let Some(outcome) = outcome_of(record, event) {
-        say(shared, record, name, outcome);
-    }
+    finish(shared, record, begin(shared, record, name), event);
 }
 
 /// Remembers what was said.
 pub(crate) fn say(shared: &Shared, record: &PodRecord, name: &str, outcome: String) {
-    end(shared, record, begin(shared, record, name, record.steps.parent()), outcome);
+    end(shared, record, begin(shared, record, name), outcome);
 }
 
 /// Begins to tell a server of what was done last.
 pub(crate) fn report(shared: &Shared, record: &PodRecord, name: &str) -> Open {
-    begin(shared, record, name, record.steps.last())
+    begin_for(shared, record, name, record.steps.last())
 }
 
 /// A status in a few words.
