@@ -151,6 +151,16 @@ pub enum SupervisorNotice {
         /// Its reason.
         reason: ExitReason,
     },
+    /// An operator lets a child handle no messages. Said by hosts, not by supervisors.
+    Suspended {
+        /// Which.
+        name: String,
+    },
+    /// An operator lets it go on.
+    Resumed {
+        /// Which.
+        name: String,
+    },
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod clock;
 mod dedicated;
 mod driver;
 mod fault;
+mod inspect;
 mod life;
 mod mailbox;
 mod monitor;
@@ -30,10 +31,11 @@ pub use child::{Child, Failure, Start, Tree};
 pub use clock::{Clock, entropy};
 pub use driver::{Driver, Inbox};
 pub use fault::Fault;
+pub use inspect::Details;
 pub use mailbox::{Refusal, TellError};
 pub use monitor::{Down, Monitor, Watching};
 pub use observer::{
-    DeadLetter, DeadLetters, DeadReason, Node, NodeKind, NodeState, Notice, Notices,
+    Crash, DeadLetter, DeadLetters, DeadReason, Node, NodeKind, NodeState, Notice, Notices,
 };
 pub use part::{PartError, PartSpec};
 pub use reference::{Exact, Ref};

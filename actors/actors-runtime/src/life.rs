@@ -21,7 +21,7 @@ use tokio::sync::{Notify, watch};
 use crate::{
     fault::Fault,
     monitor::{Down, Watchers},
-    observer::{Meter, Node, NodeState, Slot},
+    observer::{Crash, Meter, Node, NodeState, Slot},
     supervisor::Table,
     task::{Tasks, lock},
 };
@@ -32,6 +32,8 @@ pub(crate) trait AnyMailbox: std::fmt::Debug + Send + Sync + 'static {
     fn request_stop(&self);
     /// Makes the actor do this at its next turn, ahead of all messages.
     fn inject(&self, fault: Fault);
+    /// Lets it handle nothing but orders, or everything again.
+    fn suspend(&self, is_suspended: bool);
     /// Lets the actor see that it is ending, if it waits for messages.
     fn rouse(&self) {}
     /// Refuses everything from now on; what waits becomes dead letters.
@@ -53,6 +55,7 @@ pub(crate) trait AnyMailbox: std::fmt::Debug + Send + Sync + 'static {
 pub(crate) enum KeyCommand {
     Inject(Fault),
     Unpark,
+    Suspend(bool),
 }
 
 /// How full a mailbox is.
@@ -61,6 +64,7 @@ pub(crate) struct Levels {
     pub(crate) depth: u64,
     pub(crate) capacity: u64,
     pub(crate) refused: u64,
+    pub(crate) is_suspended: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -255,6 +259,7 @@ impl Drop for Death {
         let mut status = lock(&self.life.slot.status);
         status.state = NodeState::Ended;
         status.last_exit = Some(reason.clone());
+        status.last_crash = Crash::of(self.life.incarnation, &reason).or(status.last_crash.take());
         status.current = None;
         drop(status);
         let (path, incarnation) = (self.life.slot.path.to_string(), self.life.incarnation);

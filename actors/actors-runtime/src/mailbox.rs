@@ -101,6 +101,8 @@ struct Queue<E> {
     stop_asked: bool,
     /// Whether the host knows of it.
     stop_given: bool,
+    /// An operator wants nothing handled; a stop ends that.
+    is_suspended: bool,
     fault: Option<Fault>,
 }
 
@@ -119,6 +121,7 @@ impl<E: Send + 'static> Mailbox<E> {
             is_closed: false,
             stop_asked: false,
             stop_given: false,
+            is_suspended: false,
             fault: None,
         };
         Arc::new(Self {
@@ -250,6 +253,10 @@ impl<E: Send + 'static> Mailbox<E> {
             queue.stop_given = true;
             return Next::Stop;
         }
+        if queue.is_suspended && !queue.stop_asked {
+            queue.is_awake = false;
+            return Next::Idle;
+        }
         if let Some(event) = queue.own.pop_front() {
             // The others go ahead of the next batch.
             self.is_urgent.store(!queue.own.is_empty(), Ordering::Relaxed);
@@ -333,6 +340,13 @@ impl<E: std::fmt::Debug + Send + 'static> AnyMailbox for Mailbox<E> {
         self.wake(&mut queue);
     }
 
+    fn suspend(&self, is_suspended: bool) {
+        let mut queue = lock(&self.queue);
+        queue.is_suspended = is_suspended;
+        self.is_urgent.store(true, Ordering::Relaxed);
+        self.wake(&mut queue);
+    }
+
     fn close(&self) {
         self.room.close();
         let (own, told) = {
@@ -350,6 +364,7 @@ impl<E: std::fmt::Debug + Send + 'static> AnyMailbox for Mailbox<E> {
             depth: (queue.own.len() + queue.told.len()) as u64,
             capacity: u64::from(self.policy.capacity),
             refused: self.refused.load(Ordering::Relaxed),
+            is_suspended: queue.is_suspended,
         }
     }
 

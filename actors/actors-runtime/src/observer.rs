@@ -12,7 +12,7 @@ use std::{
     },
 };
 
-use actors_core::{Address, ExitReason, Incarnation, SupervisorNotice};
+use actors_core::{Address, ExitReason, Incarnation, SupervisorNotice, Wall};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, broadcast};
 
@@ -45,8 +45,29 @@ pub struct Node {
     pub processed: u64,
     /// How its last life ended.
     pub last_exit: Option<ExitReason>,
+    /// The last failure among its ends, if it ever failed.
+    pub last_crash: Option<Crash>,
     /// Whom a part serves; `None` for everything else.
     pub about: Option<String>,
+}
+
+/// A failure that ended a life.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Crash {
+    /// When.
+    pub at: Wall,
+    /// Which of its lives.
+    pub incarnation: Incarnation,
+    /// The cause.
+    pub reason: ExitReason,
+}
+
+impl Crash {
+    /// What just ended a life, unless it was no failure or an operator's kill.
+    pub(crate) fn of(incarnation: Incarnation, reason: &ExitReason) -> Option<Self> {
+        let is_crash = !reason.is_clean() && *reason != ExitReason::Killed;
+        is_crash.then(|| Self { at: Clock.now().wall, incarnation, reason: reason.clone() })
+    }
 }
 
 /// How an actor is hosted.
@@ -81,6 +102,8 @@ pub enum NodeState {
     Stopping,
     /// It failed too often and is left stopped until somebody unparks it.
     Parked,
+    /// It handles no messages until an operator resumes it.
+    Suspended,
     /// It is not up.
     Ended,
 }
@@ -142,6 +165,7 @@ pub(crate) struct SlotStatus {
     pub(crate) state: NodeState,
     pub(crate) incarnation: Incarnation,
     pub(crate) last_exit: Option<ExitReason>,
+    pub(crate) last_crash: Option<Crash>,
     pub(crate) current: Option<Arc<Life>>,
 }
 
@@ -156,6 +180,7 @@ impl Slot {
             state: NodeState::Starting,
             incarnation: Incarnation(0),
             last_exit: None,
+            last_crash: None,
             current: None,
         };
         Arc::new(Self { path, address, kind, status: Mutex::new(status), changed })
@@ -170,9 +195,10 @@ impl Slot {
     }
 
     fn nodes(&self) -> Vec<Node> {
-        let (state, incarnation, last_exit, current) = {
+        let (state, incarnation, (last_exit, last_crash), current) = {
             let status = lock(&self.status);
-            (status.state, status.incarnation, status.last_exit.clone(), status.current.clone())
+            let exits = (status.last_exit.clone(), status.last_crash.clone());
+            (status.state, status.incarnation, exits, status.current.clone())
         };
         let mut node = Node {
             path: self.path.to_string(),
@@ -187,6 +213,7 @@ impl Slot {
             busy_us: 0,
             processed: 0,
             last_exit,
+            last_crash,
             about: None,
         };
         let Some(life) = current else { return vec![node] };
@@ -198,6 +225,9 @@ impl Slot {
         };
         let levels = mailbox.levels();
         (node.depth, node.capacity, node.refused) = (levels.depth, levels.capacity, levels.refused);
+        if levels.is_suspended && node.state == NodeState::Running {
+            node.state = NodeState::Suspended;
+        }
         let mut nodes = vec![node];
         nodes.extend(mailbox.keyed_nodes());
         nodes

@@ -104,6 +104,7 @@ impl Label {
             busy_us: self.meter.busy_us(),
             processed: self.meter.processed(),
             last_exit: None,
+            last_crash: None,
             about: Some(self.about.to_string()),
         }
     }

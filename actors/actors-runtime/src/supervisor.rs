@@ -174,6 +174,8 @@ impl SupervisorDriver {
             SupervisorNotice::Escalated { name, .. } | SupervisorNotice::Ended { name, .. } => {
                 (name, NodeState::Ended)
             }
+            // Not a supervisor's to say.
+            SupervisorNotice::Suspended { .. } | SupervisorNotice::Resumed { .. } => return,
         };
         if let Some(slot) = self.slot_of(name) {
             slot.set_state(state);

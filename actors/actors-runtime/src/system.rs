@@ -243,7 +243,7 @@ impl System {
             .map_err(|_| OrderError::NotFound(path.to_owned()))
     }
 
-    fn command_key(&self, path: &str, command: KeyCommand) -> Result<(), OrderError> {
+    pub(crate) fn command_key(&self, path: &str, command: KeyCommand) -> Result<(), OrderError> {
         let missing = || OrderError::NotFound(path.to_owned());
         let (host, key) = self.0.registry.host_above(path).ok_or_else(missing)?;
         let life = host.current().ok_or_else(missing)?;
@@ -254,7 +254,7 @@ impl System {
         is_known.then_some(()).ok_or_else(missing)
     }
 
-    fn life_at(&self, path: &str) -> Result<Arc<Life>, OrderError> {
+    pub(crate) fn life_at(&self, path: &str) -> Result<Arc<Life>, OrderError> {
         let slot = self.0.registry.by_path(path);
         slot.and_then(|slot| slot.current()).ok_or_else(|| OrderError::NotFound(path.to_owned()))
     }
@@ -272,7 +272,7 @@ impl System {
     }
 
     pub(crate) fn notify(&self, path: String, notice: SupervisorNotice) {
-        tracing::warn!(%path, ?notice, "an actor failed");
+        tracing::warn!(%path, ?notice, "told of an actor");
         // An error means that nobody listens, which is allowed.
         drop(self.0.notices.send(Notice { path, notice }));
     }

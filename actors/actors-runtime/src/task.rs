@@ -134,7 +134,7 @@ impl Tasks {
         match (command, handle) {
             (KeyCommand::Inject(Fault::Kill), Some(handle)) => handle.abort(),
             (KeyCommand::Inject(fault), _) => label.inject(fault),
-            (KeyCommand::Unpark, _) => return false,
+            (KeyCommand::Unpark | KeyCommand::Suspend(_), _) => return false,
         }
         true
     }

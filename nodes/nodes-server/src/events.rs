@@ -49,6 +49,10 @@ fn words(notice: &SupervisorNotice) -> (&'static str, String) {
             "SupervisorEscalated",
             format!("failed too often; its supervisor gives up; at last it {reason}"),
         ),
+        SupervisorNotice::Suspended { .. } => {
+            ("ActorSuspended", "handles no messages until an operator resumes it".to_owned())
+        }
+        SupervisorNotice::Resumed { .. } => ("ActorResumed", "handles messages again".to_owned()),
     }
 }
 

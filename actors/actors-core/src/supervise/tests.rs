@@ -85,6 +85,9 @@ fn line(effect: &SupervisorEffect) -> String {
         SupervisorEffect::Notify(SupervisorNotice::Escalated { name, reason }) => {
             format!("notify {name} escalated: {reason:?}\n")
         }
+        SupervisorEffect::Notify(
+            SupervisorNotice::Suspended { name } | SupervisorNotice::Resumed { name },
+        ) => format!("notify {name}: only hosts say this\n"),
         SupervisorEffect::End(reason) => format!("end {reason:?}\n"),
     }
 }

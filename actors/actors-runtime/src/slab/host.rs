@@ -443,5 +443,7 @@ fn named(notice: SupervisorNotice, key: &str) -> SupervisorNotice {
         SupervisorNotice::Parked { reason, .. } => SupervisorNotice::Parked { name, reason },
         SupervisorNotice::Ended { reason, .. } => SupervisorNotice::Ended { name, reason },
         SupervisorNotice::Escalated { reason, .. } => SupervisorNotice::Escalated { name, reason },
+        SupervisorNotice::Suspended { .. } => SupervisorNotice::Suspended { name },
+        SupervisorNotice::Resumed { .. } => SupervisorNotice::Resumed { name },
     }
 }

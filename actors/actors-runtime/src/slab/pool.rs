@@ -242,13 +242,17 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
         if let Some((spot, order)) = state.orders.pop_front() {
             return Taken::Order(spot, order);
         }
+        if state.is_suspended && !state.stop_asked {
+            state.is_awake = false;
+            return Taken::Idle;
+        }
         state.batches = state.batches.wrapping_add(1);
         let (number, mut has_room) = (state.batches, false);
         while batch.len() < max {
             let Some(place) = state.ready.pop_front() else { break };
             let Some(Some(record)) = state.records.get_mut(place as usize) else { continue };
             record.is_ready = false;
-            if record.hold != Hold::Open {
+            if !record.may_run() {
                 continue;
             }
             let (spot, life) = (Spot { place, serial: record.serial }, record.life);
@@ -313,7 +317,7 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
             let Some(record) = state.at(one.spot) else { return false };
             record.processed += 1;
             record.busy_ns += one.busy_ns;
-            one.may_rest && !record.has_work()
+            one.may_rest && record.may_rest()
         });
     }
 
@@ -321,7 +325,7 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
     pub(super) fn rest(&self, spots: impl Iterator<Item = Spot>) {
         let mut state = lock(&self.state);
         for spot in spots {
-            let rests = |record: &mut Record<E>| record.pending == 0 && !record.has_work();
+            let rests = |record: &mut Record<E>| record.pending == 0 && record.may_rest();
             if state.at(spot).is_some_and(rests) {
                 state.remove(spot);
             }
@@ -355,6 +359,7 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
         let mut state = lock(&self.state);
         let Some(record) = state.at(spot) else { return };
         record.hold = Hold::Open;
+        record.is_suspended = false;
         record.revive = true;
         record.restarted();
         state.make_ready(spot.place);
@@ -373,6 +378,19 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
     pub(super) fn known(&self, spot: Spot) -> Option<(Arc<str>, u64)> {
         let mut state = lock(&self.state);
         state.at(spot).map(|record| (Arc::clone(&record.key), record.life))
+    }
+
+    /// Holds a key back, whatever waits for it, or lets it go on.
+    fn suspend_key(&self, spot: Spot, is_suspended: bool) -> bool {
+        let mut state = lock(&self.state);
+        let state = &mut *state;
+        let Some(record) = state.at(spot) else { return false };
+        record.is_suspended = is_suspended;
+        // One that has nothing to do may rest again.
+        record.revive |= !is_suspended && record.hold == Hold::Open;
+        self.is_urgent.store(true, Ordering::Relaxed);
+        state.make_ready(spot.place);
+        true
     }
 
     pub(super) fn bury(&self, key: &str, reason: DeadReason) {
@@ -419,9 +437,18 @@ impl<E: std::fmt::Debug + Send + 'static> AnyMailbox for Pool<E> {
         self.room.notify_waiters();
     }
 
+    fn suspend(&self, is_suspended: bool) {
+        let mut state = lock(&self.state);
+        state.is_suspended = is_suspended;
+        self.is_urgent.store(true, Ordering::Relaxed);
+        state.wake();
+    }
+
     fn levels(&self) -> Levels {
+        let state = lock(&self.state);
         Levels {
-            depth: lock(&self.state).waiting,
+            depth: state.waiting,
+            is_suspended: state.is_suspended,
             capacity: u64::from(self.spec.keys_max) * u64::from(self.spec.mailbox.capacity),
             refused: self.refused.load(Ordering::Relaxed),
         }
@@ -447,6 +474,7 @@ impl<E: std::fmt::Debug + Send + 'static> AnyMailbox for Pool<E> {
         let order = match command {
             KeyCommand::Inject(fault) => Order::Inject(fault),
             KeyCommand::Unpark => Order::Unpark,
+            KeyCommand::Suspend(is_suspended) => return self.suspend_key(spot, is_suspended),
         };
         self.order(spot, order);
         true

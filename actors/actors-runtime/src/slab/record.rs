@@ -8,7 +8,7 @@ use std::{collections::VecDeque, sync::Arc};
 use actors_core::{Address, ExitReason, Incarnation};
 
 use super::SlabSpec;
-use crate::observer::{Node, NodeKind, NodeState};
+use crate::observer::{Crash, Node, NodeKind, NodeState};
 
 /// Whether a key may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub(super) struct Record<E> {
     pub(super) is_ready: bool,
     pub(super) revive: bool,
     pub(super) hold: Hold,
+    /// An operator wants nothing handled.
+    pub(super) is_suspended: bool,
     pub(super) processed: u64,
     pub(super) busy_ns: u64,
     past: Option<Box<Past>>,
@@ -50,6 +52,7 @@ pub(super) struct Record<E> {
 struct Past {
     restarts: u64,
     last_exit: Option<ExitReason>,
+    last_crash: Option<Crash>,
 }
 
 impl<E> Record<E> {
@@ -65,6 +68,7 @@ impl<E> Record<E> {
             is_ready: false,
             revive: false,
             hold: Hold::Open,
+            is_suspended: false,
             processed: 0,
             busy_ns: 0,
             past: None,
@@ -73,6 +77,15 @@ impl<E> Record<E> {
 
     pub(super) fn has_work(&self) -> bool {
         self.revive || !self.queue.is_empty()
+    }
+
+    pub(super) fn may_run(&self) -> bool {
+        self.hold == Hold::Open && !self.is_suspended
+    }
+
+    /// Whether its machine may go: nothing waits, and nobody holds it back.
+    pub(super) fn may_rest(&self) -> bool {
+        !self.has_work() && !self.is_suspended
     }
 
     pub(super) fn len(&self) -> usize {
@@ -137,7 +150,10 @@ impl<E> Record<E> {
     }
 
     pub(super) fn ended(&mut self, reason: ExitReason) {
-        self.past.get_or_insert_default().last_exit = Some(reason);
+        let past = self.past.get_or_insert_default();
+        let life = Incarnation(past.restarts + 1);
+        past.last_crash = Crash::of(life, &reason).or(past.last_crash.take());
+        past.last_exit = Some(reason);
     }
 
     pub(super) fn restarted(&mut self) {
@@ -151,6 +167,7 @@ impl<E> Record<E> {
             address: Some(Address::new(spec.kind.clone(), &*self.key)),
             kind: NodeKind::Keyed,
             state: match self.hold {
+                Hold::Open if self.is_suspended => NodeState::Suspended,
                 Hold::Open => NodeState::Running,
                 Hold::Waiting => NodeState::Waiting,
                 Hold::Parked => NodeState::Parked,
@@ -163,6 +180,7 @@ impl<E> Record<E> {
             busy_us: self.busy_ns / 1_000,
             processed: self.processed,
             last_exit: self.past.as_ref().and_then(|past| past.last_exit.clone()),
+            last_crash: self.past.as_ref().and_then(|past| past.last_crash.clone()),
             about: None,
         }
     }

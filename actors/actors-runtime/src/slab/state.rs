@@ -8,7 +8,7 @@ use actors_core::{ExitReason, Incarnation};
 use indexmap::IndexMap;
 use ractor::ActorRef;
 
-use super::record::{Hold, Record, Spot};
+use super::record::{Record, Spot};
 use crate::{fault::Fault, mailbox::Wake};
 
 /// Most places that are kept when no key is known any more.
@@ -38,6 +38,7 @@ pub(super) struct State<E> {
     pub(super) is_awake: bool,
     pub(super) is_closed: bool,
     pub(super) stop_asked: bool,
+    pub(super) is_suspended: bool,
     pub(super) fault: Option<Fault>,
 }
 
@@ -56,6 +57,7 @@ impl<E> State<E> {
             is_awake: false,
             is_closed: false,
             stop_asked: false,
+            is_suspended: false,
             fault: None,
         }
     }
@@ -116,7 +118,7 @@ impl<E> State<E> {
     /// Puts a key in the row if it has work and may run.
     pub(super) fn make_ready(&mut self, place: u32) {
         let Some(Some(record)) = self.records.get_mut(place as usize) else { return };
-        if record.hold == Hold::Open && record.has_work() && !record.is_ready {
+        if record.may_run() && record.has_work() && !record.is_ready {
             record.is_ready = true;
             self.ready.push_back(place);
             self.wake();

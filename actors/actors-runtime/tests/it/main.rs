@@ -9,6 +9,7 @@
 mod faults;
 mod groups;
 mod hosts;
+mod inspect;
 mod mailboxes;
 mod monitors;
 mod slabs;

@@ -51,7 +51,7 @@ impl Keyed for Probes {
     }
 }
 
-async fn world(when_full: WhenFull) -> (World, SlabRef<Event>) {
+pub(crate) async fn world(when_full: WhenFull) -> (World, SlabRef<Event>) {
     let world = World::new();
     let ms = Duration::from_millis;
     let spec = SlabSpec {
