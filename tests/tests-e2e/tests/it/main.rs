@@ -9,3 +9,4 @@ mod kubectl;
 mod lifecycle;
 mod machines;
 mod updates;
+mod why;
