@@ -75,16 +75,16 @@ impl Gathering {
 
     fn ask_upwards(&mut self, question: &mut Question) {
         for span in self.spans.values() {
+            let unknown = |id: &SpanId| !self.spans.contains_key(id);
             match span.parent {
-                Parent::Span(parent) if !self.spans.contains_key(&parent) => {
-                    if self.asked_up.insert(parent) {
-                        question.spans.insert(parent);
-                    }
+                Parent::Span(id) if unknown(&id) && self.asked_up.insert(id) => {
+                    question.spans.insert(id);
                 }
-                Parent::Revision(revision) if !self.writers.contains_key(&revision) => {
-                    if self.asked_writers.insert(revision) {
-                        question.wrote.insert(revision);
-                    }
+                Parent::Revision(revision)
+                    if !self.writers.contains_key(&revision)
+                        && self.asked_writers.insert(revision) =>
+                {
+                    question.wrote.insert(revision);
                 }
                 _ => {}
             }

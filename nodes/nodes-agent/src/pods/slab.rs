@@ -3,11 +3,14 @@
 //! Way in: [`PodSlab`].  Never: a wait; every effect runs as a task of the pod's key and tells its
 //! end.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use actors_object::value;
 use actors_runtime::{KeyInbox, Keyed};
-use nodes_pods::{ImageAnswer, PodConfig, PodEffect, PodEvent, PodMachine};
+use nodes_pods::{
+    Action, ContainerRef, HookKind, ImageAnswer, PodConfig, PodEffect, PodEvent, PodMachine,
+    ProbeKind,
+};
 
 use crate::{
     blocking::off_loop,
@@ -95,13 +98,13 @@ impl Keyed for PodSlab {
         match effect {
             PodEffect::SetUpVolumes => {
                 inbox.spawn(async move {
-                    let work = volumes::set_up(&shared, &record);
+                    let work = Box::pin(volumes::set_up(&shared, &record));
                     traced(&shared, &record, "volumes", work).await
                 });
             }
             PodEffect::TearDownVolumes => {
                 inbox.spawn(async move {
-                    let work = volumes::tear_down(&shared, &record);
+                    let work = Box::pin(volumes::tear_down(&shared, &record));
                     traced(&shared, &record, "volumes", work).await
                 });
             }
@@ -110,19 +113,19 @@ impl Keyed for PodSlab {
             }
             PodEffect::TearDownSandbox { attempt } => {
                 inbox.spawn(async move {
-                    let work = sandbox::tear_down(&shared, &record, attempt);
+                    let work = Box::pin(sandbox::tear_down(&shared, &record, attempt));
                     traced(&shared, &record, "sandbox", work).await
                 });
             }
             PodEffect::CheckImage { container, image, .. } => {
                 inbox.spawn(async move {
-                    let work = check_image(Arc::clone(&shared), container, image);
+                    let work = Box::pin(check_image(Arc::clone(&shared), container, image));
                     traced(&shared, &record, "image", work).await
                 });
             }
             PodEffect::StartContainer { container, image_id } => {
                 inbox.spawn(async move {
-                    let work = container::start(&shared, &record, container, &image_id);
+                    let work = Box::pin(container::start(&shared, &record, container, &image_id));
                     traced(&shared, &record, "container", work).await
                 });
             }
@@ -136,21 +139,15 @@ impl Keyed for PodSlab {
             }
             PodEffect::RunProbe { container, probe, action, timeout } => {
                 inbox.spawn(async move {
-                    let work = async {
-                        let outcome =
-                            actions::probe(&shared, &record, (&container, &action), timeout).await;
-                        PodEvent::Probed { container: container.clone(), probe, outcome }
-                    };
+                    let what = (container, &action);
+                    let work = Box::pin(run_probe((&shared, &record), probe, what, timeout));
                     traced(&shared, &record, "probe", work).await
                 });
             }
             PodEffect::RunHook { container, hook, action, timeout } => {
                 inbox.spawn(async move {
-                    let work = async {
-                        let done = actions::hook(&shared, &record, (&container, &action), timeout);
-                        let failure = done.await.err();
-                        PodEvent::HookDone { container: container.clone(), hook, failure }
-                    };
+                    let what = (container, &action);
+                    let work = Box::pin(run_hook((&shared, &record), hook, what, timeout));
                     traced(&shared, &record, "hook", work).await
                 });
             }
@@ -167,6 +164,26 @@ impl Keyed for PodSlab {
     fn is_at_rest(&self, machine: &PodMachine) -> bool {
         machine.is_finalized()
     }
+}
+
+async fn run_probe(
+    (shared, record): (&Arc<Shared>, &PodRecord),
+    probe: ProbeKind,
+    (container, action): (ContainerRef, &Action),
+    timeout: Duration,
+) -> PodEvent {
+    let outcome = actions::probe(shared, record, (&container, action), timeout).await;
+    PodEvent::Probed { container, probe, outcome }
+}
+
+async fn run_hook(
+    (shared, record): (&Arc<Shared>, &PodRecord),
+    hook: HookKind,
+    (container, action): (ContainerRef, &Action),
+    timeout: Duration,
+) -> PodEvent {
+    let failure = actions::hook(shared, record, (&container, action), timeout).await.err();
+    PodEvent::HookDone { container, hook, failure }
 }
 
 async fn check_image(shared: Arc<Shared>, container: String, image: String) -> PodEvent {

@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, sync::Mutex};
 
 use actors_object::{Object, Value};
-use nodes_client::Open;
+use nodes_client::{Later, Open};
 use nodes_pods::{ImageAnswer, PodEvent, ProbeOutcome};
 use nodes_trace::{Parent, SpanId, Thing};
 
@@ -71,7 +71,7 @@ pub(crate) async fn traced(
     shared: &Shared,
     record: &PodRecord,
     name: &str,
-    work: impl Future<Output = PodEvent>,
+    work: Later<'_, PodEvent>,
 ) -> PodEvent {
     let step = begin(shared, record, name);
     let event = work.await;
