@@ -12,16 +12,16 @@ use tokio::sync::watch;
 use crate::scene::{FakeDoor, Machine, Told, authority, link, until, within};
 
 /// Two servers and an agent that speaks to one of them.
-struct Scene {
-    servers: Vec<(Machine, Arc<FakeDoor>, watch::Sender<bool>)>,
-    agent: Machine,
-    client: RemoteClient,
-    calls: Calls,
+pub(crate) struct Scene {
+    pub(crate) servers: Vec<(Machine, Arc<FakeDoor>, watch::Sender<bool>)>,
+    pub(crate) agent: Machine,
+    pub(crate) client: RemoteClient,
+    pub(crate) calls: Calls,
     told: Told,
 }
 
 impl Scene {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let authority = authority();
         let told = Told::of(&["server-1", "server-2", "agent-1"]);
         let mut servers = Vec::new();
@@ -52,13 +52,13 @@ impl Scene {
     }
 
     /// The server that the agent speaks to.
-    fn present(&self) -> usize {
+    pub(crate) fn present(&self) -> usize {
         let name = self.client.server().unwrap();
         self.servers.iter().position(|(machine, ..)| machine.mesh.me().node == name).unwrap()
     }
 }
 
-fn target(resource: &str, name: Option<&str>) -> Target {
+pub(crate) fn target(resource: &str, name: Option<&str>) -> Target {
     Target {
         version: "v1".to_owned(),
         resource: resource.to_owned(),
