@@ -4,9 +4,11 @@
 //! all messages.
 
 use actors_core::ExitReason;
+use serde::{Deserialize, Serialize};
 
 /// A way to end an actor from outside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Fault {
     /// It is ended between two events, and not counted as a failure.
     Kill,

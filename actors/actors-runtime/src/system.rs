@@ -13,6 +13,7 @@ use actors_core::{
     Address, ChildSpec, ExitReason, Incarnation, MailboxPolicy, Now, Rng, SpecError,
     SupervisorEvent, SupervisorNotice,
 };
+use serde::{Deserialize, Serialize};
 use tokio::{
     runtime::Handle,
     sync::{broadcast, watch},
@@ -54,7 +55,7 @@ impl std::fmt::Debug for System {
 }
 
 /// Why an order to an actor could not be given. The user named something that is not there.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum OrderError {
     /// Nothing runs there now.
     #[error("{0}: no such actor is running")]

@@ -40,8 +40,10 @@ impl Service {
     pub const OPS: Self = Self(12);
     /// What a process remembers of traces; servers ask.
     pub const SPANS: Self = Self(13);
+    /// The actors of a process, looked at and handled for operators; servers ask.
+    pub const ACTORS: Self = Self(14);
 
-    const NAMES: [(Self, &'static str); 13] = [
+    const NAMES: [(Self, &'static str); 14] = [
         (Self::GOSSIP, "gossip"),
         (Self::MEMBER, "member"),
         (Self::RAFT, "raft"),
@@ -55,6 +57,7 @@ impl Service {
         (Self::FENCE, "fence"),
         (Self::OPS, "ops"),
         (Self::SPANS, "spans"),
+        (Self::ACTORS, "actors"),
     ];
 }
 
@@ -91,7 +94,8 @@ pub fn may_speak(role: Role, service: Service) -> bool {
             | Service::NODE_LOGS
             | Service::NODE_EXEC
             | Service::OPS
-            | Service::SPANS,
+            | Service::SPANS
+            | Service::ACTORS,
         ) => role == Role::Server,
         (_, Service(_)) => false,
     }
@@ -106,7 +110,7 @@ mod tests {
     #[test]
     fn who_may_speak_to_what() {
         let mut table = String::new();
-        for number in 0..=14 {
+        for number in 0..=15 {
             let service = Service(number);
             let yes = |role| if may_speak(role, service) { "may" } else { "-" };
             let (server, agent) = (yes(Role::Server), yes(Role::Agent));
@@ -128,7 +132,8 @@ mod tests {
             fence      server may agent may
             ops        server may agent -
             spans      server may agent -
-            service 14 server -   agent -
+            actors     server may agent -
+            service 15 server -   agent -
         "]]
         .assert_eq(&table);
     }

@@ -114,14 +114,17 @@ async fn other(visit: &Visit<'_>, route: &Route) -> Result<HttpResponse, ApiErro
     }
     match (route, path) {
         (Route::Other, "/version") => Ok(health::version()),
-        (Route::Other, "/starling/actors") => Ok(actors::tree(visit.parts.actors.as_ref())),
         (Route::Other, "/starling/v1/why") if verb == "get" => why::answer(visit).await,
-        (Route::Other, "/starling/actors/kill") if verb == "post" => {
-            actors::kill(visit.parts.actors.as_ref(), &visit.query)
+        (Route::Other, path) if is_below(path, "/starling/actors") => {
+            actors::answer(visit, (&verb, path)).await
         }
         (Route::Other, path) => discovery::openapi(visit, path),
         _ => discovery::answer(visit, route),
     }
+}
+
+fn is_below(path: &str, base: &str) -> bool {
+    path.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn forbidden_url(identity: &Identity, verb: &str, path: &str) -> ApiError {

@@ -22,7 +22,7 @@ mod table;
 mod watch;
 mod why;
 
-pub use actors::ActorsPort;
+pub use actors::{ActorOrder, ActorPlace, ActorsPort};
 pub use edge::EdgeParts;
 pub use health::{Condition, Readiness};
 pub use mesh::MeshPort;

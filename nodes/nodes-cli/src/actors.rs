@@ -1,13 +1,15 @@
-//! `starling actors`: the supervision tree of a running cluster, and a way to kill any part of it.
+//! `starling actors`: the supervision trees of all nodes, and ways to end, hold back and release any part of them.
 //!
-//! Way in: [`run`].  Spec: `GET /starling/actors` and `POST /starling/actors/kill?path=...`, guarded by RBAC as
-//! non-resource URLs.
+//! Way in: [`run`].  Spec: the routes below `/starling/actors`, guarded by RBAC as non-resource URLs.
 
 use serde_json::Value;
 
 use crate::{
     Arguments, Caller, Failure, Output, arguments::ActorsVerb, client::Client, table, up::known,
 };
+
+/// Most rows that `top` shows to people.
+const ROWS_MAX: usize = 25;
 
 pub(crate) fn run(
     arguments: &Arguments,
@@ -16,44 +18,166 @@ pub(crate) fn run(
     output: &Output,
 ) -> Result<(), Failure> {
     let client = Client::of(&known(arguments, caller)?)?;
+    let look = |route: &str, node: &Option<String>, print: fn(&Value) -> String| {
+        let seen = client.get(&url(route, None, node))?;
+        output.answer(&format!("{}{}", print(&seen), missing(&seen)), &seen)
+    };
+    let order = |verb: &str, path: &str, node: &Option<String>, (fault, done): (&str, &str)| {
+        let url = format!("{}{fault}", url(verb, Some(path), node));
+        let answer = client.post(&url, &Value::Null)?;
+        let place = format!("{}:{}", text(&answer, "node"), text(&answer, "path"));
+        output.answer(&format!("{place} {done}"), &answer)
+    };
     match verb {
-        ActorsVerb::Tree => {
-            let tree = client.get("/starling/actors")?;
-            output.answer(&print(&tree), &tree)
+        ActorsVerb::Tree { node } => look("", node, tree),
+        ActorsVerb::Top { node } => look("/top", node, top),
+        ActorsVerb::Show { path, node } => {
+            let seen = client.get(&url("/show", Some(path), node))?;
+            output.answer(&show(&seen), &seen)
         }
-        ActorsVerb::Kill { path, panic } => {
-            let (fault, done) = if *panic { ("&fault=panic", "panics") } else { ("", "is killed") };
-            let url = format!("/starling/actors/kill?path={}{fault}", escape(path));
-            let answer = client.post(&url, &Value::Null)?;
-            output.answer(&format!("{path} {done}; its supervisor starts it again"), &answer)
+        ActorsVerb::Kill { path, node, panic: true } => {
+            order("/kill", path, node, ("&fault=panic", "panics; its supervisor starts it again"))
+        }
+        ActorsVerb::Kill { path, node, .. } => {
+            order("/kill", path, node, ("", "is killed; its supervisor starts it again"))
+        }
+        ActorsVerb::Suspend { path, node } => {
+            order("/suspend", path, node, ("", "handles no messages until it is resumed"))
+        }
+        ActorsVerb::Resume { path, node } => {
+            order("/resume", path, node, ("", "handles messages again"))
         }
     }
 }
 
-fn print(tree: &Value) -> String {
-    let header =
-        ["ACTOR", "KIND", "STATE", "RESTARTS", "MAILBOX", "DONE", "BUSY", "LAST EXIT", "ABOUT"];
-    let mut rows = Vec::new();
-    for actor in tree["actors"].as_array().into_iter().flatten() {
-        let path = actor["path"].as_str().unwrap_or_default();
-        let depth = path.matches('/').count();
-        let name = path.rsplit('/').next().unwrap_or_default();
-        let number = |field: &str| {
-            actor[field].as_u64().map(|number| number.to_string()).unwrap_or("-".to_owned())
-        };
-        rows.push(vec![
-            format!("{}{}", "  ".repeat(depth), actor["address"].as_str().unwrap_or(name)),
-            actor["kind"].as_str().unwrap_or("-").to_owned(),
-            actor["state"].as_str().unwrap_or("-").to_owned(),
-            number("restarts"),
-            format!("{}/{}", number("mailboxDepth"), number("mailboxCapacity")),
-            number("processed"),
-            format!("{} ms", actor["busyUs"].as_u64().unwrap_or(0) / 1_000),
-            actor["lastExit"].as_str().unwrap_or("-").to_owned(),
-            actor["about"].as_str().unwrap_or_default().to_owned(),
-        ]);
+fn url(route: &str, path: Option<&str>, node: &Option<String>) -> String {
+    let mut url = format!("/starling/actors{route}?path={}", escape(path.unwrap_or_default()));
+    if let Some(node) = node {
+        url.push_str(&format!("&node={}", escape(node)));
     }
-    table::render(&header, &rows)
+    url
+}
+
+fn tree(seen: &Value) -> String {
+    let header = [
+        "NODE",
+        "ACTOR",
+        "KIND",
+        "STATE",
+        "RESTARTS",
+        "MAILBOX",
+        "DONE",
+        "BUSY",
+        "LAST EXIT",
+        "ABOUT",
+    ];
+    let rows = actors(seen, "actors").map(|actor| {
+        let path = text(actor, "path");
+        let name = path.rsplit('/').next().unwrap_or_default();
+        let name = actor["address"].as_str().unwrap_or(name);
+        vec![
+            text(actor, "node").to_owned(),
+            format!("{}{name}", "  ".repeat(path.matches('/').count())),
+            text(actor, "kind").to_owned(),
+            text(actor, "state").to_owned(),
+            number(actor, "restarts"),
+            mailbox(actor),
+            number(actor, "processed"),
+            busy(actor),
+            actor["lastExit"].as_str().unwrap_or("-").to_owned(),
+            text(actor, "about").to_owned(),
+        ]
+    });
+    table::render(&header, &rows.collect::<Vec<_>>())
+}
+
+fn top(seen: &Value) -> String {
+    let header = ["NODE", "ACTOR", "KIND", "CPU", "MESSAGES/S", "MAILBOX", "RESTARTS"];
+    let rows = actors(seen, "actors").take(ROWS_MAX).map(|actor| {
+        let permille = actor["busyPermille"].as_u64().unwrap_or_default();
+        vec![
+            text(actor, "node").to_owned(),
+            text(actor, "path").to_owned(),
+            text(actor, "kind").to_owned(),
+            format!("{}.{} %", permille / 10, permille % 10),
+            number(actor, "messagesPerSecond"),
+            mailbox(actor),
+            number(actor, "restarts"),
+        ]
+    });
+    table::render(&header, &rows.collect::<Vec<_>>())
+}
+
+fn show(seen: &Value) -> String {
+    let actor = &seen["actor"];
+    let crash = match &actor["lastCrash"] {
+        Value::Null => "none".to_owned(),
+        crash => format!(
+            "life {} at {}: {}",
+            number(crash, "life"),
+            text(crash, "at"),
+            text(crash, "cause")
+        ),
+    };
+    let lines = [
+        ("Actor", format!("{}:{}", text(actor, "node"), text(actor, "path"))),
+        ("Address", actor["address"].as_str().unwrap_or("-").to_owned()),
+        ("Kind", text(actor, "kind").to_owned()),
+        ("State", text(actor, "state").to_owned()),
+        ("Life", number(actor, "incarnation")),
+        ("Restarts", number(actor, "restarts")),
+        ("Mailbox", format!("{}, {} refused", mailbox(actor), number(actor, "refused"))),
+        ("Done", number(actor, "processed")),
+        ("Busy", busy(actor)),
+        ("Last exit", actor["lastExit"].as_str().unwrap_or("none").to_owned()),
+        ("Last crash", crash),
+        ("About", actor["about"].as_str().unwrap_or("-").to_owned()),
+    ];
+    let mut told: String =
+        lines.iter().map(|(name, value)| format!("{:12}{value}\n", format!("{name}:"))).collect();
+    let letters = actors(seen, "deadLetters")
+        .map(|letter| format!("  {} ({})\n", text(letter, "event"), text(letter, "reason")));
+    let children = actors(seen, "children").map(|child| {
+        format!(
+            "  {} ({}, {} restarts)\n",
+            text(child, "path").rsplit('/').next().unwrap_or_default(),
+            text(child, "state"),
+            number(child, "restarts"),
+        )
+    });
+    for (title, list) in
+        [("Dead letters", letters.collect::<String>()), ("Children", children.collect())]
+    {
+        let list = if list.is_empty() { "  none\n".to_owned() } else { list };
+        told.push_str(&format!("{title}:\n{list}"));
+    }
+    told
+}
+
+/// A line for each node that did not answer.
+fn missing(seen: &Value) -> String {
+    let nodes = seen["missing"].as_object().into_iter().flatten();
+    nodes.map(|(node, why)| format!("{node}: {}\n", why.as_str().unwrap_or_default())).collect()
+}
+
+fn actors<'a>(seen: &'a Value, field: &str) -> impl Iterator<Item = &'a Value> {
+    seen[field].as_array().into_iter().flatten()
+}
+
+fn text<'a>(actor: &'a Value, field: &str) -> &'a str {
+    actor[field].as_str().unwrap_or_default()
+}
+
+fn number(actor: &Value, field: &str) -> String {
+    actor[field].as_u64().map_or_else(|| "-".to_owned(), |number| number.to_string())
+}
+
+fn mailbox(actor: &Value) -> String {
+    format!("{}/{}", number(actor, "mailboxDepth"), number(actor, "mailboxCapacity"))
+}
+
+fn busy(actor: &Value) -> String {
+    format!("{} ms", actor["busyUs"].as_u64().unwrap_or(0) / 1_000)
 }
 
 /// Percent-encodes what a query may not contain (RFC 3986 section 3.4).
@@ -62,4 +186,45 @@ pub(crate) fn escape(text: &str) -> String {
     text.bytes()
         .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn one_actor_is_told_in_full() {
+        let seen = json!({
+            "actor": {
+                "node": "agent-1", "path": "starling/agent/pods", "kind": "slab",
+                "state": "suspended", "incarnation": 2, "restarts": 1, "mailboxDepth": 3,
+                "mailboxCapacity": 64, "refused": 0, "busyUs": 12_000, "processed": 7,
+                "lastExit": "was killed", "about": null, "address": null,
+                "lastCrash": {"at": "2026-11-21T12:00:00Z", "life": 1, "cause": "panicked: boom"},
+            },
+            "children": [{"path": "starling/agent/pods/a", "state": "running", "restarts": 0}],
+            "deadLetters": [],
+        });
+        let lines = [
+            "Actor:      agent-1:starling/agent/pods",
+            "Address:    -",
+            "Kind:       slab",
+            "State:      suspended",
+            "Life:       2",
+            "Restarts:   1",
+            "Mailbox:    3/64, 0 refused",
+            "Done:       7",
+            "Busy:       12 ms",
+            "Last exit:  was killed",
+            "Last crash: life 1 at 2026-11-21T12:00:00Z: panicked: boom",
+            "About:      -",
+            "Dead letters:",
+            "  none",
+            "Children:",
+            "  a (running, 0 restarts)",
+        ];
+        assert_eq!(show(&seen).lines().collect::<Vec<_>>(), lines);
+    }
 }

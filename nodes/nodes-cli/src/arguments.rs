@@ -94,7 +94,7 @@ pub enum Verb {
     Logs(LogsOptions),
     /// Run a command in a container: `starling exec web-0 -- ls /`.
     Exec(ExecOptions),
-    /// Show and kill the actors of a running cluster.
+    /// Show, kill and suspend the actors of a running cluster.
     #[command(subcommand)]
     Actors(ActorsVerb),
     /// Print shell completions.
@@ -279,12 +279,49 @@ pub struct ExecOptions {
 /// What can be done with actors.
 #[derive(Debug, Subcommand)]
 pub enum ActorsVerb {
-    /// Show the tree: state, restarts, mailbox, busy time.
-    Tree,
+    /// Show the trees of all nodes: state, restarts, mailbox, busy time.
+    Tree {
+        /// Only this node's.
+        #[arg(long, value_name = "NODE")]
+        node: Option<String>,
+    },
+    /// Show who works most, over one second.
+    Top {
+        /// Only on this node.
+        #[arg(long, value_name = "NODE")]
+        node: Option<String>,
+    },
+    /// Show one actor in full: its last crash, its dead letters, what is below it.
+    Show {
+        /// Its path in the tree: `starling/agent`, `agent-1:starling/agent`.
+        path: String,
+        /// Its node; without it, the server that is asked.
+        #[arg(long, value_name = "NODE")]
+        node: Option<String>,
+    },
+    /// Let one actor handle no messages until it is resumed; its supervisor and kills still work.
+    Suspend {
+        /// Its path in the tree: `starling/agent`, `agent-1:starling/agent`.
+        path: String,
+        /// Its node; without it, the server that is asked.
+        #[arg(long, value_name = "NODE")]
+        node: Option<String>,
+    },
+    /// Let a suspended actor go on.
+    Resume {
+        /// Its path in the tree: `starling/agent`, `agent-1:starling/agent`.
+        path: String,
+        /// Its node; without it, the server that is asked.
+        #[arg(long, value_name = "NODE")]
+        node: Option<String>,
+    },
     /// Kill one actor; its supervisor starts it again.
     Kill {
-        /// Its path in the tree.
+        /// Its path in the tree: `starling/agent`, `agent-1:starling/agent`.
         path: String,
+        /// Its node; without it, the server that is asked.
+        #[arg(long, value_name = "NODE")]
+        node: Option<String>,
         /// Let it panic at its next turn instead: a failure that counts, unlike a kill.
         #[arg(long)]
         panic: bool,

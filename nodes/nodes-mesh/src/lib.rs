@@ -33,6 +33,7 @@
 //!       server.children(listeners, Arc::new(agent.handle())), then agent.tree("agent")
 //! ```
 
+mod actors;
 mod choice;
 mod directory;
 mod door;
@@ -44,6 +45,7 @@ mod spans;
 mod streams;
 mod wire;
 
+pub use actors::{ActorsAnswer, ActorsQuestion, ask_actors, ask_tree, serve_actors};
 pub use directory::{Directory, View};
 pub use door::DoorService;
 pub use raft::MeshTransport;

@@ -19,10 +19,10 @@ use nodes_pki::{NodeKeys, serial_of};
 
 use crate::{
     Server, acting,
+    actors::ClusterActors,
     bootstrap::{self, Bootstrap},
     control::{self, Control},
     endpoints, events, health, marker, node_object, quorum, revocations, scheduling,
-    status::SystemActors,
     tokens::TokenAuthenticator,
     votes,
 };
@@ -243,7 +243,8 @@ impl Server {
     fn http(&self, listeners: Vec<TcpListener>, streams: Arc<dyn NodeStreams>) -> Child {
         let (gate, pki, registry) =
             (self.gate.clone(), Arc::clone(&self.pki), Arc::clone(&self.registry));
-        let (readiness, system) = (Arc::clone(&self.readiness), self.system.clone());
+        let readiness = Arc::clone(&self.readiness);
+        let actors = Arc::new(ClusterActors::new(&self.system, &self.config));
         let audiences = vec![self.issuer.clone()];
         let listeners = Arc::new(listeners);
         let mesh = self.operators.clone().map(|port| port as Arc<dyn MeshPort>);
@@ -255,7 +256,7 @@ impl Server {
                 authenticator: Arc::new(authenticator),
                 registry: Arc::clone(&registry),
                 streams: Arc::clone(&streams),
-                actors: Arc::new(SystemActors(system.clone())),
+                actors: Arc::clone(&actors) as Arc<dyn nodes_api::ActorsPort>,
                 readiness: Arc::clone(&readiness) as Arc<dyn nodes_api::Readiness>,
                 mesh: mesh.clone(),
             };

@@ -5,6 +5,7 @@
 //! may do (`acting`) is done by the holder of the shards; machines join through any of them (`operators`, `joins`).
 
 mod acting;
+mod actors;
 mod bootstrap;
 mod children;
 mod config;

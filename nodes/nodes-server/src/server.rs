@@ -15,7 +15,7 @@ use nodes_client::{Calls, SharedClient};
 use nodes_door::{
     Cidr, Door, DoorConfig, Identity, Options, SealError, Sealer, Target, WatchEvent,
 };
-use nodes_mesh::{DoorService, MeshTransport, serve_renewals};
+use nodes_mesh::{DoorService, MeshTransport, serve_actors, serve_renewals};
 use nodes_pki::{Pki, PkiError};
 use store_service::{Alone, Group, OpenError, Ports, RocksDisks, StoreConfig, Transport};
 use tokio::{sync::watch, time::interval};
@@ -128,6 +128,7 @@ impl Server {
             let identity = Identity::new("system:starling:certificates", &["system:masters"]);
             let calls = Calls::new(Arc::new(gate.clone()), identity, "starling-certificates");
             serve_renewals(&parts.mesh, Arc::clone(&pki), Arc::new(SerialLog(calls)));
+            serve_actors(&parts.mesh, system.clone());
             Operators::open(&config, parts, (&gate, &pki))
         });
         let readiness = ServerReadiness {

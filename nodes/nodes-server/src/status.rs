@@ -1,12 +1,10 @@
-//! What the edge tells of the process: whether it is ready, and its actors.
+//! What the edge tells of the process: whether it is ready.
 //!
-//! Way in: [`ServerReadiness`], [`SystemActors`].
+//! Way in: [`ServerReadiness`].
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use actors_runtime::{Fault, System};
-use nodes_api::{ActorsPort, Condition, Readiness};
-use serde_json::json;
+use nodes_api::{Condition, Readiness};
 use store_raft::NodeId;
 use store_service::{Health, Store};
 use tokio::sync::watch;
@@ -39,32 +37,5 @@ impl Readiness for ServerReadiness {
             }
         }
         conditions
-    }
-}
-
-/// The process's own tree.
-pub(crate) struct SystemActors(pub(crate) System);
-
-impl ActorsPort for SystemActors {
-    fn tree(&self) -> serde_json::Value {
-        let nodes = self.0.tree();
-        let told = nodes.iter().map(|node| {
-            let mut one = serde_json::to_value(node).unwrap_or_default();
-            // Names as the other answers of this API have them.
-            let fields =
-                [("depth", "mailboxDepth"), ("capacity", "mailboxCapacity"), ("busy_us", "busyUs")];
-            for (from, to) in fields {
-                if let Some(value) = one.as_object_mut().and_then(|map| map.remove(from)) {
-                    one[to] = value;
-                }
-            }
-            one["lastExit"] = json!(node.last_exit.as_ref().map(ToString::to_string));
-            one
-        });
-        json!(told.collect::<Vec<_>>())
-    }
-
-    fn inject(&self, path: &str, fault: Fault) -> bool {
-        self.0.inject(path, fault).is_ok()
     }
 }

@@ -13,7 +13,7 @@ use nodes_agent::Agent;
 use nodes_client::{Calls, SharedClient};
 use nodes_door::{Identity, Options, Target, WatchEvent};
 use nodes_machines::{MachineRecord, Role};
-use nodes_mesh::{RemoteClient, renewal, serve_streams};
+use nodes_mesh::{RemoteClient, renewal, serve_actors, serve_streams};
 use nodes_pki::NodeKeys;
 use nodes_server::Server;
 use tokio::{
@@ -109,6 +109,7 @@ async fn serve_agent(record: &MachineRecord, announcer: &Announcer) -> Result<()
     let client = RemoteClient::new(linked.mesh.clone(), linked.membership.view());
     let agent = Agent::open(agent_config(record)?, Arc::new(client.clone()))?;
     serve_streams(&linked.mesh, Arc::new(agent.handle()));
+    serve_actors(&linked.mesh, system.clone());
     let mut tree = linked.plant(new_tree(), supervisor);
     for (spec, child) in [client.child(), renewal(&linked.mesh, &client, pki)] {
         tree = tree.child(spec, child);
