@@ -18,11 +18,13 @@ pub struct Condition {
     pub name: &'static str,
     /// Whether it holds.
     pub holds: bool,
+    /// Whether the server is of no use without it; what is not needed is only told.
+    pub needed: bool,
 }
 
 pub(crate) fn answer(readiness: &dyn Readiness, verbose: bool) -> HttpResponse {
     let conditions = readiness.conditions();
-    let ready = conditions.iter().all(|condition| condition.holds);
+    let ready = conditions.iter().all(|condition| condition.holds || !condition.needed);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let mut text = String::new();
     if verbose || !ready {

@@ -223,8 +223,8 @@ impl Server {
 
     fn events(&self) -> Child {
         let calls = self.calls("system:starling:supervisor", "starling-supervisor");
-        let node = self.config.node.clone();
-        Child::service(move |service| events::run(service, calls.clone(), node.clone()))
+        let about = (self.config.node.clone(), self.gate.store().health());
+        Child::service(move |service| events::run(service, calls.clone(), about.clone()))
     }
 
     fn edge(&self, listeners: Vec<TcpListener>, local: Arc<dyn NodeStreams>) -> Tree {

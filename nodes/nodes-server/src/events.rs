@@ -1,26 +1,40 @@
-//! What supervisors do, as Event objects about the node: `kubectl get events` shows restarts and their causes.
+//! What supervisors do, and that the disk was full, as Event objects about the node: `kubectl get events` shows restarts and their causes.
 //!
 //! Way in: [`run`].  Never: an event about the writing of events.
 
-use actors_core::SupervisorNotice;
+use actors_core::{Mono, SupervisorNotice};
 use actors_object::{Value, timefmt, value};
 use actors_runtime::{Clock, Failure, Service};
 use nodes_client::Calls;
 use nodes_door::Target;
+use store_service::Health;
+use tokio::sync::watch;
 
 /// Writes one Event a notice, until the service is asked to stop.
-pub(crate) async fn run(service: Service, calls: Calls, node: String) -> Result<(), Failure> {
+pub(crate) async fn run(
+    service: Service,
+    calls: Calls,
+    (node, mut health): (String, watch::Receiver<Health>),
+) -> Result<(), Failure> {
+    let mut full = None;
     let (mut notices, mut rng) = (service.system().notices(), service.rng());
     loop {
-        let notice = tokio::select! {
+        let (reason, message) = tokio::select! {
             () = service.stopping() => return Ok(()),
-            notice = notices.next() => notice,
+            notice = notices.next() => {
+                let Some(notice) = notice else { return Ok(()) };
+                let (reason, message) = words(&notice.notice);
+                (reason, format!("actor {} {message}", notice.path))
+            }
+            changed = health.changed() => {
+                changed?;
+                let Some(words) = room_words(&health.borrow_and_update(), &mut full) else {
+                    continue;
+                };
+                words
+            }
         };
-        let Some(notice) = notice else { return Ok(()) };
-        let (reason, message) = words(&notice.notice);
-        let path = &notice.path;
-
-        let event = event(&node, (reason, &format!("actor {path} {message}")), rng.next_u64());
+        let event = event(&node, (reason, &message), rng.next_u64());
         let target = Target {
             version: "v1".to_owned(),
             resource: "events".to_owned(),
@@ -31,6 +45,27 @@ pub(crate) async fn run(service: Service, calls: Calls, node: String) -> Result<
         if let Err(error) = calls.create(target, &event).await {
             tracing::warn!(%error, "the event was not recorded");
         }
+    }
+}
+
+/// What is told of a full disk: only when there is room again, for an event needs room too.
+fn room_words(
+    health: &Health,
+    full: &mut Option<(String, Mono)>,
+) -> Option<(&'static str, String)> {
+    match health {
+        Health::DiskFull { place } => {
+            full.get_or_insert_with(|| (place.clone(), Clock.mono()));
+            None
+        }
+        Health::Good => full.take().map(|(place, since)| {
+            let seconds = Clock.mono().since(since).as_secs();
+            let message = format!(
+                "no space was left in {place} for {seconds} s: writes were refused; there is room again"
+            );
+            ("StoreDiskFull", message)
+        }),
+        _ => None,
     }
 }
 

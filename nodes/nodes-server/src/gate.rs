@@ -205,12 +205,15 @@ impl Gate {
             let name = std::mem::take(&mut proposal.writer.name);
             proposal.writer = Writer { shard: ShardId::ALL, epoch, name };
         }
-        let full = *self.inner.store.health().borrow() == Health::DiskFull;
         // Not even tried: so it is certain that nothing was done.
-        if !full && !*self.inner.able.borrow() {
+        if !*self.inner.able.borrow() {
             return Err(no_quorum());
         }
-        self.propose_until_known(proposal).await.map_err(|error| propose_error(&error, full))
+        let outcome = self.propose_until_known(proposal).await;
+        outcome.map_err(|error| match (error, &*self.inner.store.health().borrow()) {
+            (ProposeError::Unknown, Health::DiskFull { place }) => unknown_without_room(place),
+            (error, _) => propose_error(&error),
+        })
     }
 
     /// Proposes again, under the same token, as long as nobody knows what became of the first time: the store applies
@@ -226,6 +229,8 @@ impl Gate {
         while Instant::now() < deadline {
             outcome = store.propose(proposal.clone()).await;
             match &outcome {
+                // That can last; the first time is done as soon as there is room, or was.
+                Err(ProposeError::DiskFull { .. }) => break,
                 // Not done this time; whether it was before is still open.
                 Err(
                     ProposeError::Unknown
@@ -335,13 +340,13 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// What a client is told of a proposal without an outcome. Spec: 503 with Retry-After where nothing was done, 504 where
 /// nobody knows.
-fn propose_error(error: &ProposeError, is_disk_full: bool) -> ApiError {
+fn propose_error(error: &ProposeError) -> ApiError {
     match error {
-        ProposeError::Unavailable if is_disk_full => {
-            let why =
-                "no space is left for the store's log: writes are refused until there is room";
-            ApiError::service_unavailable(why).retry_after(5)
-        }
+        // Without Retry-After: clients would try again in silence, and only a person can make room.
+        ProposeError::DiskFull { place } => ApiError::service_unavailable(format!(
+            "nothing was written: the disk of the store is full. {}",
+            room_wanted(place)
+        )),
         ProposeError::Unknown => ApiError::timeout("the outcome of the write is unknown", 1),
         ProposeError::Busy => {
             ApiError::too_many_requests("too many writes are waiting, please try again", 1)
@@ -352,6 +357,18 @@ fn propose_error(error: &ProposeError, is_disk_full: bool) -> ApiError {
             ApiError::service_unavailable(error.to_string()).retry_after(1)
         }
     }
+}
+
+/// What a client is told of a write that is in the log, perhaps, and waits there for room.
+fn unknown_without_room(place: &str) -> ApiError {
+    let why =
+        "the outcome of the write is unknown, it may still be done: the disk of the store is full";
+    ApiError::timeout(format!("{why}. {}", room_wanted(place)), 0)
+}
+
+/// What is to be done about a full disk. RocksDB goes on when there is room for one of its buffers.
+fn room_wanted(place: &str) -> String {
+    format!("Free at least 16 MiB on the disk of {place}; reads go on, and so will writes then")
 }
 
 /// Spec: 503 with Retry-After: nothing was done, and somebody else, or a later time, may be better.

@@ -132,6 +132,20 @@ fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Failure> {
         .map_err(|error| Failure::new(format!("{} is damaged: {error}", path.display())))
 }
 
+/// Loses what cannot be written, for a full disk must end nobody who has something to tell: the subscriber reports a
+/// failed write on standard error, which panics where that fails too.
+struct Patient(std::io::Stderr);
+
+impl std::io::Write for Patient {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.write(bytes).or(Ok(bytes.len()))
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush().or(Ok(()))
+    }
+}
+
 /// What is told of a process's life goes to standard error, which its guardian points to a file.
 fn log_to_stderr() {
     tracing_subscriber::fmt()
@@ -142,6 +156,6 @@ fn log_to_stderr() {
                 .from_env_lossy(),
         )
         .with_ansi(false)
-        .with_writer(std::io::stderr)
+        .with_writer(|| Patient(std::io::stderr()))
         .init();
 }

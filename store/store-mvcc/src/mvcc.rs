@@ -22,6 +22,11 @@ use crate::{
     txn::{Txn, epoch_of},
 };
 
+/// Whether what is in memory may be ahead of the disk for good.
+fn is_final(error: &DiskError) -> bool {
+    !matches!(error, DiskError::Full(_))
+}
+
 /// The highest feature level that this build can apply.
 pub const LEVEL_MAX: u16 = 1;
 
@@ -184,32 +189,35 @@ impl Mvcc {
     /// Writes everything that is staged, and the position, in one batch.
     ///
     /// # Errors
-    /// The disk's: this state must not be used any more.
+    /// The disk's: this state must not be used any more, unless the disk is full; then nothing is
+    /// lost, and it can be called again.
     pub fn commit(&mut self) -> Result<(), ApplyError> {
         if self.failed {
             return Err(ApplyError::Failed);
         }
-        let mut writes = self.staging.take();
+        let mut writes = self.staging.writes();
         writes.push((self.rows.position(), Some(rows::encode(&self.position)?)));
-        self.write(writes)
+        self.write(writes)?;
+        self.staging.clear();
+        Ok(())
     }
 
     /// Commits, and makes everything durable. Gives the index up to which the log may be forgotten.
     ///
     /// # Errors
-    /// The disk's: this state must not be used any more.
+    /// Those of [`Mvcc::commit`].
     pub fn flush(&mut self) -> Result<u64, ApplyError> {
         self.commit()?;
         let flushed = self.staging.store().flush();
-        self.failed = flushed.is_err();
+        self.failed = flushed.as_ref().is_err_and(is_final);
         flushed?;
         Ok(self.position.index)
     }
 
-    /// Writes a batch; if that fails, this state is at its end.
+    /// Writes a batch; if that fails for another reason than a full disk, this state is at its end.
     pub(crate) fn write(&mut self, writes: Vec<Write>) -> Result<(), ApplyError> {
         let written = self.staging.store().batch(writes);
-        self.failed = written.is_err();
+        self.failed = written.as_ref().is_err_and(is_final);
         Ok(written?)
     }
 

@@ -94,9 +94,14 @@ impl Staging {
         StateHash(hasher.finalize().into())
     }
 
-    /// Takes out what the next batch on disk must hold.
-    pub(crate) fn take(&mut self) -> Vec<Write> {
-        std::mem::take(&mut self.applied).into_iter().collect()
+    /// What the next batch on disk must hold.
+    pub(crate) fn writes(&self) -> Vec<Write> {
+        self.applied.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
+
+    /// Forgets what that batch held: it is on disk.
+    pub(crate) fn clear(&mut self) {
+        self.applied.clear();
     }
 }
 

@@ -26,6 +26,7 @@ use crate::{
     image::Spool,
     locks::{lock, read, write},
     queue::{Queue, Taken},
+    room::{Full, Part, with_room},
     shared::{Health, Shared},
     worker::{WorkerEvent, worker},
 };
@@ -102,16 +103,17 @@ pub(crate) fn child(shared: &Arc<Shared>) -> Child {
 }
 
 fn run(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     queue: &Arc<Queue<ApplyOp>>,
     inbox: &Inbox<WorkerEvent>,
 ) -> Result<(), Fault> {
-    let store = open_state(shared)?;
+    let store = open_state(shared, queue)?;
     let mvcc = Mvcc::open(Arc::clone(&store), shared.config.group)?;
     let flushed = mvcc.position().index;
     let compacted = mvcc.position().compacted;
     let mut applier = Applier {
         shared,
+        queue,
         inbox,
         mvcc,
         store,
@@ -126,16 +128,17 @@ fn run(
     lock(&shared.samples).restart(applier.mvcc.position());
     applier.publish_all()?;
     let _open = shared.apply.open(queue);
-    applier.serve(queue)
+    applier.serve()
 }
 
 /// The state that the last life left open, or the one on disk.
-fn open_state(shared: &Shared) -> Result<Arc<dyn StateStore>, Fault> {
+fn open_state(shared: &Shared, queue: &Queue<ApplyOp>) -> Result<Arc<dyn StateStore>, Fault> {
     let mut state = lock(&shared.state);
     if let Some(store) = state.as_ref() {
         return Ok(Arc::clone(store));
     }
-    let store = shared.disks.open_state().map_err(Fault::Open)?;
+    let opened = with_room((shared, Part::State), queue, || shared.disks.open_state());
+    let store = opened.map_err(Fault::Open)?;
     *state = Some(Arc::clone(&store));
     Ok(store)
 }
@@ -167,7 +170,8 @@ struct Batch {
 }
 
 struct Applier<'a> {
-    shared: &'a Shared,
+    shared: &'a Arc<Shared>,
+    queue: &'a Arc<Queue<ApplyOp>>,
     inbox: &'a Inbox<WorkerEvent>,
     mvcc: Mvcc,
     store: Arc<dyn StateStore>,
@@ -184,15 +188,21 @@ struct Applier<'a> {
 }
 
 impl Applier<'_> {
-    fn serve(&mut self, queue: &Queue<ApplyOp>) -> Result<(), Fault> {
+    fn serve(&mut self) -> Result<(), Fault> {
         loop {
-            match queue.take_all(self.spare_time()) {
+            match self.queue.take_all(self.spare_time()) {
                 Taken::Work(ops) if ops.is_empty() => self.use_spare_time()?,
                 Taken::Work(ops) => self.work(ops)?,
                 Taken::Closed => return Ok(()),
                 Taken::Finished => {
                     self.owner.0 = None;
-                    self.mvcc.flush()?;
+                    match self.mvcc.flush() {
+                        // What is not durable here is in the log.
+                        Err(error) if error.is_full() => {
+                            tracing::warn!(%error, "the state was not flushed");
+                        }
+                        flushed => drop(flushed?),
+                    }
                     self.shared.close_state();
                     return Ok(());
                 }
@@ -277,11 +287,28 @@ impl Applier<'_> {
             return Ok(());
         }
         let batch = std::mem::take(&mut self.batch);
-        self.mvcc.commit()?;
+        let is_full = match self.mvcc.commit() {
+            Err(error) if error.is_full() => true,
+            committed => {
+                committed?;
+                false
+            }
+        };
+        // The log has it, so it may be shown before the state's disk has room: reads go on. What is
+        // read from that disk to be shown has to wait.
+        let reads_disk = self.behind.is_some() || batch.changes.is_empty();
+        if is_full && reads_disk {
+            self.commit_with_room()?;
+        }
         self.publish(&batch.changes)?;
         self.answer(batch.outcomes);
         self.owner.send(RaftEvent::Applied { index: self.mvcc.position().index });
-        Ok(())
+        if is_full && !reads_disk { self.commit_with_room() } else { Ok(()) }
+    }
+
+    fn commit_with_room(&mut self) -> Result<(), Fault> {
+        let part = (self.shared.as_ref(), Part::State);
+        Ok(with_room(part, self.queue, || self.mvcc.commit())?)
     }
 
     /// Makes the state durable from time to time, on another thread: entries are applied meanwhile.
@@ -296,19 +323,30 @@ impl Applier<'_> {
         }
         (self.flushed, self.flushed_at) = (index, now);
         let Some(owner) = self.owner.0.clone() else { return };
-        let store = Arc::clone(&self.store);
-        self.inbox.spawn_blocking(move || match store.flush() {
-            Ok(()) => {
-                owner.send(RaftEvent::Flushed { index });
-                WorkerEvent::Done
+        let (store, queue) = (Arc::clone(&self.store), Arc::clone(self.queue));
+        let shared = Arc::clone(self.shared);
+        self.inbox.spawn_blocking(move || {
+            match with_room((&shared, Part::State), &queue, || store.flush()) {
+                Ok(()) => {
+                    owner.send(RaftEvent::Flushed { index });
+                    WorkerEvent::Done
+                }
+                // The actor ends anyhow; the log has what is not flushed.
+                Err(error) if error.is_full() => WorkerEvent::Done,
+                Err(error) => {
+                    WorkerEvent::Ended(Some(format!("the state cannot be flushed: {error}")))
+                }
             }
-            Err(error) => WorkerEvent::Ended(Some(format!("the state cannot be flushed: {error}"))),
         });
     }
 
     fn use_spare_time(&mut self) -> Result<(), Fault> {
         if self.sweeping {
-            self.sweeping = !self.mvcc.sweep(SWEEP)?.done;
+            self.sweeping = match self.mvcc.sweep(SWEEP) {
+                // What is left over is swept after the next compaction.
+                Err(error) if error.is_full() => false,
+                swept => !swept?.done,
+            };
         }
         Ok(())
     }

@@ -25,6 +25,9 @@ pub trait Disks: Send + Sync + 'static {
     /// The disk's.
     fn open_state(&self) -> Result<Arc<dyn StateStore>, DiskFailure>;
 
+    /// Where they are, for people who are to make room.
+    fn place(&self) -> String;
+
     /// An empty file for an image on its way in: read and written, and gone when it is closed.
     ///
     /// # Errors

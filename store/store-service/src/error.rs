@@ -60,6 +60,12 @@ pub enum ProposeError {
     /// The store is starting, stopping, or failed. Nothing was done; the caller tries later.
     #[error("the store is not running")]
     Unavailable,
+    /// No space is left for the log or the state. Nothing was done; there must be room first.
+    #[error("the disk of the store is full: no space is left in {place}")]
+    DiskFull {
+        /// The folder.
+        place: String,
+    },
     /// The proposal cannot be logged. Nothing was done; trying again does not help.
     #[error("the proposal cannot be logged")]
     Refused(#[source] EntryError),

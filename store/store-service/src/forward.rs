@@ -25,6 +25,9 @@ use crate::{
 /// The pause before another attempt, unless the leader changes before.
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// How long a proposal that was handed on waits for room on a full disk.
+const ROOM_WITHIN: Duration = Duration::from_secs(1);
+
 /// What all attempts so far came to.
 #[derive(Debug)]
 struct Attempts {
@@ -98,6 +101,12 @@ impl Store {
                     ProposeError::Unavailable
                 });
             }
+            if let Some(place) = self.shared.lacks_room() {
+                return Err(match attempts.in_doubt {
+                    true => ProposeError::Unknown,
+                    false => ProposeError::DiskFull { place },
+                });
+            }
             let patience = deadline.min(Instant::now() + config.leader_within);
             let Some(role) = known_leader(&mut leadership, patience).await else {
                 if attempts.in_doubt && Instant::now() < deadline {
@@ -134,6 +143,21 @@ impl Store {
         tokio::select! {
             answer = self.attempt_once(request, role) => answer,
             () = moved => Answer::Unknown,
+            () = self.without_room() => Answer::Unknown,
+        }
+    }
+
+    /// Resolves when what was handed on is not done soon for want of room; it may be done later.
+    async fn without_room(&self) {
+        let mut health = self.shared.health.subscribe();
+        loop {
+            if health.wait_for(Health::is_disk_full).await.is_err() {
+                return std::future::pending().await;
+            }
+            let room = timeout(ROOM_WITHIN, health.wait_for(|health| !health.is_disk_full()));
+            if room.await.is_err() && self.shared.lacks_room().is_some() {
+                return;
+            }
         }
     }
 
@@ -181,6 +205,9 @@ impl Store {
 
     /// Does a proposal as the leader, once.
     pub(crate) async fn once_here(&self, request: Request) -> Result<Outcome, ProposeError> {
+        if let Some(place) = self.shared.lacks_room() {
+            return Err(ProposeError::DiskFull { place });
+        }
         let within = self.shared.config.propose_within;
         let answer = timeout(within, self.here(request)).await.unwrap_or(Answer::Unknown);
         let mut attempts = Attempts::new(false);

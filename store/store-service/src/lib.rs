@@ -27,6 +27,7 @@ mod peer;
 mod pulse;
 mod queue;
 mod rocks;
+mod room;
 mod shared;
 mod store;
 mod transport;

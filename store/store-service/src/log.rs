@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use crate::{
     locks::lock,
     queue::{Queue, Taken},
+    room::{Part, with_room},
     shared::{Health, Shared},
     worker::worker,
 };
@@ -23,8 +24,6 @@ use crate::{
 const QUEUE_MAX: usize = 131_072;
 /// Without work the thread looks up this rarely.
 const IDLE: Duration = Duration::from_secs(3_600);
-/// How long a full disk is left alone before it is tried again.
-const FULL_WAIT: Duration = Duration::from_secs(1);
 /// Records that are read at once.
 const PAGE: usize = 4_096;
 
@@ -63,7 +62,8 @@ pub(crate) fn child(shared: &Arc<Shared>) -> Child {
 
 fn run(shared: &Shared, queue: &Arc<Queue<LogOp>>) -> Result<(), Failure> {
     let opened = lock(&shared.opened_log).take();
-    let mut store = opened.map_or_else(|| shared.disks.open_log(), Ok)?;
+    let reopen = || with_room((shared, Part::Log), queue, || shared.disks.open_log());
+    let mut store = opened.map_or_else(reopen, Ok)?;
     let mut writer = Writer { shared, queue, store: store.as_mut(), owner: Owner(None) };
     let _open = shared.log.open(queue);
     let ended = writer.serve();
@@ -135,7 +135,7 @@ impl Writer<'_> {
                     }
                     LogOp::Truncate { below } => {
                         self.put(&mut batch)?;
-                        self.store.truncate_below(below)?;
+                        self.with_room(|store| store.truncate_below(below))?;
                     }
                     LogOp::Load { owner, reply } => {
                         self.end(&mut batch)?;
@@ -177,21 +177,7 @@ impl Writer<'_> {
         &mut self,
         mut work: impl FnMut(&mut dyn LogStore) -> Result<(), DiskError>,
     ) -> Result<(), DiskError> {
-        loop {
-            match work(self.store) {
-                Err(DiskError::Full(text)) if !self.queue.wait_for_end(FULL_WAIT) => {
-                    tracing::warn!(%text, "no room for the log");
-                    self.shared.set_health(Health::DiskFull);
-                }
-                Ok(()) => {
-                    if *self.shared.health.borrow() != Health::Good {
-                        self.shared.set_health(Health::Good);
-                    }
-                    return Ok(());
-                }
-                failed => return failed,
-            }
-        }
+        with_room((self.shared, Part::Log), self.queue, || work(self.store))
     }
 }
 

@@ -40,6 +40,10 @@ impl Disks for RocksDisks {
         Ok(Arc::new(RocksState::open(&self.dir.join("state"), self.cluster)?))
     }
 
+    fn place(&self) -> String {
+        self.dir.display().to_string()
+    }
+
     fn spool(&self) -> Result<File, DiskFailure> {
         let path = self.dir.join("incoming");
         let file =

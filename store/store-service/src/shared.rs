@@ -3,7 +3,10 @@
 //! Way in: [`Shared`].  Invariant: each field has one writer, named at the field; readers never
 //! wait for a disk.
 
-use std::sync::{Arc, Mutex, RwLock};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, RwLock},
+};
 
 use actors_core::{
     Correlation,
@@ -22,6 +25,7 @@ use crate::{
     locks::{lock, write},
     log::LogOp,
     queue::Queue,
+    room::Part,
     waiting::{Reply, Waiting},
 };
 
@@ -53,8 +57,12 @@ pub enum Health {
     /// Nothing is known to be wrong.
     #[default]
     Good,
-    /// There is no room for the log: nothing is written until there is.
-    DiskFull,
+    /// There is no room for the log or the state: nothing is written until there is. What was
+    /// written can be read.
+    DiskFull {
+        /// What is full, for people: a folder.
+        place: String,
+    },
     /// A part failed and is started again; the text says why.
     Failed(String),
     /// This member was removed from its group. It serves nothing more; its disks are worth nothing.
@@ -68,6 +76,12 @@ pub enum Health {
 }
 
 impl Health {
+    /// Whether nothing can be written for want of room.
+    #[must_use]
+    pub const fn is_disk_full(&self) -> bool {
+        matches!(self, Self::DiskFull { .. })
+    }
+
     /// Whether this is the end: nothing but an operator's act helps.
     #[must_use]
     pub const fn is_final(&self) -> bool {
@@ -142,6 +156,8 @@ pub(crate) struct Shared {
     /// Written by the peer actor.
     pub(crate) members: watch::Sender<Members>,
     pub(crate) health: watch::Sender<Health>,
+    /// What has no room. Written by the log and apply actors.
+    full: Mutex<BTreeSet<Part>>,
     /// Whether a leader is known that hears from most voters. Written by the peer actor.
     pub(crate) quorum: watch::Sender<bool>,
     /// What the state was lately. Written by the apply actor.
@@ -179,6 +195,7 @@ impl Shared {
             leadership: watch::Sender::default(),
             members: watch::Sender::default(),
             health: watch::Sender::default(),
+            full: Mutex::default(),
             quorum: watch::Sender::default(),
             samples: Mutex::default(),
             images: Arc::new(Semaphore::new(IMAGES_MAX)),
@@ -195,12 +212,46 @@ impl Shared {
 
     pub(crate) fn set_health(&self, health: Health) {
         self.health.send_if_modified(|present| {
+            // A part that runs again has no more room for that.
+            let health = match health {
+                Health::Good if !lock(&self.full).is_empty() => {
+                    Health::DiskFull { place: self.disks.place() }
+                }
+                other => other,
+            };
             let changed = *present != health && !present.is_final();
             if changed {
                 *present = health;
             }
             changed
         });
+    }
+
+    /// Notes whether there is room for a part; told once, not with each attempt.
+    pub(crate) fn set_full(&self, part: Part, is_full: bool) {
+        let mut full = lock(&self.full);
+        let changed = if is_full { full.insert(part) } else { full.remove(&part) };
+        drop(full);
+        if !changed {
+            return;
+        }
+        let place = self.disks.place();
+        match is_full {
+            true => tracing::warn!(?part, %place, "the disk is full"),
+            false => tracing::info!(?part, %place, "the disk has room again"),
+        }
+        self.set_health(Health::Good);
+    }
+
+    /// The full disk for whose sake nothing can be written here, if nobody else could write it: one
+    /// of several voters leaves the lead to another.
+    pub(crate) fn lacks_room(&self) -> Option<String> {
+        match &*self.health.borrow() {
+            Health::DiskFull { place } if self.members.borrow().is_sole_voter(self.config.node) => {
+                Some(place.clone())
+            }
+            _ => None,
+        }
     }
 
     /// Whether this replica must not serve any more.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::{ApplyError, Epoch, Flaw, ShardId, Splice, TOKEN_AGE_MAX};
+use actors_core::ports::DiskError;
 
 #[test]
 fn each_operation_gets_a_revision_of_its_own() {
@@ -221,10 +222,28 @@ fn entries_come_in_order_or_not_at_all() {
 #[test]
 fn a_state_whose_disk_failed_does_nothing_more() {
     let mut bench = Bench::new();
-    bench.store.fill_up();
+    bench.store.fail(Some(DiskError::Other("memory".to_owned())));
     let entry = proposal(vec![put("a", "1", Expect::Any)]);
     bench.state.apply(1, 1, &entry).unwrap();
     assert!(matches!(bench.state.commit(), Err(ApplyError::Disk(_))));
     assert_eq!(bench.state.apply(2, 1, &entry), Err(ApplyError::Failed));
     assert_eq!(bench.state.flush(), Err(ApplyError::Failed));
+}
+
+#[test]
+fn a_full_disk_loses_nothing_and_is_tried_again() {
+    let mut bench = Bench::new();
+    bench.store.fail(Some(DiskError::Full("memory".to_owned())));
+    bench.state.apply(1, 1, &proposal(vec![put("a", "1", Expect::Any)])).unwrap();
+    assert!(matches!(bench.state.commit(), Err(ApplyError::Disk(DiskError::Full(_)))));
+    bench.state.apply(2, 1, &proposal(vec![put("b", "2", Expect::Any)])).unwrap();
+    assert!(bench.state.flush().is_err());
+    assert_eq!(bench.store.batches(), 0);
+    bench.store.fail(None);
+    assert_eq!(bench.state.flush(), Ok(2));
+    let mut other = Bench::new();
+    other.state.apply(1, 1, &proposal(vec![put("a", "1", Expect::Any)])).unwrap();
+    other.state.apply(2, 1, &proposal(vec![put("b", "2", Expect::Any)])).unwrap();
+    other.state.commit().unwrap();
+    assert_eq!(bench.store.rows(), other.store.rows());
 }

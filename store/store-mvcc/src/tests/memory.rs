@@ -14,12 +14,12 @@ type Map = BTreeMap<Vec<u8>, Vec<u8>>;
 #[derive(Debug)]
 pub(super) struct MemoryState {
     states: Mutex<Vec<Map>>,
-    fails: Mutex<bool>,
+    failure: Mutex<Option<DiskError>>,
 }
 
 impl Default for MemoryState {
     fn default() -> Self {
-        Self { states: Mutex::new(vec![Map::new()]), fails: Mutex::new(false) }
+        Self { states: Mutex::new(vec![Map::new()]), failure: Mutex::default() }
     }
 }
 
@@ -27,7 +27,7 @@ impl MemoryState {
     /// What a process finds that starts after a crash which left only the first `batches` batches.
     pub(super) fn after_crash(&self, batches: usize) -> Self {
         let kept = self.states()[batches].clone();
-        Self { states: Mutex::new(vec![kept]), fails: Mutex::new(false) }
+        Self { states: Mutex::new(vec![kept]), failure: Mutex::default() }
     }
 
     /// How many batches were written.
@@ -45,9 +45,9 @@ impl MemoryState {
         self.contents().len()
     }
 
-    /// Makes every later batch fail as on a full disk.
-    pub(super) fn fill_up(&self) {
-        *self.fails.lock().unwrap() = true;
+    /// Makes every later batch fail, or none.
+    pub(super) fn fail(&self, failure: Option<DiskError>) {
+        *self.failure.lock().unwrap() = failure;
     }
 
     fn states(&self) -> MutexGuard<'_, Vec<Map>> {
@@ -57,8 +57,8 @@ impl MemoryState {
 
 impl StateStore for MemoryState {
     fn batch(&self, writes: Vec<Write>) -> Result<(), DiskError> {
-        if *self.fails.lock().unwrap() {
-            return Err(DiskError::Full("memory".to_owned()));
+        if let Some(failure) = self.failure.lock().unwrap().clone() {
+            return Err(failure);
         }
         let mut states = self.states();
         let mut next = states.last().cloned().unwrap_or_default();

@@ -43,7 +43,9 @@ impl RaftMachine {
             write.ticks += 1;
         }
         let stalled = self.writes.front().is_some_and(|write| write.is_stalled(now));
-        if self.is_leader() && stalled {
+        let is_sole = self.members().is_sole_voter(self.config.node);
+        // Nobody else could lead in its place, and what it has in memory can be read.
+        if self.is_leader() && stalled && !is_sole {
             // Others can have a leader whose disk works; this one answers nobody until it has
             // caught up.
             let term = self.node.raft.term;
@@ -54,7 +56,7 @@ impl RaftMachine {
         // candidate's is. A sole voter would elect itself on the spot, the others could only vote
         // once the disk answers.
         let waits = stalled || self.installing.is_some();
-        let alone = !self.writes.is_empty() && self.members().is_sole_voter(self.config.node);
+        let alone = !self.writes.is_empty() && is_sole;
         for _ in 0..ticks {
             if self.is_leader() || !(waits || alone) {
                 self.node.tick();

@@ -38,30 +38,73 @@ async fn a_failed_sync_of_the_log_heals() {
     heals(Fault::FailSync).await;
 }
 
+/// What is served while a disk is full: everything that is in memory, and no write.
+async fn serves_reads_only(server: &Server, folder: &Folder) {
+    let place = folder.path().display().to_string();
+    assert_eq!(*server.store.health().borrow(), Health::DiskFull { place: place.clone() });
+    let refused = server.store.propose(put("refused", "{}")).await;
+    assert_eq!(refused, Err(ProposeError::DiskFull { place }));
+    server.store.read_barrier().await.unwrap();
+    assert!(server.store.epoch().is_some(), "it leads on: nobody else can");
+    assert_eq!(server.value("kept").as_deref(), Some("{}"), "reads must go on");
+}
+
+async fn good(server: &Server) {
+    let mut health = server.store.health();
+    let good = tokio::time::timeout(SOON, health.wait_for(|health| *health == Health::Good));
+    good.await.unwrap().unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_disk_refuses_writes_until_there_is_room() {
+async fn a_full_log_refuses_writes_and_lets_reads_go_on_until_there_is_room() {
+    let folder = Folder::new();
+    let server = Server::start(&folder).await;
+    let kept = revision(&server.store.propose(put("kept", "{}")).await.unwrap());
+    server.faults.set(Some(Fault::LogFull));
+    let waits = put("waits", "{}");
+    let outcome = server.store.propose(waits.clone()).await;
+    assert_eq!(outcome, Err(ProposeError::Unknown), "it waits in the log for room");
+    serves_reads_only(&server, &folder).await;
+    server.faults.set(None);
+    good(&server).await;
+    let outcome = server.store.propose(waits).await.unwrap();
+    assert_eq!(revision(&outcome), kept.next(), "it was done, and once");
+    server.store.propose(put("after", "{}")).await.unwrap();
+    assert_eq!(server.value("refused"), None);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_state_refuses_writes_and_shows_what_the_log_has() {
     let folder = Folder::new();
     let server = Server::start(&folder).await;
     server.store.propose(put("kept", "{}")).await.unwrap();
-    server.faults.set(Some(Fault::LogFull));
-    let store = server.store.clone();
-    let waiting = async { store.propose(put("waits", "{}")).await };
+    server.faults.set(Some(Fault::StateFull));
+    server.store.propose(put("logged", "{}")).await.unwrap();
+    assert_eq!(server.value("logged").as_deref(), Some("{}"));
     let mut health = server.store.health();
-    let full = health.wait_for(|health| *health == Health::DiskFull);
-    let mut leadership = server.store.leadership();
-    let room = async {
-        full.await.unwrap();
-        let down = leadership.wait_for(|leadership| leadership.epoch.is_none());
-        down.await.unwrap();
-        let refused = server.store.propose(put("refused", "{}")).await;
-        assert!(matches!(refused, Err(ProposeError::NotLeader { .. })), "{refused:?}");
-        assert_eq!(server.value("kept").as_deref(), Some("{}"), "reads must go on");
-        server.faults.set(None);
-    };
-    let (outcome, ()) = tokio::join!(waiting, room);
-    assert!(outcome.is_ok(), "what waited is done when there is room: {outcome:?}");
-    server.lead().await;
-    insist(&server.store, put("after", "{}")).await;
+    health.wait_for(Health::is_disk_full).await.unwrap();
+    serves_reads_only(&server, &folder).await;
+    server.faults.set(None);
+    good(&server).await;
+    server.store.propose(put("after", "{}")).await.unwrap();
+    server.stop().await;
+    let server = Server::start(&folder).await;
+    for name in ["kept", "logged", "after"] {
+        assert_eq!(server.value(name).as_deref(), Some("{}"), "{name}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_does_not_wait_for_room() {
+    let folder = Folder::new();
+    let server = Server::start(&folder).await;
+    server.store.propose(put("kept", "{}")).await.unwrap();
+    server.faults.set(Some(Fault::StateFull));
+    tokio::time::timeout(SOON, server.stop()).await.expect("it waits for room");
+    let server = Server::start(&folder).await;
+    assert_eq!(server.value("kept").as_deref(), Some("{}"), "the log has it");
     server.stop().await;
 }
 

@@ -63,6 +63,8 @@ pub(crate) enum Fault {
     FailSync,
     /// The log has no room until the fault is taken back.
     LogFull,
+    /// The state has no room until the fault is taken back.
+    StateFull,
     /// Every sync of the log takes this many milliseconds longer until the fault is taken back.
     SlowSync(u64),
     /// Values of the state change a bit on their way from the disk, until the fault is taken back.
@@ -103,6 +105,10 @@ impl Disks for BadDisks {
 
     fn open_state(&self) -> Result<Arc<dyn StateStore>, DiskFailure> {
         Ok(Arc::new(BadState { state: self.disks.open_state()?, faults: self.faults.clone() }))
+    }
+
+    fn place(&self) -> String {
+        self.disks.place()
     }
 
     fn spool(&self) -> Result<File, DiskFailure> {
@@ -157,12 +163,20 @@ struct BadState {
     faults: Faults,
 }
 
+impl BadState {
+    fn check_room(&self) -> Result<(), DiskError> {
+        let is_full = self.faults.holds(Fault::StateFull);
+        if is_full { Err(DiskError::Full("a test".to_owned())) } else { Ok(()) }
+    }
+}
+
 impl StateStore for BadState {
     fn batch(&self, writes: Vec<Write>) -> Result<(), DiskError> {
         assert!(!self.faults.take(Fault::PanicInBatch), "a test");
         if self.faults.take(Fault::FailBatch) {
             return Err(DiskError::Other("a test".to_owned()));
         }
+        self.check_room()?;
         self.state.batch(writes)
     }
 
@@ -191,6 +205,7 @@ impl StateStore for BadState {
     }
 
     fn flush(&self) -> Result<(), DiskError> {
+        self.check_room()?;
         self.state.flush()
     }
 }
