@@ -87,6 +87,9 @@ impl Launch<'_> {
                 Word::Ready => return Ok(()),
                 Word::Failed(why) => {
                     self.stop();
+                    // The words of the operating system, whichever part met them.
+                    let is_disk_full = why.to_lowercase().contains("no space left");
+                    let look = if is_disk_full { self.look_for_room() } else { look };
                     return Err(Failure::new(self.told(&why)).next(look));
                 }
                 Word::Silence => {
@@ -95,6 +98,11 @@ impl Launch<'_> {
                 }
             }
         }
+    }
+
+    /// The log is on the disk that all data are on.
+    fn look_for_room(&self) -> String {
+        format!("df -h {}", self.log.parent().unwrap_or(self.log).display())
     }
 
     /// A failing start must not be tried again in the background.

@@ -51,7 +51,9 @@ fn render(rows: &[Vec<String>]) -> String {
 }
 
 fn describe(record: &ClusterRecord) -> Value {
-    let ready = Client::of(record).and_then(|client| client.text("/readyz")).is_ok();
+    let told = Client::of(record).and_then(|client| client.text("/readyz?verbose"));
+    let ready = told.is_ok();
+    let disk_full = told.is_ok_and(|checks| checks.contains("[-]disk"));
     let mut cluster = json!({
         "name": record.name,
         "uid": record.uid,
@@ -65,6 +67,7 @@ fn describe(record: &ClusterRecord) -> Value {
     }
     let living = processes::find(&record.run_dir);
     let state = match (living.server, ready) {
+        (Some(_), true) if disk_full => "disk full",
         (Some(_), true) => "ready",
         (Some(_), false) => "not ready",
         (None, _) if living.guardian.is_some() => "restarting",

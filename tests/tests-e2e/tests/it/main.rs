@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod crashes;
+mod disk;
 mod faults;
 mod kubectl;
 mod lifecycle;
