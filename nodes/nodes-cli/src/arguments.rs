@@ -64,16 +64,40 @@ pub enum Verb {
     /// Make this machine a part of a cluster: `starling join HOST:6443 --token ...`.
     Join(JoinOptions),
     /// Make, list and revoke the tokens by which machines join.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  starling token create --print-join-command                an agent may join with it for a day
+  starling token create --role server --once --ttl 30m      one server, within half an hour
+  starling token revoke ID"
+    )]
     Token(TokenVerb),
     /// List, add and remove servers.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  starling server list
+  starling server add                                       print the line for the new machine
+  starling server remove metal-3"
+    )]
     Server(ServerVerb),
     /// Kill, start, pause and resume machines of this host; declare a machine out of service.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  starling node kill agent-1                                cut the power of a machine of this host
+  starling node out metal-7                                 it is off: its pods may start elsewhere
+  starling node out metal-7 --undo"
+    )]
     Node(NodeVerb),
     /// Show who is in the mesh, its links, and whom it turned away.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  starling mesh members                                     who lives, who is suspect, on whose word
+  starling mesh links --from metal-2
+  starling mesh refusals -o json                            whom the servers turned away, and why"
+    )]
     Mesh(MeshVerb),
     /// Print the kubeconfig of a cluster.
     Kubeconfig,

@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::{
     Arguments, Caller, ClusterRecord, Failure, Output,
     arguments::DownOptions,
-    machines, processes,
+    machines, preflight, processes,
     up::{known, read_kubeconfig, save_kubeconfig},
 };
 
@@ -27,6 +27,7 @@ pub(crate) fn run(
     output: &Output,
 ) -> Result<(), Failure> {
     let record = known(arguments, caller)?;
+    preflight::check_alone(&record)?;
     if record.has_machines() {
         machines::down::run(&record, caller, output)?;
         machines::down::remove_run_folders(&record)?;

@@ -7,7 +7,7 @@ use std::{fs, net::TcpListener, os::unix::fs::MetadataExt as _, path::Path, proc
 use nix::unistd::Uid;
 use nodes_machines::Plan;
 
-use crate::{ClusterRecord, Failure, arguments::Part, processes, record::Machine};
+use crate::{ClusterRecord, Failure, arguments::Part, processes, record::Machine, up::unusable};
 
 /// Longest path of a unix socket, without its end (unix(7)).
 const SOCKET_PATH_MAX: usize = 107;
@@ -16,8 +16,16 @@ const SOCKET_PATH_MAX: usize = 107;
 const LONGEST_SOCKET: &str = "node/pods/00000000-0000-0000-0000-000000000000/shim.sock";
 
 /// This machine, as new clusters see it.
-pub(crate) const MACHINE: Machine<'static> =
-    Machine { is_port_free: &is_port_free, is_bridge_free: &is_bridge_free };
+pub(crate) const MACHINE: Machine<'static> = Machine {
+    is_port_free: &is_port_free,
+    is_bridge_free: &is_bridge_free,
+    stranger: &processes::stranger,
+};
+
+/// Refuses to take another data folder's processes for those of this cluster.
+pub(crate) fn check_alone(record: &ClusterRecord) -> Result<(), Failure> {
+    record.check_alone(&processes::stranger).map_err(|error| unusable(&error))
+}
 
 /// Whether no interface has this name.
 fn is_bridge_free(bridge: &str) -> bool {

@@ -2,7 +2,12 @@
 //!
 //! Way in: [`find`].  A pid file whose process is gone, or is another program, counts as absent.
 
-use std::{fs, path::Path};
+use std::{
+    ffi::OsStr,
+    fs,
+    os::unix::ffi::OsStrExt as _,
+    path::{Path, PathBuf},
+};
 
 use nix::{
     sys::signal::{Signal, kill},
@@ -31,6 +36,21 @@ pub(crate) fn find_part(run_dir: &Path, part: Part) -> Processes {
         |file: &str, verb: &str| read_pid(&run_dir.join(file)).filter(|pid| is_ours(*pid, verb));
     let files = part.pid_files();
     Processes { guardian: of(files.guardian, "guardian"), server: of(files.child, "run") }
+}
+
+/// The record of the process that lives in this folder, if it is of another data folder: two data folders that have
+/// clusters and nodes of the same names would take each other's processes for their own.
+pub(crate) fn stranger(run_dir: &Path, data_dir: &Path) -> Option<PathBuf> {
+    let told = |part: Part| {
+        let living = find_part(run_dir, part);
+        let line =
+            fs::read(format!("/proc/{}/cmdline", living.guardian.or(living.server)?)).ok()?;
+        let mut words = line.split(|byte| *byte == 0);
+        words.find(|word| *word == b"--record")?;
+        words.next().map(|path| PathBuf::from(OsStr::from_bytes(path)))
+    };
+    let living = [Part::Node, Part::Forwarder].into_iter().filter_map(told);
+    living.into_iter().find(|record| !record.starts_with(data_dir))
 }
 
 /// Sends a signal; false if the process is gone.

@@ -97,6 +97,20 @@ impl ClusterRecord {
         }
     }
 
+    /// Refuses to take another data folder's processes for those of this cluster.
+    ///
+    /// # Errors
+    /// [`RecordError::Elsewhere`].
+    pub fn check_alone(&self, stranger: Stranger<'_>) -> Result<(), RecordError> {
+        let plan = self.plan();
+        let mut folders =
+            plan.machines.iter().map(|machine| &machine.run_dir).chain([&self.run_dir]);
+        match folders.find_map(|folder| stranger(folder, &self.data_dir)) {
+            Some(record) => Err(RecordError::Elsewhere { name: self.name.clone(), record }),
+            None => Ok(()),
+        }
+    }
+
     /// Whether each machine is a process of its own.
     #[must_use]
     pub fn has_machines(&self) -> bool {
@@ -142,6 +156,17 @@ pub enum RecordError {
         "cluster name {0:?} must be a DNS label: 1 to 20 of a-z, 0-9 and '-', beginning with a letter"
     )]
     Name(String),
+    /// Another data folder has the name here.
+    #[error(
+        "a cluster {name:?} of another data folder runs on this computer: its record is {}",
+        record.display()
+    )]
+    Elsewhere {
+        /// The cluster's name.
+        name: String,
+        /// The other's record.
+        record: PathBuf,
+    },
     /// No number is left.
     #[error(
         "this machine has {CLUSTERS_MAX} clusters already: remove one with `starling down --purge --name NAME`"
@@ -241,6 +266,7 @@ impl Records {
             machines: wanted.machines.clone(),
             endpoint: wanted.endpoint.clone(),
         };
+        record.check_alone(machine.stranger)?;
         self.write(&record)?;
         self.all.push(record.clone());
         Ok(record)
@@ -287,7 +313,13 @@ pub struct Machine<'a> {
     pub is_port_free: &'a dyn Fn(u16) -> bool,
     /// Whether there is no interface of this name.
     pub is_bridge_free: &'a dyn Fn(&str) -> bool,
+    /// Whose process lives in a folder of sockets and pids.
+    pub stranger: Stranger<'a>,
 }
+
+/// Given a folder of sockets and pids and a cluster's data folder: the record of the process that lives in the former,
+/// if it is not of the latter.
+pub(crate) type Stranger<'a> = &'a dyn Fn(&Path, &Path) -> Option<PathBuf>;
 
 /// The node's address on its pods' bridge: the first of the range.
 fn first_address(pod_cidr: &str) -> Ipv4Addr {
@@ -316,7 +348,7 @@ mod tests {
 
     /// A machine on which somebody else has the bridge of index 2.
     fn machine(is_port_free: &dyn Fn(u16) -> bool) -> Machine<'_> {
-        Machine { is_port_free, is_bridge_free: &|bridge| bridge != "sl-2" }
+        Machine { is_port_free, is_bridge_free: &|bridge| bridge != "sl-2", stranger: &|_, _| None }
     }
 
     #[test]
@@ -339,6 +371,29 @@ mod tests {
         assert_eq!(again.create(&wanted("three"), &machine(&|_| true)).expect("three").index, 0);
         let four = again.create(&wanted("four"), &machine(&|_| true)).expect("four");
         assert_eq!(four.index, 3, "another's bridge is left alone");
+        fs::remove_dir_all(&data).expect("cleaned up");
+    }
+
+    #[test]
+    fn a_name_that_another_data_folder_runs_here_is_refused_before_anything_is_written() {
+        let data = std::env::temp_dir().join(format!("starling-elsewhere-{}", std::process::id()));
+        let place = Place { data: data.clone(), run: data.join("run"), is_root: true };
+        let mut records = Records::open(&place).expect("opened");
+        let other = |run: &Path, _: &Path| run.ends_with("run/two/b").then(|| PathBuf::from("/x"));
+        let here = Machine { stranger: &other, ..machine(&|_| true) };
+        let node = |node: &str| NewCluster {
+            machines: vec![nodes_machines::Machine {
+                node: node.to_owned(),
+                role: Role::Server,
+                number: None,
+            }],
+            ..wanted("two")
+        };
+        let refused = records.create(&node("b"), &here);
+        assert!(matches!(refused, Err(RecordError::Elsewhere { .. })), "{refused:?}");
+        assert!(!place.cluster_data("two").exists());
+        // Another machine of that cluster, whose folder this is not.
+        assert!(records.create(&node("c"), &here).is_ok());
         fs::remove_dir_all(&data).expect("cleaned up");
     }
 

@@ -91,7 +91,8 @@ fn describe(record: &ClusterRecord) -> Value {
 fn describe_machines(record: &ClusterRecord, ready: bool, cluster: &mut Value) {
     let told = match ready {
         true => Client::of(record).and_then(|client| client.get("/starling/v1/mesh/members")),
-        false => Err(Failure::new("no server is ready")),
+        // A server without a quorum still tells what it sees.
+        false => members_of_any(record),
     };
     let told = told.unwrap_or(Value::Null);
     let plan = record.plan();
@@ -125,6 +126,23 @@ fn describe_machines(record: &ClusterRecord, ready: bool, cluster: &mut Value) {
         let forwarder = find_part(&record.run_dir, Part::Forwarder);
         cluster["forwarder"] = json!({"pid": forwarder.server, "guardianPid": forwarder.guardian});
     }
+}
+
+/// What the first server of this host that runs says of the members.
+fn members_of_any(record: &ClusterRecord) -> Result<Value, Failure> {
+    let runs = |machine: &&MachinePlan| {
+        machine.role == Role::Server
+            && group::state(&machine.group) == group::State::Running
+            && processes::find(&machine.run_dir).server.is_some()
+    };
+    let plan = record.plan();
+    let running = plan.machines.iter().filter(runs);
+    let told = running.filter_map(|machine| {
+        let known = MachineRecord::read(&machine.record_path()).ok()?;
+        let client = Client::at(record, (known.address, known.api_port).into()).ok()?;
+        client.get("/starling/v1/mesh/members").ok()
+    });
+    told.into_iter().next().ok_or_else(|| Failure::new("no server answers"))
 }
 
 /// One machine of this host.

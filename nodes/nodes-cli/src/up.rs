@@ -48,6 +48,7 @@ pub(crate) fn run(
         _ => {}
     }
     let record = open_record(arguments, options, caller)?;
+    preflight::check_alone(&record)?;
     let living = processes::find(&record.run_dir);
     let (log, path) = (log_of(&record), record.data_dir.join("cluster.json"));
     let launch = Launch { who: "", record: &path, run_dir: &record.run_dir, log: &log };
@@ -114,6 +115,9 @@ pub(crate) fn unusable(error: &RecordError) -> Failure {
     match error {
         RecordError::File { path, source } if source.kind() == std::io::ErrorKind::StorageFull => {
             failure.next(format!("df -h {}", path.parent().unwrap_or(path).display()))
+        }
+        RecordError::Elsewhere { .. } => {
+            failure.next("starling up --name other   (or set STARLING_DATA_DIR to that folder's)")
         }
         RecordError::Damaged { path, .. } => failure.next(format!("less {}", path.display())),
         _ => failure,

@@ -8,6 +8,7 @@
     reason = "a scenario stops where the cluster is not as it must be"
 )]
 
+mod lab;
 mod load;
 
 use std::{
@@ -20,6 +21,7 @@ use std::{
 
 use serde_json::Value;
 
+pub use lab::{Lab, until};
 pub use load::{Beats, Writes};
 
 /// The demonstration image's reference.

@@ -10,6 +10,11 @@ use clap::{Args, Subcommand, ValueEnum};
 
 /// Options of `init`.
 #[derive(Debug, Clone, Default, Args)]
+#[command(after_help = "Examples:
+  starling init
+  starling init --control-plane-endpoint api.example:6443    kubeconfigs and join lines say this
+  starling init --apiserver-advertise-address 10.0.0.2 --node-name metal-2
+  starling init -o json                                      the join lines for a script")]
 pub struct InitOptions {
     /// The address of this machine that others use; that of the default route if left out.
     #[arg(long, value_name = "ADDRESS")]
@@ -51,6 +56,11 @@ pub struct InitOptions {
 
 /// Options of `join`.
 #[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Examples (`starling init` and `starling token create --print-join-command` print such lines):
+  starling join 10.0.0.2:6443 --token ID.SECRET --discovery-token-ca-cert-hash sha256:HASH
+  starling join 10.0.0.2:6443 --token ID.SECRET --discovery-token-ca-cert-hash sha256:HASH --control-plane"
+)]
 pub struct JoinOptions {
     /// A server of the cluster: HOST:6443.
     #[arg(value_name = "HOST[:PORT]")]
@@ -179,14 +189,14 @@ pub enum MeshVerb {
     Members(MeshFrom),
     /// The links of one server to all others.
     Links(MeshFrom),
-    /// Whom one server turned away, and why.
+    /// Whom the servers turned away since they started, and why.
     Refusals(MeshFrom),
 }
 
 /// Whose view is meant.
 #[derive(Debug, Clone, Default, Args)]
 pub struct MeshFrom {
-    /// The server that is asked; any that is ready if left out.
+    /// The server that is asked; if left out, any that is ready, and all for refusals.
     #[arg(long, value_name = "NODE")]
     pub from: Option<String>,
 }

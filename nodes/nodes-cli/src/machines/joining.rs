@@ -207,5 +207,10 @@ fn read(invitation: &Invitation<'_>, answer: Answer) -> Result<String, Failure> 
     if answer.status() == ureq::http::StatusCode::SERVICE_UNAVAILABLE {
         return Err(failure.next("starling status   (on a server)").code(BUSY));
     }
+    if answer.status() == ureq::http::StatusCode::CONFLICT {
+        return Err(
+            failure.next("starling status   (on a server: shows the cluster and its nodes)")
+        );
+    }
     Err(failure.next("starling token create --print-join-command   (on a server)"))
 }

@@ -23,7 +23,10 @@ pub(crate) fn run(
     let (what, from, show): (_, _, fn(&Value) -> String) = match verb {
         MeshVerb::Members(from) => ("members", from, members_table),
         MeshVerb::Links(from) => ("links", from, links_table),
-        MeshVerb::Refusals(from) => ("refusals", from, refusals_table),
+        MeshVerb::Refusals(from) => {
+            let told = refusals(&record, from)?;
+            return output.answer(&with_warnings(&told, &refusals_table(&told)), &told);
+        }
     };
     let client = client(&record, from)?;
     let told = client.get(&format!("/starling/v1/mesh/{what}"))?;
@@ -58,6 +61,52 @@ fn client(record: &ClusterRecord, from: &MeshFrom) -> Result<Client, Failure> {
             .next("starling server list")
             .code(4)),
     }
+}
+
+/// Whom the servers turned away: each counts for itself, so all are asked that are heard, or the one that was named.
+fn refusals(record: &ClusterRecord, from: &MeshFrom) -> Result<Value, Failure> {
+    const PATH: &str = "/starling/v1/mesh/refusals";
+    let near = client(record, from)?;
+    let mut told = vec![near.get(PATH)?];
+    let me = told.first().map_or(Value::Null, |own| own["me"].clone());
+    let mut warnings = Vec::new();
+    if from.from.is_none() {
+        let known = near.get("/starling/v1/mesh/members")?;
+        for server in servers(&known).iter().filter(|one| one["node"] != me) {
+            match refusals_of(record, server, PATH) {
+                Ok(more) => told.push(more),
+                Err(why) => {
+                    let node = text(&server["node"]);
+                    warnings.push(format!("{node} was not asked whom it turned away: {why}"));
+                }
+            }
+        }
+    }
+    Ok(merge_refusals(&told, &warnings))
+}
+
+fn refusals_of(record: &ClusterRecord, server: &Value, path: &str) -> Result<Value, String> {
+    if server["state"] != "alive" {
+        return Err(format!("it is {}", text(&server["state"])));
+    }
+    let address = text(&server["apiAddress"]);
+    let address = address.parse().map_err(|_| format!("its address is {address}"))?;
+    Client::at(record, address).and_then(|client| client.get(path)).map_err(|failure| failure.cause)
+}
+
+/// One list of what several servers counted, the last one first.
+fn merge_refusals(told: &[Value], warnings: &[String]) -> Value {
+    let mut all: Vec<Value> = Vec::new();
+    for one in told {
+        all.extend(list(one, "refusals").iter().cloned().map(|mut refusal| {
+            refusal["server"] = one["me"].clone();
+            refusal
+        }));
+    }
+    // Stamps are of one length and one zone, so they sort as text.
+    all.sort_by_key(|refusal| std::cmp::Reverse(text(&refusal["last"])));
+    let servers: Vec<&Value> = told.iter().map(|one| &one["me"]).collect();
+    json!({"servers": servers, "refusals": all, "warnings": warnings})
 }
 
 /// All servers of a view of the members.
@@ -166,13 +215,15 @@ fn links_table(told: &Value) -> String {
 fn refusals_table(told: &Value) -> String {
     let refusals = list(told, "refusals");
     if refusals.is_empty() {
-        return "nobody was turned away since this server started".to_owned();
+        let asked: Vec<String> = list(told, "servers").iter().map(text).collect();
+        return format!("nobody was turned away since these servers started: {}", asked.join(", "));
     }
-    let header = ["FROM", "WHO", "COUNT", "LAST", "REASON"];
+    let header = ["SERVER", "FROM", "WHO", "COUNT", "LAST", "REASON"];
     let rows: Vec<Vec<String>> = refusals
         .iter()
         .map(|one| {
             vec![
+                text(&one["server"]),
                 text(&one["from"]),
                 text(&one["peer"]),
                 text(&one["count"]),
@@ -227,6 +278,21 @@ fn traffic(one: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn refusals_of_all_servers_are_one_list_and_a_silent_server_is_named() {
+        let of = |me: &str, last: &str| json!({"me": me, "refusals": [{"from": "10.0.0.9", "count": 1, "last": last, "reason": "no"}]});
+        let told = merge_refusals(
+            &[of("server-1", "12:00:01"), of("server-2", "12:00:02")],
+            &["server-3 was not asked whom it turned away: it is dead".to_owned()],
+        );
+        let shown = with_warnings(&told, &refusals_table(&told));
+        let places = ["server-2", "server-1", "warning: server-3 was not asked"];
+        let places: Vec<_> = places.iter().map(|what| shown.find(what)).collect();
+        assert!(places.is_sorted() && places.iter().all(Option::is_some), "{shown}");
+        let none = merge_refusals(&[json!({"me": "server-1", "refusals": []})], &[]);
+        assert!(refusals_table(&none).ends_with("started: server-1"), "{none}");
+    }
 
     #[test]
     fn a_leader_and_a_dead_member_are_seen_at_a_glance() {

@@ -132,6 +132,7 @@ fn taken(there: &ClusterRecord) -> Failure {
 }
 
 fn start(record: &ClusterRecord, machine: &MachinePlan, output: &Output) -> Result<(), Failure> {
+    preflight::check_alone(record)?;
     if processes::find(&machine.run_dir).guardian.is_some() {
         return Ok(());
     }

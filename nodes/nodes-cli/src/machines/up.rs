@@ -46,6 +46,7 @@ pub(crate) fn run(
         .next("sudo starling up --servers 3 --agents 2   (or: starling up, for one machine)"));
     }
     let record = open_record(arguments, options, caller)?;
+    preflight::check_alone(&record)?;
     let plan = record.plan();
     let cluster = Cluster { record: &record, plan: &plan, output };
     if !record.is_hosted() {

@@ -6,6 +6,7 @@ mod bad_input;
 mod crashes;
 mod disk;
 mod faults;
+mod joins;
 mod kubectl;
 mod lifecycle;
 mod machines;

@@ -1,0 +1,308 @@
+//! Computers that join a cluster over the network: who is let in, who is not, and what the others say of it.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::{IpAddr, SocketAddr},
+    path::Path,
+};
+
+use actors_runtime::{Root, System};
+use mesh_quic::{Lane, Limits, Mesh, MeshConfig, Peer, PeerAddress, Role, Service};
+use serde_json::Value;
+use tests_e2e::{Cluster, IMAGE, Lab, demo_image, until, web};
+
+/// The words of `starling status` on an even number of voters.
+const EVEN: &str = "2 servers vote";
+
+fn warns(lab: &Lab, name: &str, said: &str) -> bool {
+    lab.status(name)["warnings"].to_string().contains(said)
+}
+
+fn wait_voters(lab: &Lab, name: &str, voters: &[&str]) {
+    until(&format!("{voters:?} vote"), || lab.voters(name) == voters);
+}
+
+/// All servers of the lab see each other alive and vote.
+fn wait_whole(lab: &Lab, from: &str, servers: &[&str]) {
+    wait_voters(lab, from, servers);
+    until("all are alive", || {
+        let told = lab.json(from, &["mesh", "members"]);
+        let members = told["members"].as_array().cloned().unwrap_or_default();
+        let alive = |node: &&str| {
+            members.iter().any(|one| one["node"] == **node && one["state"] == "alive")
+        };
+        servers.iter().all(alive)
+    });
+    lab.kubectl(from, from, &["wait", "node", "--all", "--for=condition=Ready", "--timeout=60s"]);
+}
+
+#[test]
+fn three_computers_become_one_cluster_by_the_printed_line_and_change_its_servers() {
+    if let Some(lack) = Cluster::lacking() {
+        return println!("{lack}");
+    }
+    let lab = Lab::of(&["a", "b", "c"]);
+    let (_, line) = lab.init("b");
+    lab.join("a", &line);
+    wait_voters(&lab, "b", &["a", "b"]);
+    assert!(warns(&lab, "b", EVEN), "{:#}", lab.status("b"));
+    lab.join("c", &line);
+    wait_whole(&lab, "c", &["a", "b", "c"]);
+    assert!(!warns(&lab, "b", EVEN), "{:#}", lab.status("b"));
+    assert_eq!(lab.kubectl("a", "c", &["get", "nodes", "-o", "name"]).lines().count(), 3);
+
+    for name in ["a", "b", "c"] {
+        assert!(lab.starling(name, &["image", "import", &demo_image()]).contains(IMAGE));
+    }
+    lab.apply("c", &web("web", 3));
+    lab.kubectl("a", "c", &["rollout", "status", "deployment/web", "--timeout=90s"]);
+    let path = "jsonpath={range .items[*]}{.status.podIP}{\"\\n\"}{end}";
+    let pods = lab.kubectl("b", "a", &["get", "pods", "-l", "app=web", "-o", path]);
+    assert_eq!(pods.lines().count(), 3, "{pods}");
+    for pod in pods.lines() {
+        for name in ["a", "b", "c"] {
+            let url = format!("http://{pod}:8080/");
+            let page = lab.try_run(name, Path::new("curl"), &["-sS", "--max-time", "20", &url]);
+            assert!(page.out.starts_with("pod web-"), "{name} {url}: {}{}", page.out, page.err);
+        }
+    }
+
+    lab.starling("a", &["down"]);
+    lab.kubectl("b", "b", &["create", "configmap", "meanwhile", "--from-literal=a=b"]);
+    lab.starling("a", &["up"]);
+    wait_whole(&lab, "a", &["a", "b", "c"]);
+    lab.kubectl("a", "a", &["get", "configmap", "meanwhile"]);
+
+    let killed = lab.status("b")["nodes"][0]["pid"].as_i64().expect("a process");
+    assert_eq!(lab.try_run("b", Path::new("kill"), &["-9", &killed.to_string()]).code, 0);
+    until("the guardian brought it back", || {
+        let pid = lab.status("b")["nodes"][0]["pid"].as_i64();
+        pid.is_some_and(|pid| pid != killed)
+    });
+    lab.starling("b", &["up"]);
+    wait_whole(&lab, "b", &["a", "b", "c"]);
+
+    lab.starling("a", &["server", "remove", "c"]);
+    wait_voters(&lab, "a", &["a", "b"]);
+    assert!(warns(&lab, "a", EVEN), "{:#}", lab.status("a"));
+    lab.kubectl("a", "a", &["wait", "--for=delete", "node/c", "--timeout=30s"]);
+    // What it has is worth nothing now; without it, it may come again.
+    lab.starling("c", &["down", "--purge"]);
+    lab.join("c", &line);
+    wait_whole(&lab, "c", &["a", "b", "c"]);
+}
+
+/// Refused with this sentence, a remedy, and nothing left behind on the computer.
+fn check_refused(lab: &Lab, name: &str, (line, more): (&str, &[&str]), sentence: &str) {
+    let ran = lab.try_join(name, line, more);
+    assert_ne!(ran.code, 0, "{line} {more:?}: {}", ran.out);
+    let causes: Vec<&str> =
+        ran.err.lines().filter_map(|line| line.strip_prefix("error: ")).collect();
+    assert!(matches!(*causes, [cause] if cause.contains(sentence)), "{more:?}: {}", ran.err);
+    assert_eq!(ran.err.matches("\n  try: ").count(), 1, "{more:?}: {}", ran.err);
+    assert_eq!(lab.status(name), Value::Null, "a cluster that it never joined");
+}
+
+/// The line with another token.
+fn with_token(line: &str, token: &str) -> String {
+    let old = line.split_whitespace().skip_while(|word| *word != "--token").nth(1);
+    line.replace(old.expect("a token"), token)
+}
+
+/// How often `server` refused somebody at this address for that reason, as `from` tells.
+fn counted(lab: &Lab, from: &str, (server, name): (&str, &str), reason: &str) -> u64 {
+    let told = lab.json(from, &["mesh", "refusals"]);
+    let here = lab.address(name).to_string();
+    let is_it = |one: &&Value| {
+        one["server"] == server
+            && one["from"].as_str().is_some_and(|from| from.starts_with(&here))
+            && one["reason"].as_str().is_some_and(|text| text.contains(reason))
+    };
+    let all = told["refusals"].as_array().cloned().unwrap_or_default();
+    all.iter().filter(is_it).filter_map(|one| one["count"].as_u64()).sum()
+}
+
+fn token(lab: &Lab, words: &[&str]) -> String {
+    let told = lab.json("b", &[&["token", "create"], words].concat());
+    told["token"].as_str().expect("a token").to_owned()
+}
+
+/// Waits until the clock is past the end of the token.
+fn wait_expired(lab: &Lab, token: &str) {
+    let id = token.split('.').next().expect("an id");
+    let told = lab.json("b", &["token", "list"]);
+    let mut tokens = told["tokens"].as_array().into_iter().flatten();
+    let end = tokens.find(|one| one["id"] == id).expect("the token")["expiration"].clone();
+    let end = end.as_str().expect("its end").to_owned();
+    until("the token's end", || {
+        let now = lab.try_run("b", Path::new("date"), &["-u", "+%Y-%m-%dT%H:%M:%SZ"]);
+        now.out.trim() > end.as_str()
+    });
+}
+
+#[test]
+fn whoever_may_not_join_is_told_why_in_one_sentence_and_counted() {
+    if let Some(lack) = Cluster::lacking() {
+        return println!("{lack}");
+    }
+    let lab = Lab::of(&["a", "b", "d", "e"]);
+    let (agents, servers) = lab.init("b");
+    lab.join("a", &servers);
+    lab.join("d", &agents);
+    lab.kubectl("b", "a", &["wait", "node/d", "--for=condition=Ready", "--timeout=60s"]);
+    // All ask at one server, and the other tells of it.
+    let [agents, servers] = [agents, servers]
+        .map(|line| line.replace(&lab.address("b").to_string(), &lab.address("a").to_string()));
+
+    let expired = token(&lab, &["--ttl", "1s"]);
+    let revoked = token(&lab, &[]);
+    lab.starling("b", &["token", "revoke", &revoked]);
+    let agents_only = token(&lab, &["--role", "agent"]);
+    let once = token(&lab, &["--once"]);
+    lab.join("e", &with_token(&agents, &once));
+    lab.starling("e", &["down", "--purge"]);
+    wait_expired(&lab, &expired);
+    let wrong = "aaaaaa.0123456789abcdef";
+    for (line, token, more, sentence) in [
+        (&agents, wrong, &[][..], "the token is wrong: this cluster has none like it"),
+        (&agents, &expired, &[], "expired at "),
+        (&agents, &revoked, &[], "was revoked"),
+        (&agents, &once, &["--node-name", "e2"], "was good for one machine and was used by e"),
+        (&servers, &agents_only, &[], "does not let a machine join as server"),
+        (&agents, &agents_only, &["--node-name", "d"], "the node name d is taken by a machine"),
+        (&servers, &agents_only, &["--node-name", "b"], "does not let a machine join as server"),
+    ] {
+        let before = counted(&lab, "b", ("a", "e"), sentence);
+        check_refused(&lab, "e", (&with_token(line, token), more), sentence);
+        assert_eq!(counted(&lab, "b", ("a", "e"), sentence), before + 1, "{sentence}");
+    }
+    // The joiner itself refuses such a server, so the token is told to nobody and no server can count it.
+    let hash = agents.split_whitespace().last().expect("a hash");
+    let other = agents.replace(hash, &format!("sha256:{}", "0".repeat(64)));
+    check_refused(&lab, "e", (&other, &[]), "is not a server of the cluster that is meant");
+    let malformed = with_token(&agents, "secret");
+    check_refused(&lab, "e", (&malformed, &[]), "the token is malformed");
+    let nodes = lab.kubectl("a", "b", &["get", "nodes", "-o", "name"]);
+    assert!(!nodes.contains("node/e2"), "{nodes}");
+}
+
+/// A process of this test that speaks on the mesh with the keys of a lab's computer.
+struct Speaker {
+    mesh: Mesh,
+    _root: Root,
+    _system: System,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Speaker {
+    fn start(lab: &Lab, name: &str, role: Role) -> Self {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let keys = lab.keys(name, &lab.cluster);
+        let read = |folder: &Path, file: &str| fs::read_to_string(folder.join(file)).expect(file);
+        let record = keys.parent().expect("a machine").join("machine.json");
+        let record: Value =
+            serde_json::from_str(&fs::read_to_string(record).expect("a record")).expect("JSON");
+        let config = MeshConfig {
+            me: Peer {
+                role,
+                node: name.to_owned(),
+                cluster: record["uid"].as_str().expect("a uid").to_owned(),
+                site: "default".to_owned(),
+            },
+            certificate_pem: read(&keys, "node.crt"),
+            key_pem: read(&keys, "node.key"),
+            authorities_pem: read(&keys, "ca.crt"),
+            listen: SocketAddr::new(IpAddr::V4(lab.gateway()), 0),
+            revoked: Vec::new(),
+            reset_key: [7; 32],
+            feature_level: 1,
+            limits: Limits::default(),
+        };
+        let guard = runtime.enter();
+        let mesh = Mesh::open(config).expect("an endpoint");
+        let system = System::new(actors_runtime::entropy().expect("randomness"));
+        drop(guard);
+        let root = runtime.block_on(system.run(mesh.tree("mesh"))).expect("it runs");
+        let speaker = Self { mesh, _root: root, _system: system, _runtime: runtime };
+        let address = SocketAddr::new(IpAddr::V4(lab.address("b")), 7_443);
+        let peer = PeerAddress { role: Role::Server, address };
+        speaker.mesh.set_peers(BTreeMap::from([("b".to_owned(), peer)]));
+        speaker
+    }
+}
+
+/// How often `b` refused somebody on its mesh for this reason, as it tells.
+fn counted_on_mesh(lab: &Lab, reason: &str) -> u64 {
+    let told = lab.json("b", &["mesh", "refusals"]);
+    let is_it = |one: &&Value| {
+        one["server"] == "b"
+            && one["at"] == "mesh"
+            && one["reason"].as_str().is_some_and(|text| text.contains(reason))
+    };
+    let all = told["refusals"].as_array().cloned().unwrap_or_default();
+    all.iter().filter(is_it).filter_map(|one| one["count"].as_u64()).sum()
+}
+
+#[test]
+fn an_agent_that_speaks_raft_is_turned_away_and_counted() {
+    if let Some(lack) = Cluster::lacking() {
+        return println!("{lack}");
+    }
+    let lab = Lab::of(&["b", "d"]);
+    let (line, _) = lab.init("b");
+    lab.join("d", &line);
+    lab.kubectl("b", "b", &["wait", "node/d", "--for=condition=Ready", "--timeout=60s"]);
+    // The test takes the agent's place with its keys, and says what only servers say.
+    lab.starling("d", &["down"]);
+    let agent = Speaker::start(&lab, "d", Role::Agent);
+    let sentence = "agent d may not speak to raft";
+    until("the agent's frame of Raft is counted", || {
+        let sent = agent.mesh.tell("b", Lane::Raft, Service::RAFT, b"vote for me".to_vec().into());
+        sent.is_ok() && counted_on_mesh(&lab, sentence) > 0
+    });
+    let shown = lab.starling("b", &["mesh", "refusals"]);
+    assert!(shown.contains(sentence), "{shown}");
+}
+
+/// What `starling status` says of a node: its state as a member, and the evidence.
+fn judged(cluster: &Cluster, node: &str) -> (String, usize) {
+    let status = cluster.status();
+    let mut nodes = status["nodes"].as_array().into_iter().flatten();
+    let member =
+        nodes.find(|one| one["name"] == node).map_or(Value::Null, |one| one["member"].clone());
+    let evidence = member["evidence"].as_array().map_or(0, Vec::len);
+    (member["state"].as_str().unwrap_or_default().to_owned(), evidence)
+}
+
+#[test]
+fn a_paused_machine_is_suspect_and_then_dead_on_the_word_of_the_servers() {
+    if let Some(lack) = Cluster::lacking() {
+        return println!("{lack}");
+    }
+    let cluster = Cluster::prepared();
+    cluster.starling(&["up", "--servers", "3", "--agents", "1"]);
+    cluster.starling(&["node", "pause", "agent-1"]);
+    until("the verdict with evidence", || {
+        let (state, evidence) = judged(&cluster, "agent-1");
+        state == "dead" && evidence >= 2
+    });
+    let members = cluster.starling(&["mesh", "members"]);
+    let line = members.lines().find(|line| line.starts_with("agent-1")).expect("a line");
+    assert!(line.contains("dead") && line.contains("server-1 heard it "), "{members}");
+    cluster.starling(&["node", "resume", "agent-1"]);
+    until("it lives again", || judged(&cluster, "agent-1").0 == "alive");
+
+    // One of three servers can suspect, and without the others' word it never judges.
+    for node in ["server-2", "server-3"] {
+        cluster.starling(&["node", "pause", node]);
+    }
+    for node in ["server-2", "server-3"] {
+        until("the suspicion with evidence", || {
+            let (state, evidence) = judged(&cluster, node);
+            state == "suspect" && evidence >= 1
+        });
+    }
+    let members = cluster.starling(&["mesh", "members", "--from", "server-1"]);
+    assert!(members.contains("suspect") && members.contains("lost its quorum"), "{members}");
+}
