@@ -238,7 +238,8 @@ impl MeshPort for Operators {
 
     fn members(&self) -> Value {
         let members = self.store().members().borrow().clone();
-        let leader = self.store().leadership().borrow().role.leader;
+        let role = self.store().leadership().borrow().role;
+        let leader = role.leader;
         let name = |member: &store_raft::NodeId| {
             votes::nodes_of(&members, [member]).pop().unwrap_or_else(|| member.0.to_string())
         };
@@ -248,6 +249,7 @@ impl MeshPort for Operators {
             "members": views::members(&self.parts.membership.members()),
             "store": {
                 "leader": leader.as_ref().map(name),
+                "term": role.term,
                 "voters": members.voters.iter().map(name).collect::<Vec<_>>(),
                 "learners": members.learners.iter().map(name).collect::<Vec<_>>(),
                 "quorum": *self.store().quorum().borrow(),

@@ -11,8 +11,23 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
+use super::api::Api;
+
 /// The cluster's name.
 const NAME: &str = "bench";
+
+/// The demonstration image's reference.
+pub(crate) const IMAGE: &str = "starling.dev/demo:1";
+
+/// Makes the demonstration image, a file to be imported.
+pub(crate) fn demo_image() -> Result<PathBuf> {
+    let image = std::env::temp_dir().join("starling-bench-demo.tar");
+    let made = Command::new("scripts/demo-image").arg(&image).arg(IMAGE).status()?;
+    match made.success() {
+        true => Ok(image),
+        false => bail!("scripts/demo-image failed"),
+    }
+}
 
 /// A running cluster.
 pub(crate) struct Cluster {
@@ -21,11 +36,12 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// The binary that is measured: the release build.
+    /// The binary that is measured: `STARLING_BINARY`, or the release build.
     pub(crate) fn binary() -> Result<PathBuf> {
         let target = std::env::var_os("CARGO_TARGET_DIR")
             .map_or_else(|| PathBuf::from("target"), PathBuf::from);
-        let binary = target.join("release/starling");
+        let binary = std::env::var_os("STARLING_BINARY")
+            .map_or_else(|| target.join("release/starling"), PathBuf::from);
         if !binary.is_file() {
             bail!("{} is missing: run `cargo build --release -p starling`", binary.display());
         }
@@ -45,6 +61,22 @@ impl Cluster {
         let cluster = Self::blank()?;
         cluster.run(&["up", "--no-kubeconfig"])?;
         Ok(cluster)
+    }
+
+    /// The same with several machines on this host.
+    pub(crate) fn up_machines(servers: u32, agents: u32) -> Result<Self> {
+        let cluster = Self::blank()?;
+        let (servers, agents) = (servers.to_string(), agents.to_string());
+        let machines = ["--servers", servers.as_str(), "--agents", agents.as_str()];
+        cluster.run(&[&["up", "--no-kubeconfig"], &machines[..]].concat())?;
+        Ok(cluster)
+    }
+
+    /// A client with connections of its own, to the address of the kubeconfig.
+    pub(crate) fn api(&self) -> Result<Api> {
+        let status = self.status()?;
+        let server = status["server"].as_str().context("status names no server")?;
+        Api::of(&self.data.join(NAME), server)
     }
 
     /// Runs a verb against this cluster and returns what it printed.
@@ -69,15 +101,25 @@ impl Cluster {
         Ok(())
     }
 
-    /// Pids of the guardian and the server.
+    /// Pids of all machines' guardians and processes, and of the forwarder's, if there are several machines.
     pub(crate) fn pids(&self) -> Result<Vec<i32>> {
-        let status: Value = serde_json::from_str(&self.run(&["status", "-o", "json"])?)?;
-        let node = status.pointer("/clusters/0/nodes/0").context("status lists no node")?;
-        let of = |field: &str| {
-            let pid = node[field].as_i64().and_then(|pid| i32::try_from(pid).ok());
+        let mut status = self.status()?;
+        let mut parts = status["nodes"].as_array().context("status lists no node")?.clone();
+        match status["forwarder"].take() {
+            Value::Null => {}
+            forwarder => parts.push(forwarder),
+        }
+        let of = |part: &Value, field: &str| {
+            let pid = part[field].as_i64().and_then(|pid| i32::try_from(pid).ok());
             pid.with_context(|| format!("status has no {field}: a process is missing"))
         };
-        ["guardianPid", "pid"].into_iter().map(of).collect()
+        let both = |part: &Value| [of(part, "guardianPid"), of(part, "pid")];
+        parts.iter().flat_map(both).collect()
+    }
+
+    fn status(&self) -> Result<Value> {
+        let mut status: Value = serde_json::from_str(&self.run(&["status", "-o", "json"])?)?;
+        Ok(status["clusters"][0].take())
     }
 
     fn output(&self, arguments: &[&str]) -> Result<Output> {

@@ -7,12 +7,15 @@ use std::{
     io::{Read as _, Write as _},
     net::TcpStream,
     path::Path,
-    process::Command,
 };
 
 use anyhow::{Context as _, Result, bail};
 
-use super::{Row, cluster::Cluster, uptime};
+use super::{
+    Row,
+    cluster::{Cluster, demo_image},
+    uptime,
+};
 
 /// How long the pod may take from Running to its first answer, in seconds.
 const ANSWER_WITHIN: f64 = 5.0;
@@ -23,12 +26,7 @@ const POD: &str = r#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web"},"
 ["sh","-c","echo hello >/www/index.html; exec httpd -f -p 8080 -h /www"]}]}}"#;
 
 pub(crate) fn measure(runs: usize) -> Result<Vec<Row>> {
-    let image = std::env::temp_dir().join("starling-bench-demo.tar");
-    let made =
-        Command::new("scripts/demo-image").arg(&image).arg("starling.dev/demo:1").status()?;
-    if !made.success() {
-        bail!("scripts/demo-image failed");
-    }
+    let image = demo_image()?;
     let pod = std::env::temp_dir().join("starling-bench-pod.json");
     fs::write(&pod, POD)?;
     let mut seconds = Vec::new();
