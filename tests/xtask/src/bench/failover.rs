@@ -104,13 +104,13 @@ fn is_ready(node: &Value) -> bool {
 
 /// How many pods that stay are Running and Ready elsewhere than on `lost`.
 fn running(pods: &Objects, lost: &str) -> usize {
-    let counts = |pod: &&Value| {
-        pod["metadata"]["deletionTimestamp"].is_null()
-            && pod["spec"]["nodeName"] != lost
-            && pod["status"]["phase"] == "Running"
-            && is_ready(pod)
-    };
-    pods.values().filter(counts).count()
+    pods.values().filter(|pod| runs(pod) && pod["spec"]["nodeName"] != lost).count()
+}
+
+/// Whether a pod stays, and is Running and Ready.
+fn runs(pod: &Value) -> bool {
+    let stays = pod["metadata"]["deletionTimestamp"].is_null();
+    stays && pod["status"]["phase"] == "Running" && is_ready(pod)
 }
 
 /// Takes an agent with pods away. From before the command to the event that makes the replacements complete.
@@ -118,7 +118,9 @@ fn lose_agent(cluster: &Cluster, api: &Api) -> Result<f64> {
     let mut pods = api.watch(PODS)?;
     pods.until(|pods| running(pods, "") == REPLICAS)?;
     let is_agents = |node: &&str| node.starts_with("agent");
-    let mut nodes = pods.objects().values().filter_map(|pod| pod["spec"]["nodeName"].as_str());
+    // A pod that is about to go may still name a machine that was lost before.
+    let staying = pods.objects().values().filter(|pod| runs(pod));
+    let mut nodes = staying.filter_map(|pod| pod["spec"]["nodeName"].as_str());
     let node = nodes.find(is_agents).context("no pod runs on an agent")?.to_owned();
     let began = uptime()?;
     cluster.run(&["node", "kill", &node])?;
