@@ -2,8 +2,8 @@
 //!
 //! Way in: [`run`].  Owns: the port of the kubeconfig, and the host's routes to Services and pods.
 //! Never: a look into a connection; bytes go through as they come.
-//! Time and order: each server is asked every 250 ms whether it is ready and has 500 ms for its answer; what goes
-//! through a server that is not ready is cut, so that its clients come again and are led to another.
+//! Time and order: each server is asked every 500 ms whether it is ready, and at once when it closes its connection; it
+//! has 500 ms for its answer; what goes through a server that is not ready is cut, so that its clients come again and are led to another.
 
 mod probe;
 

@@ -1,6 +1,7 @@
 //! Asks one server again and again whether it is ready, over one connection that stays open.
 //!
-//! Way in: [`keep`].  Spec: Kubernetes documentation, "Kubernetes API health endpoints": 200 means ready.
+//! Way in: [`keep`].  Time and order: a process that ends closes the connection, and is asked about at once; a silence
+//! is noticed by the next question.  Spec: Kubernetes documentation, "Kubernetes API health endpoints": 200 means ready.
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -13,7 +14,7 @@ use tokio::{
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 /// How often it is asked.
-const EVERY: Duration = Duration::from_millis(250);
+const EVERY: Duration = Duration::from_millis(500);
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -28,8 +29,16 @@ pub(super) async fn keep(server: SocketAddr, connector: &TlsConnector, mut say: 
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut kept: Option<Connection> = None;
+    // One that closes every connection is still asked only so often.
+    let mut is_early = false;
     loop {
-        ticks.tick().await;
+        is_early = tokio::select! {
+            _ = ticks.tick() => false,
+            () = ends(&mut kept), if !is_early => {
+                kept = None;
+                true
+            }
+        };
         let connection = kept.take();
         let is_old = connection.is_some();
         let mut asked = timeout(PATIENCE, ask(connection, server, connector)).await;
@@ -45,6 +54,15 @@ pub(super) async fn keep(server: SocketAddr, connector: &TlsConnector, mut say: 
             _ => false,
         };
         say(is_ready);
+    }
+}
+
+/// Returns when the server closes the connection, or says something that nobody asked for.
+async fn ends(kept: &mut Option<Connection>) {
+    match kept {
+        // Whatever is read here, the connection is of no use any more.
+        Some(connection) => drop(connection.fill_buf().await),
+        None => std::future::pending().await,
     }
 }
 
