@@ -28,10 +28,6 @@ use crate::{
 /// must be short.
 const PORT_WAIT: Duration = Duration::from_millis(300);
 
-/// From one tick to the next: two of raft's ticks at once, for an event counts for the time that has passed. A little
-/// more than two, because what has passed is rounded down. Every wake-up of an idle server counts.
-const PULSE: Duration = Duration::from_millis(2 * RaftConfig::TICK.as_millis() as u64 + 3);
-
 /// The peer actor of a group.
 pub(crate) fn child(shared: &Arc<Shared>) -> Child {
     let address = shared.address("peer");
@@ -100,7 +96,7 @@ async fn load(log: &Queue<LogOp>, inbox: &Inbox<RaftEvent>) -> Result<Contents, 
 
 /// Ticks until the peer ends.
 async fn tick(pulse: Arc<Pulse>, inbox: Inbox<RaftEvent>) -> RaftEvent {
-    match pulse.run(PULSE, || inbox.send(RaftEvent::Tick)).await {}
+    match pulse.run(RaftConfig::TICK, || inbox.send(RaftEvent::Tick)).await {}
 }
 
 /// Carries out what the member wants.
