@@ -3,7 +3,7 @@
 //! Way in: [`RemoteClient`]; [`RemoteClient::child`] beside it, for the supervisor, looks whether the server still
 //! answers.
 //! Invariant: a write is sent again only if it is certain that nothing was done.
-//! Time and order: a watch whose server is gone ends with an error event within about a second; its reader lists
+//! Time and order: a watch whose server is gone ends with an error event within a second and a half; its reader lists
 //! again, or resumes, at whichever server is next.
 
 use std::{
@@ -49,7 +49,7 @@ const SERVERS_MAX: usize = 3;
 const PIECE_LEN: usize = 256 * 1024;
 
 /// From one look at the server to the next, while there are watches.
-const LOOK_EVERY: Duration = Duration::from_millis(300);
+const LOOK_EVERY: Duration = Duration::from_millis(600);
 
 /// How long it may take to say that it is there; after two silences in a row it is not.
 const LOOK_WITHIN: Duration = Duration::from_millis(400);

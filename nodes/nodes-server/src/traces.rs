@@ -64,10 +64,10 @@ impl Visit {
     pub(crate) fn stored(&mut self, step: Option<Open>, outcome: &Outcome) {
         let mut revisions: Vec<u64> = Vec::new();
         for result in &outcome.results {
-            if let OpResult::Done { revision, .. } = result {
-                if !revisions.contains(&revision.0) {
-                    revisions.push(revision.0);
-                }
+            if let OpResult::Done { revision, .. } = result
+                && !revisions.contains(&revision.0)
+            {
+                revisions.push(revision.0);
             }
         }
         if let Some(step) = step {
@@ -108,11 +108,11 @@ impl Visit {
                 format!("{} at revision {revision}", response.code)
             }
         };
-        if let ResponseBody::Entry(entry) = &response.body {
-            if open.thing().name.is_empty() {
-                let thing = Thing { name: name_of(entry), ..open.thing().clone() };
-                open.set_thing(thing);
-            }
+        if let ResponseBody::Entry(entry) = &response.body
+            && open.thing().name.is_empty()
+        {
+            let thing = Thing { name: name_of(entry), ..open.thing().clone() };
+            open.set_thing(thing);
         }
         open.set_wrote(self.wrote);
         self.tracer.end(open, outcome);

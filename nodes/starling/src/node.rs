@@ -30,8 +30,11 @@ use crate::{
 /// How often a machine asks for its own node while no server answers.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
 
-/// Threads of the runtime: one machine needs no more.
+/// Threads of a server's runtime: one machine needs no more.
 const THREADS: usize = 2;
+
+/// Threads of an agent's: what blocks has threads of its own, and a second one costs wake-ups while nothing happens.
+const AGENT_THREADS: usize = 1;
 
 /// The name of the whole tree.
 const ROOT: &str = "starling";
@@ -41,8 +44,12 @@ pub(crate) fn run(record: &MachineRecord) -> Result<()> {
     SigSet::all().thread_unblock()?;
     crate::log_to_stderr();
     let announcer = Announcer::new(&record.run_dir);
+    let threads = match record.role {
+        Role::Server => THREADS,
+        Role::Agent => AGENT_THREADS,
+    };
     let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build()?;
+        tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
     // Actors run on workers, not on the thread that waits for them.
     let served = runtime.block_on(async {
         match record.role {

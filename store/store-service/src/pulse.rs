@@ -66,8 +66,8 @@ mod tests {
         let count = || {
             let mut ticks = ticks.lock().unwrap();
             *ticks += 1;
-            // The third one is the last that is wanted for now.
-            pulse.set(*ticks != 3);
+            // The third one is the last that is wanted for now, the fifth the last of all.
+            pulse.set(*ticks != 3 && *ticks != 5);
             if *ticks == 5 {
                 ended.notify_one();
             }

@@ -38,7 +38,8 @@ fn check_way(cluster: &Cluster, pod: &str) -> Vec<Value> {
     assert_eq!(report["missing"], serde_json::json!([]), "{report:#}");
     let steps = steps(&report);
     let ready = steps.iter().find(|step| text(step, "outcome") == "Running, ready");
-    let ready = ready.unwrap_or_else(|| panic!("no report of a ready pod: {report:#}"));
+    assert!(ready.is_some(), "no report of a ready pod: {report:#}");
+    let ready = ready.expect("there is one");
     let way = way_to(&steps, ready);
     let expected = [
         "client create Deployment",
