@@ -261,6 +261,10 @@ impl PodRecord {
         self.is_known.store(true, Ordering::Release);
     }
 
+    pub(crate) fn is_gone(&self) -> bool {
+        self.is_gone.load(Ordering::Acquire)
+    }
+
     pub(crate) fn set_gone(&self) {
         self.is_gone.store(true, Ordering::Release);
     }
@@ -271,8 +275,7 @@ impl PodRecord {
 
     /// Whether the pod is to end, and something of it may still run.
     pub(crate) fn is_doomed(&self) -> bool {
-        let ends = self.is_gone.load(Ordering::Acquire)
-            || self.object().is_some_and(|pod| pod.is_terminating());
+        let ends = self.is_gone() || self.object().is_some_and(|pod| pod.is_terminating());
         ends && self.occupied.load(Ordering::Acquire)
     }
 

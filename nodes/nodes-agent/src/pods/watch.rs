@@ -92,9 +92,14 @@ async fn revive(shared: &Arc<Shared>) {
     }
 }
 
-/// What is known of a pod, by whom it is known.
+/// What is known of a pod, by whom it is known. One that is gone stays gone: this is said again to machines that begin
+/// anew, and may come behind the word that the pod has vanished.
 pub(crate) fn said(record: &PodRecord, object: Arc<Object>) -> PodEvent {
-    if record.is_known() { PodEvent::Updated(object) } else { PodEvent::Recalled(object) }
+    match (record.is_gone(), record.is_known()) {
+        (true, _) => PodEvent::Vanished,
+        (false, true) => PodEvent::Updated(object),
+        (false, false) => PodEvent::Recalled(object),
+    }
 }
 
 struct Teller {
