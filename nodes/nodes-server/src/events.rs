@@ -3,7 +3,7 @@
 //! Way in: [`run`].  Never: an event about the writing of events.
 
 use actors_core::{Mono, SupervisorNotice};
-use actors_object::{Value, timefmt, value};
+use actors_object::{ApiError, Value, timefmt, value};
 use actors_runtime::{Clock, Failure, Service};
 use nodes_client::Calls;
 use nodes_door::Target;
@@ -35,17 +35,22 @@ pub(crate) async fn run(
             }
         };
         let event = event(&node, (reason, &message), rng.next_u64());
-        let target = Target {
-            version: "v1".to_owned(),
-            resource: "events".to_owned(),
-            namespace: Some("default".to_owned()),
-            ..Target::default()
-        };
         // The store itself may be what was restarted; then only the log tells.
-        if let Err(error) = calls.create(target, &event).await {
+        if let Err(error) = record(&calls, &event).await {
             tracing::warn!(%error, "the event was not recorded");
         }
     }
+}
+
+/// Writes an event of the cluster itself down.
+pub(crate) async fn record(calls: &Calls, event: &Value) -> Result<(), ApiError> {
+    let target = Target {
+        version: "v1".to_owned(),
+        resource: "events".to_owned(),
+        namespace: Some("default".to_owned()),
+        ..Target::default()
+    };
+    calls.create(target, event).await.map(drop)
 }
 
 /// What is told of a full disk: only when there is room again, for an event needs room too.

@@ -8,10 +8,11 @@ use actors_object::{Value, timefmt, value};
 use actors_runtime::{Clock, Failure, Service};
 use mesh_gossip::Membership;
 use nodes_client::Calls;
-use nodes_door::Target;
 use store_raft::{Members, NodeId};
 use store_service::Store;
 use tokio::time::timeout;
+
+use crate::events;
 
 /// How long an even number must last before it is told: a cluster that grows from one to three has two for a moment.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -84,13 +85,7 @@ pub(crate) async fn warn(
                 continue;
             }
             let event = event(&node, present.as_deref().unwrap_or_default(), rng.next_u64());
-            let target = Target {
-                version: "v1".to_owned(),
-                resource: "events".to_owned(),
-                namespace: Some("default".to_owned()),
-                ..Target::default()
-            };
-            if let Err(error) = calls.create(target, &event).await {
+            if let Err(error) = events::record(&calls, &event).await {
                 tracing::warn!(%error, "the warning of an even number of voters was not recorded");
             }
         }
