@@ -4,6 +4,7 @@
 
 #![expect(
     clippy::expect_used,
+    clippy::panic,
     clippy::print_stderr,
     reason = "a scenario stops where the cluster is not as it must be"
 )]
@@ -22,7 +23,7 @@ use std::{
 use serde_json::Value;
 
 pub use lab::{Lab, until};
-pub use load::{Beats, Writes};
+pub use load::{Beats, Visits, Writes};
 
 /// The demonstration image's reference.
 pub const IMAGE: &str = "starling.dev/demo:1";
@@ -245,6 +246,27 @@ impl User {
     pub fn try_kubectl(&self, arguments: &[&str]) -> Ran {
         let mut command = self.command(Path::new("kubectl"));
         Ran::of(&command.args(arguments).output().expect("kubectl can be run"))
+    }
+
+    /// Starts any program that takes a kubeconfig from its environment; its standard output is piped.
+    ///
+    /// # Panics
+    /// If it cannot be run.
+    #[must_use]
+    pub fn spawn(&self, program: &Path, arguments: &[&str]) -> Child {
+        let mut command = self.command(program);
+        command.args(arguments).stdout(Stdio::piped());
+        command.spawn().unwrap_or_else(|error| panic!("{}: {error}", program.display()))
+    }
+
+    /// Runs such a program, which may fail.
+    ///
+    /// # Panics
+    /// If it cannot be run.
+    #[must_use]
+    pub fn try_run(&self, program: &Path, arguments: &[&str]) -> Ran {
+        let output = self.command(program).args(arguments).output();
+        Ran::of(&output.unwrap_or_else(|error| panic!("{}: {error}", program.display())))
     }
 
     fn command(&self, program: &Path) -> Command {

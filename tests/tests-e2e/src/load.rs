@@ -1,6 +1,7 @@
 //! Who uses a cluster while it is hurt, and remembers what it promised.
 //!
-//! Way in: [`Writes`] counts acknowledged writes; [`Beats`] hears from pods that must never run twice.
+//! Way in: [`Writes`] counts acknowledged writes, [`Visits`] answers through a Service; [`Beats`] hears from pods that
+//! must never run twice.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,7 +9,8 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+        mpsc::{self, RecvTimeoutError},
     },
     thread::{self, JoinHandle},
     time::Duration,
@@ -19,9 +21,32 @@ use actors_runtime::Clock;
 
 use crate::Cluster;
 
+/// When each success of a load was.
+#[derive(Debug, Clone, Default)]
+struct Successes(Arc<Mutex<Vec<Mono>>>);
+
+impl Successes {
+    fn count(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Clock.mono());
+    }
+
+    /// The longest time without one, from `since` until now.
+    fn longest_wait(&self, since: Mono) -> Duration {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut longest = Duration::ZERO;
+        let mut last = since;
+        for at in all.iter().filter(|at| **at > since).chain([&Clock.mono()]) {
+            longest = longest.max(at.since(last));
+            last = *at;
+        }
+        longest
+    }
+}
+
 /// Creates ConfigMaps, one after the other, until it is ended.
 pub struct Writes {
     stop: Arc<AtomicBool>,
+    successes: Successes,
     thread: JoinHandle<(Vec<String>, usize)>,
 }
 
@@ -31,6 +56,8 @@ impl Writes {
     pub fn on(cluster: &Cluster) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let (stopped, user) = (Arc::clone(&stop), cluster.user());
+        let successes = Successes::default();
+        let acks = successes.clone();
         let thread = thread::spawn(move || {
             let (mut acknowledged, mut failed) = (Vec::new(), 0);
             for number in 0.. {
@@ -40,13 +67,22 @@ impl Writes {
                 let name = format!("written-{number}");
                 let words = ["create", "configmap", &name, "--from-literal=a=b"];
                 match user.try_kubectl(&words).code {
-                    0 => acknowledged.push(format!("configmap/{name}")),
+                    0 => {
+                        acks.count();
+                        acknowledged.push(format!("configmap/{name}"));
+                    }
                     _ => failed += 1,
                 }
             }
             (acknowledged, failed)
         });
-        Self { stop, thread }
+        Self { stop, successes, thread }
+    }
+
+    /// The longest time without an acknowledged write, from `since` until now.
+    #[must_use]
+    pub fn longest_wait(&self, since: Mono) -> Duration {
+        self.successes.longest_wait(since)
     }
 
     /// Ends, and looks for every acknowledged write. Returns how many there are, and how many writes failed.
@@ -68,6 +104,76 @@ impl Writes {
         );
         (acknowledged.len(), failed)
     }
+}
+
+/// From one visit to the next.
+const VISIT_EVERY: Duration = Duration::from_millis(50);
+
+/// Fetches a page through a Service again and again, from the host, until it is dropped.
+pub struct Visits {
+    // Dropped when the visits end.
+    stop: Option<mpsc::Sender<()>>,
+    successes: Successes,
+    failed: Arc<AtomicUsize>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Visits {
+    /// Begins to visit an address of the form `IP:PORT`.
+    ///
+    /// # Panics
+    /// If it is none.
+    #[expect(clippy::disallowed_methods, reason = "a user beside the cluster is no actor of it")]
+    #[must_use]
+    pub fn to(address: &str) -> Self {
+        let address: SocketAddr = address.parse().expect("an address");
+        let (stop, ends) = mpsc::channel();
+        let (successes, failed) = (Successes::default(), Arc::<AtomicUsize>::default());
+        let (misses, hits) = (Arc::clone(&failed), successes.clone());
+        let thread = thread::spawn(move || {
+            while ends.recv_timeout(VISIT_EVERY) == Err(RecvTimeoutError::Timeout) {
+                match fetch(address) {
+                    Some(()) => hits.count(),
+                    None => drop(misses.fetch_add(1, Ordering::Relaxed)),
+                }
+            }
+        });
+        Self { stop: Some(stop), successes, failed, thread: Some(thread) }
+    }
+
+    /// The longest time without a page, from `since` until now.
+    #[must_use]
+    pub fn longest_wait(&self, since: Mono) -> Duration {
+        self.successes.longest_wait(since)
+    }
+
+    /// How many visits there were, and how many of them got no page.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize) {
+        let got = self.successes.0.lock().unwrap_or_else(PoisonError::into_inner).len();
+        let failed = self.failed.load(Ordering::Relaxed);
+        (got + failed, failed)
+    }
+}
+
+impl Drop for Visits {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+}
+
+/// One page, within half a second to connect and as long to answer.
+fn fetch(address: SocketAddr) -> Option<()> {
+    let patience = Duration::from_millis(500);
+    let mut stream = TcpStream::connect_timeout(&address, patience).ok()?;
+    stream.set_read_timeout(Some(patience)).ok()?;
+    stream.write_all(b"GET / HTTP/1.0\r\n\r\n").ok()?;
+    let mut line = String::new();
+    BufReader::new(&stream).read_line(&mut line).ok()?;
+    line.contains(" 200 ").then_some(())
 }
 
 /// When each pod was heard: the first and the last time.

@@ -2,8 +2,10 @@
 
 use std::process::Command;
 
+use actors_core::Mono;
+use actors_runtime::Clock;
 use serde_json::Value;
-use tests_e2e::{Beats, Cluster, Writes, demo_image, web};
+use tests_e2e::{Beats, Cluster, Visits, Writes, demo_image, web};
 
 /// Three servers and two agents with the demonstration image.
 fn five_machines() -> Cluster {
@@ -110,6 +112,39 @@ fn settle(cluster: &Cluster) {
     assert!(running.lines().count() >= 4, "{running}");
 }
 
+/// Who writes and who visits while things break.
+struct Load {
+    writes: Writes,
+    visits: Visits,
+}
+
+impl Load {
+    fn on(cluster: &Cluster) -> Self {
+        let service = cluster.get("service", "web");
+        let address = service["spec"]["clusterIP"].as_str().expect("an address");
+        Self { writes: Writes::on(cluster), visits: Visits::to(&format!("{address}:80")) }
+    }
+
+    fn fault(&self, what: String) -> Fault<'_> {
+        println!("{what}");
+        Fault { load: self, since: Clock.mono() }
+    }
+}
+
+/// Something that breaks under a load. How long the load had to wait is printed, and judged by `bench failover`.
+struct Fault<'a> {
+    load: &'a Load,
+    since: Mono,
+}
+
+impl Fault<'_> {
+    fn is_over(self) {
+        let writes = self.load.writes.longest_wait(self.since).as_millis();
+        let visits = self.load.visits.longest_wait(self.since).as_millis();
+        println!("    longest wait of kubectl: {writes} ms, of a visitor: {visits} ms");
+    }
+}
+
 #[test]
 fn every_loss_is_survived_and_no_acknowledged_write_is_lost() {
     if let Some(lack) = Cluster::lacking() {
@@ -118,59 +153,76 @@ fn every_loss_is_survived_and_no_acknowledged_write_is_lost() {
     let cluster = five_machines();
     cluster.apply(&web("web", 4));
     settle(&cluster);
-    let writes = Writes::on(&cluster);
+    let load = Load::on(&cluster);
 
     for node in ["agent-1", "agent-2"] {
-        println!("an agent's machine is lost: {node}");
+        let fault = load.fault(format!("an agent's machine is lost: {node}"));
         cluster.starling(&["node", "kill", node]);
         wait_dead(&cluster, node);
         wait_rolled_out(&cluster);
+        fault.is_over();
         cluster.starling(&["node", "start", node]);
         settle(&cluster);
     }
     for leads in [false, true] {
         let node = server(&cluster, leads);
-        println!("a server's machine is lost: {node}, leader: {leads}");
         let before = pods(&cluster);
+        let fault = load.fault(format!("a server's machine is lost: {node}, leader: {leads}"));
         cluster.starling(&["node", "kill", &node]);
         wait_dead(&cluster, &node);
+        fault.is_over();
         cluster.starling(&["node", "start", &node]);
         settle(&cluster);
         assert_eq!(pods(&cluster), before, "a server's loss is nothing to pods elsewhere");
     }
-    println!("an agent's process alone is lost");
     let (before, old) = (pods(&cluster), process(&cluster, "agent-1"));
+    let fault = load.fault("an agent's process alone is lost".to_owned());
     let killed = Command::new("kill").args(["-9", &old.to_string()]).status();
     assert!(killed.is_ok_and(|status| status.success()), "kill -9 {old}");
     // Its guardian starts the next one, which says so in the node's log.
     cluster.starling(&["up"]);
     assert_ne!(process(&cluster, "agent-1"), old);
     settle(&cluster);
+    fault.is_over();
     assert_eq!(pods(&cluster), before, "nothing is replaced, no container restarts");
 
     for both in [true, false] {
-        println!("an agent is cut off, both ways: {both}");
+        let fault = load.fault(format!("an agent is cut off, both ways: {both}"));
         cut(&cluster, "agent-1", both);
         wait_dead(&cluster, "agent-1");
         wait_rolled_out(&cluster);
+        fault.is_over();
         heal(&cluster, "agent-1");
         settle(&cluster);
     }
+    for both in [true, false] {
+        let leader = server(&cluster, true);
+        let fault = load.fault(format!("the leader is cut off: {leader}, both ways: {both}"));
+        cut(&cluster, &leader, both);
+        wait_dead(&cluster, &leader);
+        fault.is_over();
+        heal(&cluster, &leader);
+        settle(&cluster);
+    }
     let leader = server(&cluster, true);
-    println!("the leader is cut off: {leader}");
-    cut(&cluster, &leader, true);
+    let fault = load.fault(format!("the leader stands still: {leader}"));
+    cluster.starling(&["node", "pause", &leader]);
     wait_dead(&cluster, &leader);
-    heal(&cluster, &leader);
+    fault.is_over();
+    cluster.starling(&["node", "resume", &leader]);
     settle(&cluster);
 
-    println!("power is lost everywhere");
+    let fault = load.fault("power is lost everywhere".to_owned());
     for machine in machines(&cluster) {
         cluster.starling(&["node", "kill", machine["name"].as_str().expect("a name")]);
     }
     cluster.starling(&["up"]);
     settle(&cluster);
+    fault.is_over();
 
-    let (acknowledged, failed) = writes.end(&cluster);
+    let (visits, missed) = load.visits.counts();
+    println!("{visits} visits, {missed} got no page");
+    let (acknowledged, failed) = load.writes.end(&cluster);
     println!("{acknowledged} writes were acknowledged, {failed} were not");
     assert!(acknowledged > 50, "only {acknowledged} writes were acknowledged");
 }
