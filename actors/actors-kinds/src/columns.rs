@@ -9,6 +9,7 @@ mod cluster;
 mod duration;
 mod network;
 mod pod;
+mod storage;
 mod workload;
 
 use actors_core::Now;
@@ -67,7 +68,7 @@ const PLAIN: Layout = Layout {
 };
 
 const LAYOUTS: &[&[Layout]] =
-    &[pod::LAYOUTS, workload::LAYOUTS, network::LAYOUTS, cluster::LAYOUTS];
+    &[pod::LAYOUTS, workload::LAYOUTS, network::LAYOUTS, cluster::LAYOUTS, storage::LAYOUTS];
 
 fn layout_of(kind: &KindFacts) -> &'static Layout {
     let mut all = LAYOUTS.iter().flat_map(|some| some.iter());

@@ -9,6 +9,7 @@ mod cluster;
 mod container;
 mod network;
 mod pod;
+mod storage;
 mod workload;
 
 use actors_object::{Map, Object, Value, value};
@@ -20,8 +21,14 @@ use crate::registry::KindFacts;
 /// Fills in the defaults of one object.
 type Defaults = fn(&mut Map);
 
+/// One row of the table: group, kind, what fills it in.
+type Row = (&'static str, &'static str, Defaults);
+
+/// The kinds whose files have rows of their own.
+const TABLES: &[&[Row]] = &[DEFAULTS, storage::DEFAULTS];
+
 /// One row a kind that has defaults.
-const DEFAULTS: &[(&str, &str, Defaults)] = &[
+const DEFAULTS: &[Row] = &[
     ("", "Pod", pod::default_pod),
     ("", "Namespace", cluster::default_namespace),
     ("", "Node", cluster::default_node),
@@ -38,7 +45,8 @@ const DEFAULTS: &[(&str, &str, Defaults)] = &[
 
 /// Fills in what the author of an object left out. Wrong types are left as they are: they are refused elsewhere.
 pub fn default_object(kind: &KindFacts, object: &mut Object) {
-    let found = DEFAULTS.iter().find(|(group, name, _)| kind.is(group, name));
+    let mut all = TABLES.iter().flat_map(|some| some.iter());
+    let found = all.find(|(group, name, _)| kind.is(group, name));
     if let (Some((_, _, apply)), Some(root)) = (found, object.0.as_map_mut()) {
         apply(root);
     }

@@ -5,11 +5,13 @@
 //! Order: objects are defaulted before they come here (see [`crate::defaults`]).
 //! Spec: Kubernetes API reference v1.35, and the concept page of each kind.
 
+mod amount;
 mod cluster;
 mod config;
 mod endpoints;
 mod errors;
 mod event;
+mod limits;
 mod metadata;
 mod pod;
 mod rbac;
@@ -17,7 +19,9 @@ mod reviews;
 mod selector;
 mod service;
 mod spot;
+mod storage;
 mod text;
+mod volumes;
 mod workload;
 
 use actors_object::{FieldError, Object};
@@ -57,6 +61,9 @@ const PLAIN: Rules = Rules {
     change: |_, _, _| {},
     status: |_, _, _| {},
 };
+
+/// The kinds whose files have a row of their own.
+const TABLES: &[&[Rules]] = &[RULES, limits::RULES, storage::RULES, volumes::RULES];
 
 /// One row a kind.
 const RULES: &[Rules] = &[
@@ -181,7 +188,8 @@ const RULES: &[Rules] = &[
 const RBAC: &str = "rbac.authorization.k8s.io";
 
 fn rules_of(kind: &KindFacts) -> &'static Rules {
-    RULES.iter().find(|rules| kind.is(rules.group, rules.kind)).unwrap_or(&PLAIN)
+    let mut all = TABLES.iter().flat_map(|some| some.iter());
+    all.find(|rules| kind.is(rules.group, rules.kind)).unwrap_or(&PLAIN)
 }
 
 /// What forbids to create this object; nothing if it may be stored.

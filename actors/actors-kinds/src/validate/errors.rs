@@ -124,6 +124,44 @@ impl Errors {
         }
     }
 
+    /// A field that may not change, since others rely on what it was.
+    pub(crate) fn forbid_change(&mut self, new: &Spot<'_>, old: &Spot<'_>, name: &str) {
+        if !is_same(new.value, old.value) {
+            self.forbidden(new, &format!("updates to {name} are forbidden"));
+        }
+    }
+
+    /// A list holds only so many items.
+    pub(crate) fn too_many(&mut self, list: &Spot<'_>, max: usize) {
+        if list.len() > max {
+            self.push(FieldError::too_many(&list.path(), list.len(), max));
+        }
+    }
+
+    /// A text has only so many bytes.
+    pub(crate) fn too_long(&mut self, spot: &Spot<'_>, max: usize) {
+        if spot.text().len() > max {
+            self.push(FieldError::too_long(&spot.path(), max));
+        }
+    }
+
+    /// Something that must be set, and not be empty.
+    pub(crate) fn filled(&mut self, spot: &Spot<'_>) {
+        if spot.is_empty() {
+            self.required(spot, "");
+        }
+    }
+
+    /// No two items of a list of texts are the same.
+    pub(crate) fn distinct(&mut self, above: &Spot<'_>, list: &str) {
+        let items = above.value.at(list).as_list().unwrap_or_default();
+        for (index, item) in above.each(list).enumerate() {
+            if items.get(..index).unwrap_or_default().contains(item.value) {
+                self.duplicate(&item, item.value);
+            }
+        }
+    }
+
     /// No two items of a list have the same value in a field.
     pub(crate) fn unique(&mut self, above: &Spot<'_>, list: &str, key: &str) {
         let items = above.value.at(list).as_list().unwrap_or_default();

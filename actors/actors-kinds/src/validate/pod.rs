@@ -13,6 +13,7 @@ mod security;
 mod volume;
 
 pub(super) use change::validate_change;
+pub(super) use scheduling::{validate_node_selector, validate_toleration};
 pub(super) use resources::validate_list as validate_amounts;
 
 use super::{Errors, Spot, metadata, selector, text};

@@ -25,7 +25,7 @@ pub(super) fn validate(spec: &Spot<'_>, out: &mut Errors) {
 }
 
 /// A toleration names a taint, or all of them.
-pub(super) fn validate_toleration(toleration: &Spot<'_>, out: &mut Errors) {
+pub(in crate::validate) fn validate_toleration(toleration: &Spot<'_>, out: &mut Errors) {
     let (key, operator) = (toleration.field("key"), toleration.field("operator"));
     let (value, effect) = (toleration.field("value"), toleration.field("effect"));
     out.check(&key, text::qualified_name);
@@ -50,17 +50,22 @@ pub(super) fn validate_toleration(toleration: &Spot<'_>, out: &mut Errors) {
 fn validate_node_affinity(affinity: &Spot<'_>, out: &mut Errors) {
     let required = affinity.field("requiredDuringSchedulingIgnoredDuringExecution");
     if required.is_set() {
-        let terms = required.field("nodeSelectorTerms");
-        if terms.is_empty() {
-            out.required(&terms, "needs a term");
-        }
-        for term in required.each("nodeSelectorTerms") {
-            validate_node_term(&term, out);
-        }
+        validate_node_selector(&required, out);
     }
     for preferred in affinity.each("preferredDuringSchedulingIgnoredDuringExecution") {
         validate_weight(&preferred, out);
         validate_node_term(&preferred.field("preference"), out);
+    }
+}
+
+/// A node selector: terms, of which one must fit.
+pub(in crate::validate) fn validate_node_selector(selector: &Spot<'_>, out: &mut Errors) {
+    let terms = selector.field("nodeSelectorTerms");
+    if terms.is_empty() {
+        out.required(&terms, "needs a term");
+    }
+    for term in selector.each("nodeSelectorTerms") {
+        validate_node_term(&term, out);
     }
 }
 

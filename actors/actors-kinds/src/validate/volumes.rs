@@ -1,0 +1,40 @@
+//! Volumes that outlive pods, and the claims on them.
+//!
+//! Spec: documentation, "persistent volumes", "volume attributes classes"; KEP-1790 (claims that shrink again).
+
+mod claim;
+mod source;
+mod volume;
+
+use super::{Errors, Rules, Spot, text};
+
+pub(super) use volume::validate_inline;
+
+/// The rules of both kinds.
+pub(super) const RULES: &[Rules] = &[claim::RULES, volume::RULES];
+
+/// How a volume is mounted: at least one way, and alone if by one pod only.
+fn validate_modes(spec: &Spot<'_>, out: &mut Errors) {
+    const MODES: [&str; 4] = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"];
+    let modes = spec.field("accessModes");
+    if modes.is_empty() {
+        out.required(&modes, "at least 1 access mode is required");
+    }
+    for mode in spec.each("accessModes") {
+        out.one_of_required(&mode, &MODES);
+    }
+    if modes.len() > 1 && spec.each("accessModes").any(|mode| mode.text() == "ReadWriteOncePod") {
+        out.forbidden(&modes, "may not use ReadWriteOncePod with other access modes");
+    }
+    out.one_of(&spec.field("volumeMode"), &["Block", "Filesystem"]);
+}
+
+/// The names of the classes that a volume or claim belongs to.
+fn validate_classes(spec: &Spot<'_>, out: &mut Errors) {
+    out.check(&spec.field("storageClassName"), text::dns_subdomain);
+    let attributes = spec.field("volumeAttributesClassName");
+    if attributes.is_set() && attributes.is_empty() {
+        out.required(&attributes, "an empty string is not allowed");
+    }
+    out.check(&attributes, text::dns_subdomain);
+}

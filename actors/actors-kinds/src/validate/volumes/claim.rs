@@ -1,0 +1,146 @@
+//! `PersistentVolumeClaim`: the wish for a volume.
+
+use super::{validate_classes, validate_modes};
+use crate::validate::{Errors, PLAIN, Rules, Spot, amount, errors::is_same, selector, text};
+
+pub(super) const RULES: Rules = Rules {
+    kind: "PersistentVolumeClaim",
+    object: validate,
+    change: validate_change,
+    status: validate_status,
+    ..PLAIN
+};
+
+/// What becomes of a claim's size while it grows.
+const GROWTH: [&str; 5] = [
+    "ControllerResizeInProgress",
+    "ControllerResizeInfeasible",
+    "NodeResizeInProgress",
+    "NodeResizeInfeasible",
+    "NodeResizePending",
+];
+
+fn validate(root: &Spot<'_>, out: &mut Errors) {
+    validate_spec(&root.field("spec"), out);
+}
+
+/// The spec of a claim, also of one in a template.
+pub(in crate::validate) fn validate_spec(spec: &Spot<'_>, out: &mut Errors) {
+    validate_modes(spec, out);
+    selector::validate(&spec.field("selector"), out);
+    let resources = spec.field("resources");
+    let requests = resources.field("requests");
+    let size = requests.field("storage");
+    if size.is_set() {
+        amount::check_positive(&size, out);
+    } else {
+        let path = resources.path().push_key("storage");
+        out.push(actors_object::FieldError::required(&path, ""));
+    }
+    validate_classes(spec, out);
+    for name in ["dataSource", "dataSourceRef"] {
+        validate_source(&spec.field(name), out);
+    }
+    validate_same_source(spec, out);
+}
+
+/// What a new volume begins with: a claim, a snapshot, or something that a populator knows.
+fn validate_source(source: &Spot<'_>, out: &mut Errors) {
+    if !source.is_set() {
+        return;
+    }
+    out.filled(&source.field("name"));
+    let kind = source.field("kind");
+    out.filled(&kind);
+    let group = source.field("apiGroup");
+    if group.is_empty() {
+        if kind.text() != "PersistentVolumeClaim" {
+            out.invalid(&kind, "must be 'PersistentVolumeClaim' when the core API group is meant");
+        }
+    } else {
+        out.check(&group, text::dns_subdomain);
+    }
+    out.check(&source.field("namespace"), text::dns_label);
+}
+
+/// The two ways to name a source name the same one; one in another namespace has one way only.
+fn validate_same_source(spec: &Spot<'_>, out: &mut Errors) {
+    let (one, other) = (spec.field("dataSource"), spec.field("dataSourceRef"));
+    if !one.is_set() || !other.is_set() {
+        return;
+    }
+    if !other.field("namespace").is_empty() {
+        out.invalid(&one, "may not stand beside a dataSourceRef with a namespace");
+    } else if ["apiGroup", "kind", "name"]
+        .iter()
+        .any(|name| !is_same(one.value.at(name), other.value.at(name)))
+    {
+        out.invalid(&one, "must match dataSourceRef");
+    }
+}
+
+/// A claim stays as it is, but for its size and attributes once it has a volume, and for what was left open.
+fn validate_change(new: &Spot<'_>, old: &Spot<'_>, out: &mut Errors) {
+    let is_bound = old.field("status").field("phase").text() == "Bound";
+    let (spec, before) = (new.field("spec"), old.field("spec"));
+    let is_kept = |name: &str| {
+        let (one, other) = (spec.value.at(name), before.value.at(name));
+        match name {
+            // The controller fills these in.
+            "storageClassName" => is_same(one, other) || (other.is_null() && !is_bound),
+            "volumeName" => is_same(one, other) || other.is_empty_value(),
+            "resources" => {
+                is_bound && is_same(one.at("limits"), other.at("limits")) || one == other
+            }
+            "volumeAttributesClassName" => is_bound || is_same(one, other),
+            _ => is_same(one, other),
+        }
+    };
+    let names = [
+        "accessModes",
+        "dataSource",
+        "dataSourceRef",
+        "resources",
+        "selector",
+        "storageClassName",
+        "volumeAttributesClassName",
+        "volumeMode",
+        "volumeName",
+    ];
+    if !names.into_iter().all(is_kept) {
+        let detail = "spec is immutable after creation except resources.requests and \
+             volumeAttributesClassName for bound claims";
+        out.forbidden(&spec, detail);
+    }
+    validate_size_change(&spec, &before, &old.field("status"), out);
+    let attributes = spec.field("volumeAttributesClassName");
+    if before.field("volumeAttributesClassName").is_set() && !attributes.is_set() {
+        out.forbidden(&attributes, "cannot be taken away");
+    }
+}
+
+/// A claim may take back a wish to grow, but not become smaller than its volume.
+fn validate_size_change(new: &Spot<'_>, old: &Spot<'_>, status: &Spot<'_>, out: &mut Errors) {
+    let capacity = status.field("capacity");
+    let has = amount::read(&capacity.field("storage"));
+    let (resources, before) = (new.field("resources"), old.field("resources"));
+    let (requests, before) = (resources.field("requests"), before.field("requests"));
+    let (size, before) = (requests.field("storage"), before.field("storage"));
+    let (Some(new), Some(old)) = (amount::read(&size), amount::read(&before)) else { return };
+    let shrinks = new.nanos() < old.nanos();
+    if shrinks && has.is_none_or(|has| new.nanos() <= has.nanos()) {
+        out.forbidden(&size, "field can not be less than status.capacity");
+    }
+}
+
+fn validate_status(new: &Spot<'_>, _old: &Spot<'_>, out: &mut Errors) {
+    let status = new.field("status");
+    for list in ["allocatedResources", "capacity"] {
+        for (_, size) in status.entries(list) {
+            amount::check_not_negative(&size, out);
+        }
+    }
+    for (_, growth) in status.entries("allocatedResourceStatuses") {
+        out.one_of_required(&growth, &GROWTH);
+    }
+}
