@@ -5,17 +5,24 @@
 //! Order: objects are defaulted before they come here (see [`crate::defaults`]).
 //! Spec: Kubernetes API reference v1.35, and the concept page of each kind.
 
+mod admission;
 mod amount;
+mod certificates;
 mod cluster;
 mod config;
+mod devices;
+mod domain;
 mod endpoints;
 mod errors;
 mod event;
+mod flowcontrol;
 mod limits;
 mod metadata;
+mod networking;
 mod pod;
 mod rbac;
 mod reviews;
+mod runtime_class;
 mod selector;
 mod service;
 mod spot;
@@ -49,6 +56,8 @@ struct Rules {
     change: ChangeRule,
     /// What a change through the status subresource must fulfil.
     status: ChangeRule,
+    /// What a change through a further subresource that writes the object must fulfil, by its name.
+    subresources: &'static [(&'static str, ChangeRule)],
 }
 
 /// The rules of a kind that has none of its own.
@@ -60,10 +69,22 @@ const PLAIN: Rules = Rules {
     object: |_, _| {},
     change: |_, _, _| {},
     status: |_, _, _| {},
+    subresources: &[],
 };
 
 /// The kinds whose files have a row of their own.
-const TABLES: &[&[Rules]] = &[RULES, limits::RULES, storage::RULES, volumes::RULES];
+const TABLES: &[&[Rules]] = &[
+    RULES,
+    admission::RULES,
+    certificates::RULES,
+    devices::RULES,
+    flowcontrol::RULES,
+    limits::RULES,
+    networking::RULES,
+    runtime_class::RULES,
+    storage::RULES,
+    volumes::RULES,
+];
 
 /// One row a kind.
 const RULES: &[Rules] = &[
@@ -226,6 +247,28 @@ pub fn validate_status_update(kind: &KindFacts, new: &Object, old: &Object) -> V
     metadata::validate(&new, kind, rules.name, &mut out);
     metadata::validate_change(&new, &old, &mut out);
     (rules.status)(&new, &old, &mut out);
+    out.into_vec()
+}
+
+/// What forbids to replace `old` by `new` through a subresource other than status that writes the object itself:
+/// `approval` of a certificate signing request, `finalize` of a namespace. Without rules of its own, it has those of
+/// the resource.
+#[must_use]
+pub fn validate_subresource_update(
+    kind: &KindFacts,
+    subresource: &str,
+    new: &Object,
+    old: &Object,
+) -> Vec<FieldError> {
+    let rules = rules_of(kind);
+    let Some((_, change)) = rules.subresources.iter().find(|(name, _)| *name == subresource) else {
+        return validate_update(kind, new, old);
+    };
+    let (new, old) = (Spot::root(new), Spot::root(old));
+    let mut out = Errors::default();
+    metadata::validate(&new, kind, rules.name, &mut out);
+    metadata::validate_change(&new, &old, &mut out);
+    change(&new, &old, &mut out);
     out.into_vec()
 }
 

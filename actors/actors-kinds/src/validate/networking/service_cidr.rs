@@ -1,0 +1,34 @@
+//! `ServiceCIDR`: ranges that the addresses of Services are taken from.
+
+use super::GROUP;
+use crate::validate::{Errors, PLAIN, Rules, Spot, domain};
+
+pub(super) const RULES: Rules = Rules {
+    group: GROUP,
+    kind: "ServiceCIDR",
+    object: validate,
+    change: |new, old, out| {
+        let (new, old) = (new.field("spec"), old.field("spec"));
+        out.immutable(&new.field("cidrs"), &old.field("cidrs"));
+    },
+    ..PLAIN
+};
+
+fn validate(root: &Spot<'_>, out: &mut Errors) {
+    let spec = root.field("spec");
+    let ranges = spec.field("cidrs");
+    if ranges.is_empty() {
+        out.required(&ranges, "at least one CIDR required");
+    }
+    if ranges.len() > 2 {
+        out.invalid(&ranges, "may only hold up to 2 values");
+    }
+    for range in spec.each("cidrs") {
+        out.check_required(&range, domain::canonical_cidr);
+    }
+    let families = spec.each("cidrs").filter_map(|range| domain::range(range.text()));
+    let families: Vec<bool> = families.map(|(address, _)| address.is_ipv4()).collect();
+    if families.len() == 2 && families.first() == families.last() {
+        out.invalid(&ranges, "may specify no more than one range for each IP family");
+    }
+}
