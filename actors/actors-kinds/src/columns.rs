@@ -9,6 +9,7 @@ mod cluster;
 mod duration;
 mod network;
 mod pod;
+mod policy;
 mod storage;
 mod workload;
 
@@ -67,8 +68,14 @@ const PLAIN: Layout = Layout {
     cells: |object, now| vec![object.name().into(), age(object, now)],
 };
 
-const LAYOUTS: &[&[Layout]] =
-    &[pod::LAYOUTS, workload::LAYOUTS, network::LAYOUTS, cluster::LAYOUTS, storage::LAYOUTS];
+const LAYOUTS: &[&[Layout]] = &[
+    pod::LAYOUTS,
+    workload::LAYOUTS,
+    network::LAYOUTS,
+    cluster::LAYOUTS,
+    policy::LAYOUTS,
+    storage::LAYOUTS,
+];
 
 fn layout_of(kind: &KindFacts) -> &'static Layout {
     let mut all = LAYOUTS.iter().flat_map(|some| some.iter());

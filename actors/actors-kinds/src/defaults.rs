@@ -5,8 +5,11 @@
 //! Invariant: defaulting twice is defaulting once.
 //! Spec: the API reference of each field ("Defaults to ..."), Kubernetes v1.35.
 
+mod admission;
 mod cluster;
 mod container;
+mod devices;
+mod flowcontrol;
 mod network;
 mod pod;
 mod storage;
@@ -25,7 +28,8 @@ type Defaults = fn(&mut Map);
 type Row = (&'static str, &'static str, Defaults);
 
 /// The kinds whose files have rows of their own.
-const TABLES: &[&[Row]] = &[DEFAULTS, storage::DEFAULTS];
+const TABLES: &[&[Row]] =
+    &[DEFAULTS, admission::DEFAULTS, devices::DEFAULTS, flowcontrol::DEFAULTS, storage::DEFAULTS];
 
 /// One row a kind that has defaults.
 const DEFAULTS: &[Row] = &[
@@ -36,6 +40,8 @@ const DEFAULTS: &[Row] = &[
     ("", "Service", network::default_service),
     ("", "Endpoints", network::default_endpoints),
     ("discovery.k8s.io", "EndpointSlice", network::default_slice),
+    ("networking.k8s.io", "IngressClass", network::default_ingress_class),
+    ("networking.k8s.io", "NetworkPolicy", network::default_policy),
     ("apps", "Deployment", workload::default_deployment),
     ("apps", "ReplicaSet", workload::default_replica_set),
     ("rbac.authorization.k8s.io", "RoleBinding", cluster::default_binding),
@@ -66,7 +72,8 @@ pub fn initial_status(kind: &KindFacts, object: &Object) -> Option<Value> {
     match (kind.gvk.group.as_str(), kind.gvk.kind.as_str()) {
         ("", "Pod") => Some(value!({ "phase": "Pending", "qosClass": qos_class(object) })),
         ("", "Namespace") => Some(value!({ "phase": "Active" })),
-        ("", "Service") => Some(value!({ "loadBalancer": {} })),
+        ("", "PersistentVolume" | "PersistentVolumeClaim") => Some(value!({ "phase": "Pending" })),
+        ("", "Service") | ("networking.k8s.io", "Ingress") => Some(value!({ "loadBalancer": {} })),
         ("apps", "Deployment") => Some(value!({})),
         ("apps", "ReplicaSet") => Some(value!({ "replicas": 0 })),
         _ => None,

@@ -53,6 +53,8 @@ fn labels(kind: &KindFacts) -> &'static [&'static str] {
         ("", "Node") => &["spec.unschedulable"],
         ("", "Namespace") => &["status.phase"],
         ("", "Service") => &["spec.clusterIP", "spec.type"],
+        ("certificates.k8s.io", "CertificateSigningRequest") => &["spec.signerName"],
+        ("resource.k8s.io", "ResourceSlice") => &["spec.driver", "spec.nodeName"],
         ("apps", "ReplicaSet") => &["status.replicas"],
         _ => &[],
     }

@@ -105,7 +105,11 @@ fn endpoints(object: &Object, now: Now) -> Vec<Value> {
 }
 
 fn slice(object: &Object, now: Now) -> Vec<Value> {
-    let port = |port: &Value| port.i64_at(&["port"]).map_or("*".to_owned(), |it| it.to_string());
+    let port = |port: &Value| match (port.i64_at(&["port"]), string(port, &["name"])) {
+        (Some(number), _) => number.to_string(),
+        (None, "") => "*".to_owned(),
+        (None, name) => name.to_owned(),
+    };
     let ports: Vec<String> = object.list_at(&["ports"]).iter().map(port).collect();
     let all = object.list_at(&["endpoints"]).iter();
     let addresses = all.flat_map(|endpoint| endpoint.list_at(&["addresses"]));

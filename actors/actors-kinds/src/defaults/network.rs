@@ -1,8 +1,8 @@
-//! Services, endpoints, endpoint slices.
+//! Services, endpoints, endpoint slices, network policies, ingress classes.
 
 use actors_object::{Map, Value};
 
-use super::each;
+use super::{each, inner};
 
 /// A Service. Its address, node ports and families are allocated at the door.
 pub(super) fn default_service(root: &mut Map) {
@@ -53,5 +53,31 @@ pub(super) fn default_slice(root: &mut Map) {
     for port in each(root, "ports") {
         port.set_default("name", "");
         port.set_default("protocol", "TCP");
+    }
+}
+
+/// A network policy: it is about what comes in, and about what goes out if it says something of that.
+pub(super) fn default_policy(root: &mut Map) {
+    let spec = root.entry_or_map("spec");
+    let has_egress = spec.get("egress").is_some_and(|rules| !rules.is_empty_value());
+    for list in ["egress", "ingress"] {
+        for rule in each(spec, list) {
+            for port in each(rule, "ports") {
+                port.set_default("protocol", "TCP");
+            }
+        }
+    }
+    if spec.get("policyTypes").is_none_or(Value::is_empty_value) {
+        let mut types = vec![Value::from("Ingress")];
+        types.extend(has_egress.then(|| Value::from("Egress")));
+        spec.insert("policyTypes", types);
+    }
+}
+
+/// An ingress class: its parameters are in no namespace.
+pub(super) fn default_ingress_class(root: &mut Map) {
+    let parameters = inner(root, "spec").and_then(|spec| inner(spec, "parameters"));
+    if let Some(parameters) = parameters {
+        parameters.set_default("scope", "Cluster");
     }
 }
