@@ -6,6 +6,8 @@
 //! Spec: the API reference of each field ("Defaults to ..."), Kubernetes v1.35.
 
 mod admission;
+mod autoscaler;
+mod batch;
 mod cluster;
 mod container;
 mod devices;
@@ -28,8 +30,16 @@ type Defaults = fn(&mut Map);
 type Row = (&'static str, &'static str, Defaults);
 
 /// The kinds whose files have rows of their own.
-const TABLES: &[&[Row]] =
-    &[DEFAULTS, admission::DEFAULTS, devices::DEFAULTS, flowcontrol::DEFAULTS, storage::DEFAULTS];
+const TABLES: &[&[Row]] = &[
+    DEFAULTS,
+    admission::DEFAULTS,
+    autoscaler::DEFAULTS,
+    batch::DEFAULTS,
+    devices::DEFAULTS,
+    flowcontrol::DEFAULTS,
+    storage::DEFAULTS,
+    workload::DEFAULTS,
+];
 
 /// One row a kind that has defaults.
 const DEFAULTS: &[Row] = &[
@@ -42,8 +52,6 @@ const DEFAULTS: &[Row] = &[
     ("discovery.k8s.io", "EndpointSlice", network::default_slice),
     ("networking.k8s.io", "IngressClass", network::default_ingress_class),
     ("networking.k8s.io", "NetworkPolicy", network::default_policy),
-    ("apps", "Deployment", workload::default_deployment),
-    ("apps", "ReplicaSet", workload::default_replica_set),
     ("rbac.authorization.k8s.io", "RoleBinding", cluster::default_binding),
     ("rbac.authorization.k8s.io", "ClusterRoleBinding", cluster::default_binding),
     ("scheduling.k8s.io", "PriorityClass", cluster::default_priority_class),
@@ -74,8 +82,25 @@ pub fn initial_status(kind: &KindFacts, object: &Object) -> Option<Value> {
         ("", "Namespace") => Some(value!({ "phase": "Active" })),
         ("", "PersistentVolume" | "PersistentVolumeClaim") => Some(value!({ "phase": "Pending" })),
         ("", "Service") | ("networking.k8s.io", "Ingress") => Some(value!({ "loadBalancer": {} })),
-        ("apps", "Deployment") => Some(value!({})),
-        ("apps", "ReplicaSet") => Some(value!({ "replicas": 0 })),
+        ("apps", "Deployment") | ("batch", "CronJob" | "Job") => Some(value!({})),
+        ("apps", "ReplicaSet") | ("", "ReplicationController") => Some(value!({ "replicas": 0 })),
+        ("apps", "StatefulSet") => Some(value!({ "replicas": 0, "availableReplicas": 0 })),
+        ("apps", "DaemonSet") => Some(value!({
+            "currentNumberScheduled": 0,
+            "numberMisscheduled": 0,
+            "desiredNumberScheduled": 0,
+            "numberReady": 0,
+        })),
+        ("autoscaling", "HorizontalPodAutoscaler") if kind.gvk.version == "v1" => {
+            Some(value!({ "currentReplicas": 0, "desiredReplicas": 0 }))
+        }
+        ("autoscaling", "HorizontalPodAutoscaler") => Some(value!({ "desiredReplicas": 0 })),
+        ("policy", "PodDisruptionBudget") => Some(value!({
+            "disruptionsAllowed": 0,
+            "currentHealthy": 0,
+            "desiredHealthy": 0,
+            "expectedPods": 0,
+        })),
         _ => None,
     }
 }

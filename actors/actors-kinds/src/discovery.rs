@@ -216,7 +216,7 @@ mod tests {
         let [group] = core.list_at(&["items"]) else { panic!("one group") };
         let [version] = group.list_at(&["versions"]) else { panic!("one version") };
         let pods = named(version.list_at(&["resources"]), "resource", "pods");
-        expect![[r#"{"resource":"pods","responseKind":{"group":"","version":"v1","kind":"Pod"},"scope":"Namespaced","singularResource":"pod","verbs":["create","delete","deletecollection","get","list","patch","update","watch"],"shortNames":["po"],"categories":["all"],"subresources":[{"subresource":"binding","responseKind":{"group":"","version":"v1","kind":"Binding"},"verbs":["create"]},{"subresource":"eviction","responseKind":{"group":"policy","version":"v1","kind":"Eviction"},"verbs":["create"]},{"subresource":"exec","responseKind":{"group":"","version":"v1","kind":"PodExecOptions"},"verbs":["create","get"]},{"subresource":"log","responseKind":{"group":"","version":"v1","kind":"Pod"},"verbs":["get"]},{"subresource":"status","responseKind":{"group":"","version":"v1","kind":"Pod"},"verbs":["get","patch","update"]}]}"#]].assert_eq(&json::to_string(pods));
+        expect![[r#"{"resource":"pods","responseKind":{"group":"","version":"v1","kind":"Pod"},"scope":"Namespaced","singularResource":"pod","verbs":["create","delete","deletecollection","get","list","patch","update","watch"],"shortNames":["po"],"categories":["all"],"subresources":[{"subresource":"binding","responseKind":{"group":"","version":"v1","kind":"Binding"},"verbs":["create"]},{"subresource":"ephemeralcontainers","responseKind":{"group":"","version":"v1","kind":"Pod"},"verbs":["get","patch","update"]},{"subresource":"eviction","responseKind":{"group":"policy","version":"v1","kind":"Eviction"},"verbs":["create"]},{"subresource":"exec","responseKind":{"group":"","version":"v1","kind":"PodExecOptions"},"verbs":["create","get"]},{"subresource":"log","responseKind":{"group":"","version":"v1","kind":"Pod"},"verbs":["get"]},{"subresource":"resize","responseKind":{"group":"","version":"v1","kind":"Pod"},"verbs":["get","patch","update"]},{"subresource":"status","responseKind":{"group":"","version":"v1","kind":"Pod"},"verbs":["get","patch","update"]}]}"#]].assert_eq(&json::to_string(pods));
     }
 
     #[test]
@@ -228,7 +228,7 @@ mod tests {
         let core = resource_list(&registry, "", "v1").expect("served");
         let eviction = named(core.list_at(&["resources"]), "name", "pods/eviction");
         assert_eq!(eviction.str_at(&["group"]), Some("policy"));
-        assert!(resource_list(&registry, "batch", "v1").is_none());
+        assert!(resource_list(&registry, "batch", "v1beta1").is_none());
     }
 
     #[test]
@@ -236,7 +236,10 @@ mod tests {
         let registry = builtin();
         let apps = group(&registry, "apps").expect("served");
         assert_eq!(apps.str_at(&["preferredVersion", "groupVersion"]), Some("apps/v1"));
-        assert!(group(&registry, "").is_none() && group(&registry, "batch").is_none());
+        let autoscaling = group(&registry, "autoscaling").expect("served");
+        assert_eq!(autoscaling.str_at(&["preferredVersion", "version"]), Some("v2"));
+        assert_eq!(autoscaling.list_at(&["versions"]).len(), 2);
+        assert!(group(&registry, "").is_none() && group(&registry, "batches").is_none());
         let names: Vec<&str> = group_list(&registry)
             .list_at(&["groups"])
             .iter()

@@ -7,7 +7,7 @@ use super::{each, inner};
 /// One container; on the host's network its ports are the host's.
 pub(super) fn default_container(container: &mut Map, on_host: bool) {
     let image = container.get("image").and_then(Value::as_str).unwrap_or_default();
-    let pull = if is_latest(image) { "Always" } else { "IfNotPresent" };
+    let pull = pull_policy(image);
     each(container, "ports").for_each(|port| default_port(port, on_host));
     for variable in each(container, "env") {
         let field = inner(variable, "valueFrom").and_then(|from| inner(from, "fieldRef"));
@@ -27,6 +27,11 @@ pub(super) fn default_container(container: &mut Map, on_host: bool) {
     container.set_default("terminationMessagePath", "/dev/termination-log");
     container.set_default("terminationMessagePolicy", "File");
     container.set_default("imagePullPolicy", pull);
+}
+
+/// How an image is looked for: one whose tag moves is asked for each time.
+pub(super) fn pull_policy(image: &str) -> &'static str {
+    if is_latest(image) { "Always" } else { "IfNotPresent" }
 }
 
 /// Whether an image has the tag `latest`, or neither tag nor digest. A colon before the last slash is the

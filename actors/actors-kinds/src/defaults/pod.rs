@@ -66,6 +66,12 @@ fn default_volume(volume: &mut Map) {
     if let Some(path) = inner(volume, "hostPath") {
         path.set_default("type", "");
     }
+    if let Some(image) = inner(volume, "image") {
+        let reference = image.get("reference").and_then(Value::as_str).unwrap_or_default();
+        let policy = container::pull_policy(reference);
+        image.set_default("pullPolicy", policy);
+    }
+    default_disks(volume);
     if let Some(claim) = volume.get_mut("ephemeral") {
         let spec = claim.path_mut(&["volumeClaimTemplate", "spec"]).and_then(Value::as_map_mut);
         spec.into_iter().for_each(|spec| {
@@ -81,6 +87,28 @@ fn default_volume(volume: &mut Map) {
         if let Some(token) = inner(source, "serviceAccountToken") {
             token.set_default("expirationSeconds", 3_600);
         }
+    }
+}
+
+/// Disks of other systems, each with what its driver assumes.
+fn default_disks(volume: &mut Map) {
+    if let Some(disk) = inner(volume, "iscsi") {
+        disk.set_default("iscsiInterface", "default");
+    }
+    if let Some(disk) = inner(volume, "rbd") {
+        for (name, text) in [("pool", "rbd"), ("user", "admin"), ("keyring", "/etc/ceph/keyring")] {
+            disk.set_default(name, text);
+        }
+    }
+    if let Some(disk) = inner(volume, "azureDisk") {
+        for (name, text) in [("cachingMode", "ReadWrite"), ("fsType", "ext4"), ("kind", "Shared")] {
+            disk.set_default(name, text);
+        }
+        disk.set_default("readOnly", false);
+    }
+    if let Some(disk) = inner(volume, "scaleIO") {
+        disk.set_default("storageMode", "ThinProvisioned");
+        disk.set_default("fsType", "xfs");
     }
 }
 

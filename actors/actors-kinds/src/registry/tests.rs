@@ -29,7 +29,7 @@ fn the_kinds_of_a_small_cluster_are_served() {
     check("", "events", "Event");
     check("coordination.k8s.io", "leases", "Lease");
     check("rbac.authorization.k8s.io", "clusterrolebindings", "ClusterRoleBinding");
-    assert!(registry.resource("batch", "v1", "jobs").is_none());
+    assert!(registry.resource("batch", "v1beta1", "cronjobs").is_none());
 }
 
 #[test]
@@ -56,6 +56,37 @@ fn events_of_both_groups_share_one_store() {
     let core = registry.resource("", "v1", "events").expect("core events");
     let events = registry.resource("events.k8s.io", "v1", "events").expect("events of their group");
     assert_eq!(core.storage, events.storage);
+}
+
+#[test]
+fn an_autoscaler_of_both_versions_is_one_object_and_the_newer_is_preferred() {
+    let registry = builtin();
+    let one = |version: &str| registry.resource("autoscaling", version, "horizontalpodautoscalers");
+    let (old, new) = (one("v1").expect("v1"), one("v2").expect("v2"));
+    assert_eq!(old.storage, new.storage);
+    assert!(registry.groups().contains(&("autoscaling", vec!["v2", "v1"])));
+    assert_eq!(registry.by_short_name("hpa").map(|kind| &*kind.gvk.version), Some("v2"));
+}
+
+#[test]
+fn every_resource_of_the_facts_is_served() {
+    let registry = builtin();
+    let table = Table::read(FACTS, Schema::default()).expect("the facts are good");
+    let missing: Vec<String> = table
+        .resources
+        .iter()
+        .filter(|row| registry.resource(&row.gvk.group, &row.gvk.version, &row.plural).is_none())
+        .map(|row| format!("{} {}", row.gvk.group, row.plural))
+        .collect();
+    assert_eq!(missing, Vec::<String>::new());
+    let streams = ["attach", "portforward", "proxy"];
+    for row in &table.resources {
+        let kind = registry.resource(&row.gvk.group, &row.gvk.version, &row.plural);
+        for sub in row.subresources.iter().filter(|sub| !streams.contains(&&*sub.name)) {
+            let is_served = kind.is_some_and(|kind| kind.subresource(&sub.name).is_some());
+            assert!(is_served, "{}/{}", row.plural, sub.name);
+        }
+    }
 }
 
 #[test]

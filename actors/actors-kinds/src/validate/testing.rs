@@ -5,10 +5,14 @@ use expect_test::Expect;
 
 use crate::{Registry, conform::normalize, defaults::default_object, validate};
 
+/// An object from YAML, as it is written.
+pub(crate) fn plain(text: &str) -> Object {
+    Object(yaml::parse(text.as_bytes(), Limits::default()).expect("good YAML").value)
+}
+
 /// An object from YAML, made uniform and with the defaults of its kind, as the door does it.
 pub(crate) fn object(text: &str) -> Object {
-    let parsed = yaml::parse(text.as_bytes(), Limits::default()).expect("good YAML");
-    let mut object = Object(parsed.value);
+    let mut object = plain(text);
     let registry = Registry::builtin().expect("the tables are good");
     let kind = registry.kind_of(&object).expect("a served kind");
     normalize(registry.schema(), &kind.shape, &mut object.0);
