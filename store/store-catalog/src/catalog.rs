@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use store_mvcc::{Change, Key, ReadError, Reader, Revision, Stored};
 
-use crate::{Event, Item, Opener, Ring, RingLimits, Snapshot};
+use crate::{Event, Item, Opener, Ring, RingLimits, Shelf, Snapshot};
 
 /// The resident objects of one group.
 pub struct Catalog {
@@ -16,6 +16,7 @@ pub struct Catalog {
     ring: Ring,
     limits: RingLimits,
     opener: Option<Arc<dyn Opener>>,
+    shelf: Arc<Shelf>,
 }
 
 /// What one publication brought: plain data by which a host knows whom to wake.
@@ -35,7 +36,14 @@ impl Catalog {
     #[must_use]
     pub fn new(limits: RingLimits, opener: Option<Arc<dyn Opener>>) -> Self {
         let ring = Ring::new(limits, Revision::default());
-        Self { snapshot: Snapshot::default(), ring, limits, opener }
+        let shelf = Arc::new(Shelf::default());
+        Self { snapshot: Snapshot::default(), ring, limits, opener, shelf }
+    }
+
+    /// The same catalog with a shelf of another size for encodings.
+    #[must_use]
+    pub fn with_shelf(self, shelf: Shelf) -> Self {
+        Self { shelf: Arc::new(shelf), ..self }
     }
 
     /// Becomes what a replica holds on disk: at its start, or after it took over another one's
@@ -53,7 +61,8 @@ impl Catalog {
         loop {
             let page = reader.range_at((&start, None), position.revision, Self::PAGE)?;
             for stored in &page {
-                snapshot.insert(&Arc::new(Item::new(Arc::clone(stored), self.opener.as_ref())));
+                let item = Item::new(Arc::clone(stored), self.opener.as_ref()).on(&self.shelf);
+                snapshot.insert(&Arc::new(item));
             }
             match page.get(Self::PAGE - 1) {
                 Some(last) => start = last.key.successor(),
@@ -61,6 +70,7 @@ impl Catalog {
             }
         }
         self.ring = Ring::new(self.limits, position.revision);
+        self.shelf.set_newest(position.revision);
         self.snapshot = snapshot;
         Ok(())
     }
@@ -69,9 +79,12 @@ impl Catalog {
     /// there.
     pub fn publish(&mut self, changes: &[Arc<Change>], revision: Revision) -> Published {
         let mut events = Vec::with_capacity(changes.len());
+        self.shelf.set_newest(revision);
         for change in changes {
             let before = self.snapshot.get(&change.key);
-            let Some(event) = Event::new(Arc::clone(change), before, self.opener.as_ref()) else {
+            let opener = self.opener.as_ref();
+            let event = Event::shelved(Arc::clone(change), before, opener, &self.shelf);
+            let Some(event) = event else {
                 self.snapshot.remove(&change.key);
                 continue;
             };
@@ -102,6 +115,12 @@ impl Catalog {
     #[must_use]
     pub fn ring(&self) -> &Ring {
         &self.ring
+    }
+
+    /// Where encodings are kept.
+    #[must_use]
+    pub fn shelf(&self) -> &Shelf {
+        &self.shelf
     }
 
     /// What reads sealed values.

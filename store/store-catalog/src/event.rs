@@ -7,7 +7,7 @@ use std::{ops::Deref, sync::Arc};
 
 use store_mvcc::{Change, Revision};
 
-use crate::{Item, Opener};
+use crate::{Item, Opener, Shelf};
 
 /// One change, with the versions before and after it.
 #[derive(Debug)]
@@ -38,6 +38,25 @@ impl Event {
         prev: Option<Arc<Item>>,
         opener: Option<&Arc<dyn Opener>>,
     ) -> Option<Self> {
+        Self::build(change, prev, opener, None)
+    }
+
+    /// The same, whose items keep their encodings on a shelf.
+    pub(crate) fn shelved(
+        change: Arc<Change>,
+        prev: Option<Arc<Item>>,
+        opener: Option<&Arc<dyn Opener>>,
+        shelf: &Arc<Shelf>,
+    ) -> Option<Self> {
+        Self::build(change, prev, opener, Some(shelf))
+    }
+
+    fn build(
+        change: Arc<Change>,
+        prev: Option<Arc<Item>>,
+        opener: Option<&Arc<dyn Opener>>,
+        shelf: Option<&Arc<Shelf>>,
+    ) -> Option<Self> {
         let resident = |item: &Arc<Item>| {
             change
                 .prev
@@ -51,6 +70,10 @@ impl Event {
             (Some(value), _) => Item::new(Arc::clone(value), opener),
             (None, Some(last)) => Item::shown_at(Arc::clone(last), change.revision, opener),
             (None, None) => return None,
+        };
+        let item = match shelf {
+            Some(shelf) => item.on(shelf),
+            None => item,
         };
         Some(Self { change, item: Arc::new(item), prev })
     }

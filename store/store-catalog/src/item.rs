@@ -1,13 +1,15 @@
 //! One version of an object, and its forms: the stored bytes, the bytes that clients see, the tree.
 //!
-//! Way in: [`Item`].  Invariant: each form is made once, on first demand, and shared by all
-//! readers.
+//! Way in: [`Item`].  Invariant: a form is made on first demand and shared by all readers: the tree
+//! for as long as the version lives, encodings for as long as the [`Shelf`] has room.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use actors_object::{Object, json};
 use bytes::Bytes;
 use store_mvcc::{Key, Revision, Stored};
+
+use crate::{Form, Shelf};
 
 /// Makes readable what was sealed before it was proposed.
 pub trait Opener: Send + Sync {
@@ -47,8 +49,17 @@ pub struct Item {
     /// deletion's revision.
     revision: Revision,
     opener: Option<Arc<dyn Opener>>,
+    shelf: Option<Arc<Shelf>>,
     object: OnceLock<Result<Arc<Object>, ItemError>>,
-    bytes: OnceLock<Result<Bytes, ItemError>>,
+    forms: Mutex<Vec<Encoded>>,
+}
+
+/// One encoding: how long it is stays known when its bytes are dropped.
+#[derive(Debug)]
+struct Encoded {
+    form: Form,
+    len: usize,
+    bytes: Option<Bytes>,
 }
 
 impl Item {
@@ -67,7 +78,20 @@ impl Item {
         opener: Option<&Arc<dyn Opener>>,
     ) -> Self {
         let opener = opener.filter(|_| stored.columns.sealed).map(Arc::clone);
-        Self { stored, revision, opener, object: OnceLock::new(), bytes: OnceLock::new() }
+        let (object, forms) = (OnceLock::new(), Mutex::default());
+        Self { stored, revision, opener, shelf: None, object, forms }
+    }
+
+    /// The same version, whose encodings are kept on a shelf.
+    pub(crate) fn on(self, shelf: &Arc<Shelf>) -> Self {
+        Self { shelf: Some(Arc::clone(shelf)), ..self }
+    }
+
+    /// The same version under a later revision: that at which it ceased to match a selector.
+    #[must_use]
+    pub fn at(&self, revision: Revision) -> Self {
+        let item = Self::shown_at(Arc::clone(&self.stored), revision, self.opener.as_ref());
+        Self { shelf: self.shelf.clone(), ..item }
     }
 
     /// What the store holds.
@@ -123,18 +147,110 @@ impl Item {
         self.try_object().unwrap_or_default()
     }
 
+    /// The object, as [`Item::try_object`] has it, but not kept: for those who pass over many.
+    ///
+    /// # Errors
+    /// [`ItemError`], the same each time.
+    pub fn read_object(&self) -> Result<Arc<Object>, ItemError> {
+        self.object.get().cloned().unwrap_or_else(|| self.decode())
+    }
+
     /// Its JSON, `resourceVersion` filled in.
     ///
     /// # Errors
     /// [`ItemError`], the same each time.
     pub fn try_bytes(&self) -> Result<Bytes, ItemError> {
-        self.bytes.get_or_init(|| self.splice()).clone()
+        match self.kept(Form::JSON) {
+            Some(bytes) => Ok(bytes),
+            None => self.pieces().map(|pieces| pieces.concat().into()),
+        }
     }
 
     /// Its JSON, `resourceVersion` filled in; `{}` where [`Item::object`] has no kind.
     #[must_use]
     pub fn bytes_with_rv(&self) -> Bytes {
         self.try_bytes().unwrap_or(Bytes::from_static(b"{}"))
+    }
+
+    /// Its JSON in three parts, to be written one behind the other: what is stored before
+    /// `resourceVersion`, that field, and the rest. Nothing is copied.
+    ///
+    /// # Errors
+    /// [`ItemError`], the same each time.
+    pub fn pieces(&self) -> Result<[Bytes; 3], ItemError> {
+        let plain = self.plain()?;
+        let at = usize::try_from(self.stored.columns.rv_at).unwrap_or(usize::MAX);
+        if at > plain.len() {
+            let cause = "the place of resourceVersion lies behind its end".to_owned();
+            return Err(self.malformed(cause));
+        }
+        let field = format!(",\"resourceVersion\":\"{}\"", self.revision);
+        Ok([plain.slice(..at), field.into(), plain.slice(at..)])
+    }
+
+    /// A form of this version: the one that was made before, or what `make` makes, which is then
+    /// kept for others as long as the shelf has room.
+    ///
+    /// # Errors
+    /// That of `make`.
+    pub fn form<E>(
+        self: &Arc<Self>,
+        form: Form,
+        make: impl FnOnce() -> Result<Bytes, E>,
+    ) -> Result<Bytes, E> {
+        if let Some(bytes) = self.kept(form) {
+            return Ok(bytes);
+        }
+        let bytes = make()?;
+        self.note(form, bytes.len());
+        if let Some(shelf) = &self.shelf {
+            shelf.keep(self, form, &bytes);
+        }
+        Ok(bytes)
+    }
+
+    /// How long a form is, if it was ever made.
+    #[must_use]
+    pub fn form_len(&self, form: Form) -> Option<usize> {
+        self.forms().iter().find(|encoded| encoded.form == form).map(|encoded| encoded.len)
+    }
+
+    /// Whether it is among the latest versions, which many watchers are told of at once.
+    #[must_use]
+    pub fn is_recent(&self) -> bool {
+        self.shelf.as_ref().is_some_and(|shelf| shelf.is_recent(self.revision))
+    }
+
+    fn kept(&self, form: Form) -> Option<Bytes> {
+        self.forms().iter().find(|encoded| encoded.form == form)?.bytes.clone()
+    }
+
+    fn note(&self, form: Form, len: usize) {
+        let mut forms = self.forms();
+        if !forms.iter().any(|encoded| encoded.form == form) {
+            forms.push(Encoded { form, len, bytes: None });
+        }
+    }
+
+    /// Holds the bytes of a form that was noted; false if it has them already.
+    pub(crate) fn put(&self, form: Form, bytes: &Bytes) -> bool {
+        let mut forms = self.forms();
+        let noted = forms.iter_mut().find(|encoded| encoded.form == form);
+        let Some(encoded) = noted.filter(|encoded| encoded.bytes.is_none()) else { return false };
+        encoded.bytes = Some(bytes.clone());
+        true
+    }
+
+    /// Lets go of the bytes of a form.
+    pub(crate) fn forget(&self, form: Form) {
+        if let Some(encoded) = self.forms().iter_mut().find(|encoded| encoded.form == form) {
+            encoded.bytes = None;
+        }
+    }
+
+    fn forms(&self) -> MutexGuard<'_, Vec<Encoded>> {
+        // Each change is whole before anything can panic.
+        self.forms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The canonical JSON without `resourceVersion`.
@@ -156,18 +272,6 @@ impl Item {
         let mut object = Object(value);
         object.set_resource_version(&self.revision.to_string());
         Ok(Arc::new(object))
-    }
-
-    fn splice(&self) -> Result<Bytes, ItemError> {
-        let plain = self.plain()?;
-        let at = usize::try_from(self.stored.columns.rv_at).ok();
-        let Some((head, tail)) = at.and_then(|at| plain.split_at_checked(at)) else {
-            return Err(
-                self.malformed("the place of resourceVersion lies behind its end".to_owned())
-            );
-        };
-        let field = format!(",\"resourceVersion\":\"{}\"", self.revision);
-        Ok(Bytes::from([head, field.as_bytes(), tail].concat()))
     }
 
     fn malformed(&self, cause: String) -> ItemError {

@@ -9,7 +9,9 @@ mod catalog;
 mod cursor;
 mod event;
 mod item;
+mod past;
 mod ring;
+mod shelf;
 mod snapshot;
 
 pub use catalog::{Catalog, Published};
@@ -17,6 +19,7 @@ pub use cursor::{Cursor, Polled};
 pub use event::{Event, EventKind};
 pub use item::{Item, ItemError, Opener};
 pub use ring::{Ring, RingLimits};
+pub use shelf::{Form, Shelf};
 pub use snapshot::Snapshot;
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod index;
 mod items;
 mod replica;
+mod shelf;
 mod watches;
 
 use std::sync::Arc;

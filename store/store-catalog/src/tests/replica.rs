@@ -103,3 +103,34 @@ fn a_slow_watch_goes_on_from_the_history_and_then_expires() {
     loaded.load(&replica.state.reader()).unwrap();
     assert!(matches!(resumed.poll(loaded.ring(), 9), Polled::Lagged));
 }
+
+#[test]
+fn what_was_below_a_prefix_can_be_read_until_it_is_compacted() {
+    let mut replica = Replica::new(RingLimits::default());
+    let mut kept = Vec::new();
+    for number in 0..3_000 {
+        replica.put(&format!("/r/{}/{}", ["pods", "nodes"][number % 2], number % 2_200));
+        if number % 500 == 0 {
+            kept.push(replica.catalog.snapshot());
+        }
+    }
+    replica.apply(Op::Delete { key: "/r/pods/8".into(), expect: Expect::Present });
+    let prefix = Key::from("/r/pods/");
+    let all = |snapshot: &crate::Snapshot| {
+        let items = snapshot.list(&prefix, None, usize::MAX);
+        items.map(|item| (item.key().clone(), item.revision())).collect::<Vec<_>>()
+    };
+    let reader = replica.state.reader().clone();
+    let read = |revision| crate::Snapshot::read_past(&reader, &prefix, revision, None);
+    for snapshot in &kept {
+        let past = read(snapshot.revision()).unwrap();
+        assert_eq!((past.revision(), all(&past)), (snapshot.revision(), all(snapshot)));
+        assert_eq!(past.len(), all(snapshot).len(), "nothing of other prefixes");
+    }
+    let newest = replica.catalog.snapshot().revision();
+    assert_eq!(read(newest.next()).err(), Some(ReadError::Future { asked: newest.next(), newest }));
+    replica.apply(Op::Compact { below: Revision(600) });
+    let expired = ReadError::Expired { asked: Revision(501), compacted: Revision(600) };
+    assert_eq!(read(Revision(501)).err(), Some(expired));
+    assert!(read(Revision(1_001)).is_ok());
+}
