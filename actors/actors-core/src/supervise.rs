@@ -151,6 +151,13 @@ pub enum SupervisorNotice {
         /// Its reason.
         reason: ExitReason,
     },
+    /// One message takes a child longer than it may. Said by hosts, not by supervisors.
+    Slow {
+        /// Which.
+        name: String,
+        /// How long it has taken so far.
+        taken: Duration,
+    },
     /// An operator lets a child handle no messages. Said by hosts, not by supervisors.
     Suspended {
         /// Which.

@@ -144,11 +144,9 @@ impl Child {
         Self::new(NodeKind::Service, move |job| {
             let Job { system, birth, .. } = job;
             let body = Box::pin(body(Service { system, life: Arc::clone(&birth.life) }));
-            Box::pin(async move {
-                let running = Running::new(body, birth);
-                let parent = running.birth().parent.clone();
-                Ok(spawn_actor(service::Host, parent, running).await?)
-            })
+            Box::pin(
+                async move { Ok(spawn_actor(service::Host, Running::new(body, birth)).await?) },
+            )
         })
     }
 

@@ -14,15 +14,16 @@ use std::{
 };
 
 use actors_core::{Effects, ExitReason, Machine, Now, Rng, Turn};
-use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
+use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 
 use crate::{
     clock::Clock,
     driver::{Driver, Inbox},
     life::Birth,
     mailbox::{Mailbox, Next, Wake},
-    observer::{DeadReason, NodeKind},
+    observer::DeadReason,
     task::panic_text,
+    trace::Letter,
 };
 
 /// How many events are handled before the actor lets others run.
@@ -56,7 +57,7 @@ pub(crate) struct Dedicated<M: Machine, D> {
 
 /// What was taken from the mailbox and not handled.
 pub(crate) struct Batch<E> {
-    events: VecDeque<E>,
+    events: VecDeque<Letter<E>>,
     /// How much the next one may hold: grows until something goes ahead of one.
     len: usize,
 }
@@ -69,7 +70,7 @@ impl<E> Default for Batch<E> {
 
 struct Host<M, D>(PhantomData<fn() -> (M, D)>);
 
-/// Runs a machine as a ractor actor, linked to its supervisor's.
+/// Runs a machine as a ractor actor.
 pub(crate) async fn start<M, D>(body: Dedicated<M, D>) -> Result<(), ractor::SpawnErr>
 where
     M: Machine + Send + 'static,
@@ -77,19 +78,16 @@ where
     M::Event: Send,
     M::Effect: Send,
 {
-    spawn_actor(Host::<M, D>(PhantomData), body.birth.parent.clone(), body).await
+    spawn_actor(Host::<M, D>(PhantomData), body).await
 }
 
-/// Spawns any ractor actor without a name: names would be shared by all systems of the process.
+/// Spawns any ractor actor: without a name, for names would be shared by all systems of the process,
+/// and without a link, for lives report their own ends.
 pub(crate) async fn spawn_actor<A: Actor>(
     actor: A,
-    parent: Option<ActorCell>,
     body: A::Arguments,
 ) -> Result<(), ractor::SpawnErr> {
-    match parent {
-        Some(parent) => Actor::spawn_linked(None, actor, body, parent).await.map(drop),
-        None => Actor::spawn(None, actor, body).await.map(drop),
-    }
+    Actor::spawn(None, actor, body).await.map(drop)
 }
 
 impl<M, D> Actor for Host<M, D>
@@ -109,11 +107,7 @@ where
         body: Dedicated<M, D>,
     ) -> Result<Dedicated<M, D>, ActorProcessingErr> {
         body.birth.life.attach(myself.get_cell());
-        if body.is_supervisor() {
-            body.inbox.mailbox.attach(myself);
-        } else {
-            myself.send_message(Wake)?;
-        }
+        myself.send_message(Wake)?;
         Ok(body)
     }
 
@@ -123,12 +117,6 @@ where
         _wake: Wake,
         body: &mut Dedicated<M, D>,
     ) -> Result<(), ActorProcessingErr> {
-        if body.is_supervisor() {
-            // The reports of its children's ends come through the actor's other ports.
-            body.run()?;
-            body.inbox.mailbox.wake_again();
-            return Ok(());
-        }
         // One endless turn: what waits for it costs the actor no message of its own. A kill drops it.
         while !body.birth.life.is_ending() {
             match body.run()? {
@@ -145,7 +133,7 @@ where
         _event: SupervisionEvent,
         _body: &mut Dedicated<M, D>,
     ) -> Result<(), ActorProcessingErr> {
-        // Ends of children come by their own reports, which wait for the whole subtree.
+        // Ends come by the lives' own reports, which wait for the whole subtree.
         Ok(())
     }
 }
@@ -156,10 +144,6 @@ where
     D: Driver<M>,
     M::Event: Send,
 {
-    fn is_supervisor(&self) -> bool {
-        self.birth.life.slot.kind == NodeKind::Supervisor
-    }
-
     fn run(&mut self) -> Result<Ran, ActorProcessingErr> {
         let mailbox = Arc::clone(&self.inbox.mailbox);
         let mut handled = 0;
@@ -170,6 +154,9 @@ where
             let max = self.batch.len.min(BATCH_MAX - handled);
             let next = mailbox.next(&mut self.batch.events, max);
             handled += self.batch.events.len().max(1);
+            if let Next::Idle = next {
+                return Ok(Ran::All);
+            }
             let began = Clock.now();
             let result = match next {
                 Next::Idle => return Ok(Ran::All),
@@ -181,7 +168,9 @@ where
                     continue;
                 }
             };
-            self.birth.life.meter.add(1, Clock.mono().since(began.mono));
+            let busy = Clock.mono().since(began.mono);
+            self.birth.life.meter.add(1, busy);
+            self.note(busy);
             result?;
         }
         Ok(Ran::Enough)
@@ -199,22 +188,36 @@ where
             }
             if since >= chunk {
                 let then = Clock.now();
+                let busy = then.mono.since(now.mono);
+                self.note(busy);
                 // Slow events are told the time one by one, quick ones together.
-                chunk = if then.mono.since(now.mono) > SLOW { 1 } else { CHUNK_MAX };
+                chunk = if busy > SLOW { 1 } else { CHUNK_MAX };
                 (now, since) = (then, 0);
             }
         };
         let is_whole = self.batch.events.is_empty();
         self.batch.len = if is_whole { (self.batch.len * 2).min(BATCH_MAX) } else { 1 };
         mailbox.settle(handled, &mut self.batch.events);
-        self.birth.life.meter.add(handled as u64, Clock.mono().since(began.mono));
+        let then = Clock.mono();
+        self.birth.life.meter.add(handled as u64, then.since(began.mono));
+        self.note(then.since(now.mono));
         result
     }
 
-    fn guarded_turn(&mut self, now: Now, event: M::Event) -> Result<(), String> {
+    /// Names the actor in the log if it took long. It holds up nobody but itself and its thread.
+    fn note(&self, busy: Duration) {
+        let life = &self.birth.life;
+        if life.meter.note(busy) {
+            tracing::warn!(path = %life.slot.path, ?busy, "one message took long");
+        }
+    }
+
+    fn guarded_turn(&mut self, now: Now, letter: Letter<M::Event>) -> Result<(), String> {
+        let Letter { event, trace } = letter;
+        let _entered = trace.enter();
         let result = self.barrier(|body| body.turn(now, event));
         if result.is_err() {
-            self.inbox.mailbox.bury(DeadReason::Poison);
+            self.inbox.mailbox.bury(DeadReason::Poison, trace);
         }
         result
     }

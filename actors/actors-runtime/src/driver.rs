@@ -14,6 +14,7 @@ use crate::{
     observer::DeadReason,
     task::{SpawnRefused, caught, panic_text},
     timers::Timers,
+    trace::Trace,
 };
 
 /// Carries out the effects of one machine. A driver lives as long as one life of its actor.
@@ -90,7 +91,7 @@ impl<E: Send + 'static> Inbox<E> {
     /// under way.
     pub fn send(&self, event: E) {
         if !self.mailbox.push_own(event) {
-            self.mailbox.bury(DeadReason::Shed);
+            self.mailbox.bury(DeadReason::Shed, Trace::current());
             self.end(ExitReason::Error(format!(
                 "more than {} ends of effects wait",
                 Mailbox::<E>::OWN_MAX
@@ -108,14 +109,15 @@ impl<E: Send + 'static> Inbox<E> {
             return self.end(ExitReason::Error(format!("more than {max} timers are set")));
         }
         let mailbox = Arc::downgrade(&self.mailbox);
-        let life = Arc::downgrade(&self.life);
+        let (life, trace) = (Arc::downgrade(&self.life), Trace::current());
         self.timers.at(at, move || {
             let Some(life) = life.upgrade() else { return };
+            let _entered = trace.enter();
             life.end_timer();
             if let Some(mailbox) = mailbox.upgrade().filter(|_| !life.is_ending())
                 && !mailbox.push_own(event)
             {
-                mailbox.bury(DeadReason::Shed);
+                mailbox.bury(DeadReason::Shed, trace);
             }
         });
     }
@@ -124,11 +126,13 @@ impl<E: Send + 'static> Inbox<E> {
     /// so does the life.
     pub fn spawn(&self, future: impl Future<Output = E> + Send + 'static) {
         let Some(share) = self.life.share() else { return };
-        let inbox = self.clone();
+        let (inbox, trace) = (self.clone(), Trace::current());
         let spawned = self.life.tasks.spawn(async move {
             // Declared first, so that it is dropped last: the life's end waits for this task.
             let _share: Arc<Death> = share;
-            match caught(future, &inbox.life.meter).await {
+            let ended = trace.cover(caught(future, &inbox.life.meter)).await;
+            let _entered = trace.enter();
+            match ended {
                 Ok(event) => inbox.send(event),
                 Err(text) => inbox.end(ExitReason::Panic(text)),
             }
@@ -140,9 +144,10 @@ impl<E: Send + 'static> Inbox<E> {
     /// cannot be dropped: the report of this life's end, and so the next life, waits for it.
     pub fn spawn_blocking(&self, work: impl FnOnce() -> E + Send + 'static) {
         let Some(share) = self.life.share() else { return };
-        let inbox = self.clone();
+        let (inbox, trace) = (self.clone(), Trace::current());
         let spawned = self.life.tasks.spawn_blocking(move || {
             let _share: Arc<Death> = share;
+            let _entered = trace.enter();
             match std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)) {
                 Ok(event) => inbox.send(event),
                 Err(payload) => inbox.end(ExitReason::Panic(panic_text(&*payload))),

@@ -79,7 +79,7 @@ impl System {
             true => SupervisorNotice::Suspended { name },
             false => SupervisorNotice::Resumed { name },
         };
-        self.notify(path.to_owned(), notice);
+        self.notify(path, notice);
         Ok(())
     }
 }

@@ -25,6 +25,8 @@ mod supervisor;
 mod system;
 mod task;
 mod timers;
+mod trace;
+mod watchdog;
 
 pub use asks::{Answers, AskError, Asks};
 pub use child::{Child, Failure, Start, Tree};
@@ -35,7 +37,7 @@ pub use inspect::Details;
 pub use mailbox::{Refusal, TellError};
 pub use monitor::{Down, Monitor, Watching};
 pub use observer::{
-    Crash, DeadLetter, DeadLetters, DeadReason, Node, NodeKind, NodeState, Notice, Notices,
+    Crash, DeadLetter, DeadLetters, DeadReason, Node, NodeKind, NodeState, Notice, Notices, Slow,
 };
 pub use part::{PartError, PartSpec};
 pub use reference::{Exact, Ref};
@@ -43,3 +45,4 @@ pub use service::{Service, SpawnError};
 pub use slab::{EventOf, KeyInbox, KeyRef, Keyed, SlabRef, SlabSpec};
 pub use supervisor::{ChildError, SupervisorRef};
 pub use system::{OrderError, Root, System};
+pub use trace::Trace;

@@ -22,7 +22,7 @@ use crate::{
     fault::Fault,
     monitor::{Down, Watchers},
     observer::{Crash, Meter, Node, NodeState, Slot},
-    supervisor::Table,
+    supervisor::{Table, take_along},
     task::{Tasks, lock},
 };
 
@@ -48,6 +48,14 @@ pub(crate) trait AnyMailbox: std::fmt::Debug + Send + Sync + 'static {
     fn command(&self, _key: &str, _command: KeyCommand) -> bool {
         false
     }
+    /// Who is told of the end of this key's current life; `None` if it does not run.
+    fn watchers_of(&self, _key: &str) -> Option<Arc<Watchers>> {
+        None
+    }
+    /// One of them does not want to know any more.
+    fn unwatched(&self, _key: &str) {}
+    /// The life of whoever has this mailbox is over, for this reason.
+    fn ended(&self, _reason: &ExitReason) {}
 }
 
 /// What an operator may do to one key.
@@ -88,7 +96,7 @@ pub(crate) struct Life {
     death: OnceLock<Weak<Death>>,
     children: OnceLock<Table>,
     timers: AtomicUsize,
-    pub(crate) watchers: Watchers,
+    pub(crate) watchers: Arc<Watchers>,
     fault: Mutex<Option<Fault>>,
     fault_told: Notify,
 }
@@ -143,10 +151,6 @@ impl Life {
     /// Counts a timer that fired.
     pub(crate) fn end_timer(&self) {
         self.timers.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn cell(&self) -> Option<&ActorCell> {
-        self.cell.get()
     }
 
     /// Asks it to stop.
@@ -264,6 +268,9 @@ impl Drop for Death {
         drop(status);
         let (path, incarnation) = (self.life.slot.path.to_string(), self.life.incarnation);
         self.life.watchers.end(&Down { path, incarnation, reason: reason.clone() });
+        if let Some(mailbox) = self.life.mailbox() {
+            mailbox.ended(&reason);
+        }
         if let Some(report) = self.report.take() {
             report(reason);
         }
@@ -274,15 +281,14 @@ impl Drop for Death {
 pub(crate) struct Birth {
     pub(crate) life: Arc<Life>,
     pub(crate) death: Arc<Death>,
-    /// The actor that is linked to, so that it takes this one along.
-    pub(crate) parent: Option<ActorCell>,
 }
 
 /// Where a life is lived, and who is told of its end.
 pub(crate) struct Place {
     pub(crate) slot: Arc<Slot>,
     pub(crate) incarnation: Incarnation,
-    pub(crate) parent: Option<(ActorCell, Arc<Death>)>,
+    /// The supervisor's, whose end waits for this one.
+    pub(crate) parent: Option<Arc<Death>>,
 }
 
 impl Birth {
@@ -292,7 +298,6 @@ impl Birth {
         report: impl FnOnce(ExitReason) + Send + Sync + 'static,
     ) -> Self {
         let Place { slot, incarnation, parent } = place;
-        let (parent, parent_death) = parent.unzip();
         let life = Arc::new(Life {
             slot,
             incarnation,
@@ -305,14 +310,14 @@ impl Birth {
             death: OnceLock::new(),
             children: OnceLock::new(),
             timers: AtomicUsize::new(0),
-            watchers: Watchers::default(),
+            watchers: Arc::default(),
             fault: Mutex::new(None),
             fault_told: Notify::new(),
         });
         let death = Arc::new(Death {
             life: Arc::clone(&life),
             report: Some(Box::new(report)),
-            _parent: parent_death,
+            _parent: parent,
         });
         // Nobody else has this life yet, so the cell is empty.
         drop(life.death.set(Arc::downgrade(&death)));
@@ -321,7 +326,7 @@ impl Birth {
         status.incarnation = incarnation;
         status.current = Some(Arc::clone(&life));
         drop(status);
-        Self { life, death, parent }
+        Self { life, death }
     }
 }
 
@@ -331,5 +336,9 @@ impl Drop for Birth {
             mailbox.close();
         }
         self.life.tasks.close();
+        // Whoever ends in order has none left.
+        if let Some(children) = self.life.children() {
+            take_along(children);
+        }
     }
 }

@@ -14,20 +14,21 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    task::{Context, Poll, Waker},
 };
 
 use actors_core::{ChildSpec, MailboxPolicy, WhenFull};
-use ractor::ActorRef;
-use tokio::sync::{Notify, Semaphore, TryAcquireError};
+use tokio::sync::{Semaphore, TryAcquireError};
 
 use crate::{
     fault::Fault,
     life::{AnyMailbox, Levels},
     observer::{DeadReason, Morgue},
     task::lock,
+    trace::{Letter, Trace},
 };
 
-/// Tells an actor that something waits in its mailbox.
+/// Lets an actor begin, or tells it that something waits.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wake;
 
@@ -66,7 +67,7 @@ pub(crate) enum Next<E> {
     Stop,
     Fault(Fault),
     /// An end of an effect of its own.
-    Event(E),
+    Event(Letter<E>),
     /// There are told messages in the batch.
     Batch,
     Idle,
@@ -82,8 +83,6 @@ pub(crate) struct Mailbox<E> {
     queue: Mutex<Queue<E>>,
     /// One permit for each message that may still wait; used only by `WhenFull::Wait`.
     room: Semaphore,
-    /// Wakes a host that waits in its one endless turn; the others are woken by a message.
-    woken: Notify,
     /// Something came that goes ahead of the batch that the host has taken.
     is_urgent: AtomicBool,
     refused: AtomicU64,
@@ -92,10 +91,10 @@ pub(crate) struct Mailbox<E> {
 
 #[derive(Debug)]
 struct Queue<E> {
-    own: VecDeque<E>,
-    told: VecDeque<E>,
-    /// Who is woken by a message each time.
-    actor: Option<ActorRef<Wake>>,
+    own: VecDeque<Letter<E>>,
+    told: VecDeque<Letter<E>>,
+    /// Of the host, which waits in its one endless turn.
+    waker: Option<Waker>,
     is_awake: bool,
     is_closed: bool,
     stop_asked: bool,
@@ -116,7 +115,7 @@ impl<E: Send + 'static> Mailbox<E> {
         let queue = Queue {
             own: VecDeque::new(),
             told: VecDeque::new(),
-            actor: None,
+            waker: None,
             is_awake: false,
             is_closed: false,
             stop_asked: false,
@@ -130,41 +129,26 @@ impl<E: Send + 'static> Mailbox<E> {
             drains: spec.drains,
             queue: Mutex::new(queue),
             room: Semaphore::new(policy.capacity as usize),
-            woken: Notify::new(),
             is_urgent: AtomicBool::new(false),
             refused: AtomicU64::new(0),
             morgue,
         })
     }
 
-    /// Names the actor that is woken by a message, and wakes it if something waits already.
-    pub(crate) fn attach(&self, actor: ActorRef<Wake>) {
-        let mut queue = lock(&self.queue);
-        queue.actor = Some(actor);
-        // Whoever sent something before woke nobody.
-        queue.is_awake = false;
-        if queue.has_work() {
-            self.wake(&mut queue);
-        }
-    }
-
-    fn wake(&self, queue: &mut Queue<E>) {
-        if queue.is_awake {
-            return;
-        }
-        match &queue.actor {
-            // A refused wake means that the actor is ending: its guard closes this mailbox.
-            Some(actor) => queue.is_awake = actor.send_message(Wake).is_ok(),
-            None => {
-                queue.is_awake = true;
-                self.woken.notify_one();
-            }
-        }
-    }
-
     /// Resolves when something has come since the host found nothing.
     pub(crate) async fn woken(&self) {
-        self.woken.notified().await;
+        let poll = |context: &mut Context<'_>| {
+            let mut queue = lock(&self.queue);
+            if queue.is_awake {
+                return Poll::Ready(());
+            }
+            match &queue.waker {
+                Some(known) if known.will_wake(context.waker()) => {}
+                _ => queue.waker = Some(context.waker().clone()),
+            }
+            Poll::Pending
+        };
+        std::future::poll_fn(poll).await;
     }
 
     /// Sends one message; waits for room only if the policy says so.
@@ -211,15 +195,16 @@ impl<E: Send + 'static> Mailbox<E> {
         if queue.told.len() >= self.policy.capacity as usize {
             match self.policy.when_full {
                 WhenFull::ShedOldest => {
-                    queue.told.pop_front();
-                    self.morgue.add::<E>(&self.path, DeadReason::Shed);
+                    let oldest = queue.told.pop_front();
+                    let trace = oldest.map_or(Trace::NONE, |letter| letter.trace);
+                    self.bury(DeadReason::Shed, trace);
                 }
                 // With `Wait` a permit was taken, so this cannot be reached.
                 WhenFull::Refuse | WhenFull::Wait => return Err(self.refuse(event)),
             }
         }
-        queue.told.push_back(event);
-        self.wake(&mut queue);
+        queue.told.push_back(Letter::of(event));
+        queue.wake();
         Ok(())
     }
 
@@ -228,21 +213,21 @@ impl<E: Send + 'static> Mailbox<E> {
         let mut queue = lock(&self.queue);
         if queue.is_closed {
             drop(queue);
-            self.morgue.add::<E>(&self.path, DeadReason::Ended);
+            self.bury(DeadReason::Ended, Trace::current());
             return true;
         }
         if queue.own.len() >= Self::OWN_MAX {
             return false;
         }
-        queue.own.push_back(event);
+        queue.own.push_back(Letter::of(event));
         self.is_urgent.store(true, Ordering::Relaxed);
-        self.wake(&mut queue);
+        queue.wake();
         true
     }
 
     /// What is to be handled now: at most `max` told messages, in `batch`. `Idle` means that the next
     /// message wakes the actor again.
-    pub(crate) fn next(&self, batch: &mut VecDeque<E>, max: usize) -> Next<E> {
+    pub(crate) fn next(&self, batch: &mut VecDeque<Letter<E>>, max: usize) -> Next<E> {
         let mut queue = lock(&self.queue);
         self.is_urgent.store(false, Ordering::Relaxed);
         if let Some(fault) = queue.fault.take() {
@@ -281,11 +266,11 @@ impl<E: Send + 'static> Mailbox<E> {
     }
 
     /// Makes room for as many as were handled, and takes back those of the batch that were not.
-    pub(crate) fn settle(&self, handled: usize, batch: &mut VecDeque<E>) {
+    pub(crate) fn settle(&self, handled: usize, batch: &mut VecDeque<Letter<E>>) {
         if !batch.is_empty() {
             let mut queue = lock(&self.queue);
             if queue.is_closed {
-                batch.drain(..).for_each(|_| self.bury(DeadReason::Ended));
+                batch.drain(..).for_each(|letter| self.bury(DeadReason::Ended, letter.trace));
             }
             while let Some(event) = batch.pop_back() {
                 queue.told.push_front(event);
@@ -296,26 +281,19 @@ impl<E: Send + 'static> Mailbox<E> {
         }
     }
 
-    /// Lets the actor look at its other ports before it goes on.
-    pub(crate) fn wake_again(&self) {
-        let mut queue = lock(&self.queue);
-        queue.is_awake = false;
-        if queue.has_work() {
-            self.wake(&mut queue);
-        }
-    }
-
-    pub(crate) fn bury(&self, reason: DeadReason) {
-        self.morgue.add::<E>(&self.path, reason);
+    pub(crate) fn bury(&self, reason: DeadReason, trace: Trace) {
+        self.morgue.add::<E>(&self.path, reason, trace);
     }
 }
 
 impl<E> Queue<E> {
-    fn has_work(&self) -> bool {
-        (self.stop_asked && !self.stop_given)
-            || self.fault.is_some()
-            || !self.own.is_empty()
-            || !self.told.is_empty()
+    /// Wakes the host, if it found nothing before.
+    fn wake(&mut self) {
+        if !std::mem::replace(&mut self.is_awake, true)
+            && let Some(waker) = &self.waker
+        {
+            waker.wake_by_ref();
+        }
     }
 }
 
@@ -324,27 +302,27 @@ impl<E: std::fmt::Debug + Send + 'static> AnyMailbox for Mailbox<E> {
         let mut queue = lock(&self.queue);
         queue.stop_asked = true;
         self.is_urgent.store(true, Ordering::Relaxed);
-        self.wake(&mut queue);
+        queue.wake();
     }
 
     fn inject(&self, fault: Fault) {
         let mut queue = lock(&self.queue);
         queue.fault = Some(fault);
         self.is_urgent.store(true, Ordering::Relaxed);
-        self.wake(&mut queue);
+        queue.wake();
     }
 
     fn rouse(&self) {
         let mut queue = lock(&self.queue);
         self.is_urgent.store(true, Ordering::Relaxed);
-        self.wake(&mut queue);
+        queue.wake();
     }
 
     fn suspend(&self, is_suspended: bool) {
         let mut queue = lock(&self.queue);
         queue.is_suspended = is_suspended;
         self.is_urgent.store(true, Ordering::Relaxed);
-        self.wake(&mut queue);
+        queue.wake();
     }
 
     fn close(&self) {
@@ -352,10 +330,10 @@ impl<E: std::fmt::Debug + Send + 'static> AnyMailbox for Mailbox<E> {
         let (own, told) = {
             let mut queue = lock(&self.queue);
             queue.is_closed = true;
-            queue.actor = None;
+            queue.waker = None;
             (std::mem::take(&mut queue.own), std::mem::take(&mut queue.told))
         };
-        own.into_iter().chain(told).for_each(|_| self.bury(DeadReason::Ended));
+        own.into_iter().chain(told).for_each(|letter| self.bury(DeadReason::Ended, letter.trace));
     }
 
     fn levels(&self) -> Levels {

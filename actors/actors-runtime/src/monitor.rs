@@ -16,10 +16,11 @@ use tokio::sync::oneshot;
 
 use crate::{
     driver::Inbox,
-    life::Life,
+    life::{AnyMailbox, Life},
     observer::DeadReason,
     system::{OrderError, System},
     task::lock,
+    trace::Trace,
 };
 
 /// The end of one life of an actor.
@@ -74,6 +75,10 @@ impl Watchers {
         Ok(Some(number))
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        lock(&self.0).waiting.is_empty()
+    }
+
     fn remove(&self, number: u64) {
         // Dropped outside the lock: it may hold anything.
         let taken = lock(&self.0).waiting.remove(&number);
@@ -91,17 +96,27 @@ impl Watchers {
     }
 }
 
+/// A slab, and one of its keys.
+type KeyOf = (Weak<dyn AnyMailbox>, Box<str>);
+
 /// A monitor that waits. Dropping it takes it back.
 #[derive(Debug)]
 pub struct Watching {
-    life: Weak<Life>,
+    watchers: Weak<Watchers>,
     number: Option<u64>,
+    /// The slab of a key that is watched, and the key.
+    key: Option<KeyOf>,
 }
 
 impl Drop for Watching {
     fn drop(&mut self) {
-        if let (Some(life), Some(number)) = (self.life.upgrade(), self.number) {
-            life.watchers.remove(number);
+        if let (Some(watchers), Some(number)) = (self.watchers.upgrade(), self.number) {
+            watchers.remove(number);
+        }
+        if let Some((slab, key)) = self.key.take()
+            && let Some(slab) = slab.upgrade()
+        {
+            slab.unwatched(&key);
         }
     }
 }
@@ -129,7 +144,8 @@ impl Monitor {
 
 impl System {
     /// Watches the life that is current at `path` now: its end is told once, also if nothing runs
-    /// there.
+    /// there. One key of a slab can be watched like any other actor; its rest is no end, but one that is
+    /// at rest already does not run.
     ///
     /// # Errors
     /// [`OrderError::TooMany`]: 65,536 watch it already.
@@ -141,14 +157,29 @@ impl System {
     }
 
     fn watch(&self, path: &str, tell: Tell) -> Result<Watching, OrderError> {
-        let Some(life) = self.registry().by_path(path).and_then(|slot| slot.current()) else {
+        let life = self.registry().by_path(path).and_then(|slot| slot.current());
+        let (watchers, key) = match life {
+            Some(life) => (Some(Arc::clone(&life.watchers)), None),
+            None => self.watchers_of_key(path).unzip(),
+        };
+        let Some(watchers) = watchers else {
             let reason = ExitReason::Lost("nothing was running there".to_owned());
             tell(Down { path: path.to_owned(), incarnation: Incarnation(0), reason });
-            return Ok(Watching { life: Weak::new(), number: None });
+            return Ok(Watching { watchers: Weak::new(), number: None, key: None });
         };
         let many = |_| OrderError::TooMany(path.to_owned());
-        let number = life.watchers.add(tell).map_err(many)?;
-        Ok(Watching { life: Arc::downgrade(&life), number })
+        let number = watchers.add(tell).map_err(many)?;
+        Ok(Watching { watchers: Arc::downgrade(&watchers), number, key })
+    }
+
+    /// Who watches the current life of one key of a slab, and what is told when one of them does not
+    /// any more.
+    fn watchers_of_key(&self, path: &str) -> Option<(Arc<Watchers>, KeyOf)> {
+        let (host, key) = self.registry().host_above(path)?;
+        let life = host.current()?;
+        let slab = life.mailbox()?;
+        let watchers = slab.watchers_of(key)?;
+        Some((watchers, (Arc::downgrade(slab), key.into())))
     }
 }
 
@@ -168,7 +199,7 @@ impl<E: Send + 'static> Inbox<E> {
         let tell = move |down: Down| {
             let (Some(mailbox), Some(life)) = (mailbox.upgrade(), life.upgrade()) else { return };
             if !life.is_ending() && !mailbox.push_own(wrap(down)) {
-                mailbox.bury(DeadReason::Shed);
+                mailbox.bury(DeadReason::Shed, Trace::NONE);
                 life.end(ExitReason::Error("more ends of effects wait than are allowed".into()));
             }
         };

@@ -10,13 +10,14 @@ use std::{
         Arc, Mutex, Weak,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use actors_core::{Address, ExitReason, Incarnation, SupervisorNotice, Wall};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, broadcast};
 
-use crate::{clock::Clock, life::Life, task::lock};
+use crate::{clock::Clock, life::Life, task::lock, timers::Timers, trace::Trace, watchdog::BUDGET};
 
 /// One place in the tree, as it was when it was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,12 +44,30 @@ pub struct Node {
     pub busy_us: u64,
     /// Events handled in this life; for a service, how often it was polled.
     pub processed: u64,
+    /// Events that took longer than they may, in this life; their time is busy time too.
+    pub slow: Slow,
     /// How its last life ended.
     pub last_exit: Option<ExitReason>,
     /// The last failure among its ends, if it ever failed.
     pub last_crash: Option<Crash>,
     /// Whom a part serves; `None` for everything else.
     pub about: Option<String>,
+}
+
+/// Events that took longer than their budget of 10 ms.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slow {
+    /// How many.
+    pub count: u64,
+    /// Microseconds of the one that took longest.
+    pub longest_us: u64,
+}
+
+impl Slow {
+    pub(crate) fn add(&mut self, busy: Duration) {
+        self.count += 1;
+        self.longest_us = self.longest_us.max(nanos(busy) / 1_000);
+    }
 }
 
 /// A failure that ended a life.
@@ -113,6 +132,7 @@ pub enum NodeState {
 pub(crate) struct Meter {
     processed: AtomicU64,
     busy_ns: AtomicU64,
+    slow: Mutex<Slow>,
 }
 
 /// Adds the time until it is dropped.
@@ -127,10 +147,25 @@ impl Meter {
         Busy { meter: self, since: Clock.mono() }
     }
 
-    pub(crate) fn add(&self, pieces: u64, busy: std::time::Duration) {
-        let nanos = u64::try_from(busy.as_nanos()).unwrap_or(u64::MAX);
+    pub(crate) fn add(&self, pieces: u64, busy: Duration) {
         self.processed.fetch_add(pieces, Ordering::Relaxed);
-        self.busy_ns.fetch_add(nanos, Ordering::Relaxed);
+        self.busy_ns.fetch_add(nanos(busy), Ordering::Relaxed);
+    }
+
+    /// Notes one event that may have taken too long. True if it is the longest by far: then a log
+    /// names it.
+    pub(crate) fn note(&self, busy: Duration) -> bool {
+        if busy < BUDGET {
+            return false;
+        }
+        let mut slow = lock(&self.slow);
+        let before = slow.longest_us;
+        slow.add(busy);
+        slow.longest_us > before.saturating_mul(2)
+    }
+
+    pub(crate) fn slow(&self) -> Slow {
+        *lock(&self.slow)
     }
 
     pub(crate) fn processed(&self) -> u64 {
@@ -144,8 +179,15 @@ impl Meter {
 
 impl Drop for Busy<'_> {
     fn drop(&mut self) {
-        self.meter.add(0, Clock.mono().since(self.since));
+        let busy = Clock.mono().since(self.since);
+        self.meter.add(0, busy);
+        self.meter.note(busy);
     }
+}
+
+/// A time in nanoseconds, for counters.
+pub(crate) fn nanos(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// One place in the tree: it outlives the lives that are lived in it.
@@ -212,6 +254,7 @@ impl Slot {
             refused: 0,
             busy_us: 0,
             processed: 0,
+            slow: Slow::default(),
             last_exit,
             last_crash,
             about: None,
@@ -219,6 +262,7 @@ impl Slot {
         let Some(life) = current else { return vec![node] };
         node.processed = life.meter.processed();
         node.busy_us = life.meter.busy_us();
+        node.slow = life.meter.slow();
         let Some(mailbox) = life.mailbox() else {
             let parts = life.tasks.nodes(&self.path);
             return std::iter::once(node).chain(parts).collect();
@@ -235,8 +279,9 @@ impl Slot {
 }
 
 /// All slots of one system, by path and by address.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Registry {
+    timers: Arc<Timers>,
     slots: Mutex<Slots>,
     /// Told whenever a life begins to take messages.
     changed: Arc<Notify>,
@@ -249,6 +294,15 @@ struct Slots {
 }
 
 impl Registry {
+    pub(crate) fn new(timers: Arc<Timers>) -> Self {
+        Self { timers, slots: Mutex::default(), changed: Arc::default() }
+    }
+
+    /// Of the same system.
+    pub(crate) fn timers(&self) -> &Arc<Timers> {
+        &self.timers
+    }
+
     /// The slot at this path, made if there is none of this kind.
     pub(crate) fn enter(
         &self,
@@ -360,6 +414,10 @@ pub struct DeadLetter {
     pub event: String,
     /// Why nobody will handle it.
     pub reason: DeadReason,
+    /// On whose behalf it was sent, as [`Trace`] is written; `None`: on nobody's.
+    pub trace: Option<String>,
+    /// When it died.
+    pub at: Wall,
 }
 
 /// Why a message died.
@@ -394,9 +452,14 @@ pub(crate) struct Morgue {
 impl Morgue {
     const LEN_MAX: usize = 256;
 
-    pub(crate) fn add<E>(&self, path: &str, reason: DeadReason) {
-        let letter =
-            DeadLetter { path: path.to_owned(), event: std::any::type_name::<E>().into(), reason };
+    pub(crate) fn add<E>(&self, path: &str, reason: DeadReason, trace: Trace) {
+        let letter = DeadLetter {
+            path: path.to_owned(),
+            event: std::any::type_name::<E>().into(),
+            reason,
+            trace: trace.is_some().then(|| trace.to_string()),
+            at: Clock.now().wall,
+        };
         let mut letters = lock(&self.letters);
         *letters.counts.entry(reason).or_default() += 1;
         if letters.recent.len() == Self::LEN_MAX {

@@ -47,7 +47,9 @@ pub enum PartError {
 #[derive(Debug)]
 pub(crate) struct Label {
     name: Box<str>,
-    about: Box<str>,
+    about: Option<Box<str>>,
+    /// Whether the service cannot do without it.
+    pub(crate) is_piece: bool,
     pub(crate) meter: Meter,
     fault: Mutex<Option<Fault>>,
     told: Notify,
@@ -55,12 +57,17 @@ pub(crate) struct Label {
 
 impl Label {
     pub(crate) fn new(spec: PartSpec) -> Self {
-        let PartSpec { name, about } = spec;
+        let about = (!spec.about.is_empty()).then(|| spec.about.into());
+        Self { about, is_piece: false, ..Self::of_piece(spec.name) }
+    }
+
+    pub(crate) fn of_piece(name: String) -> Self {
         // A name with these would not be found again by its path.
         let name = if name.contains(['/', '#']) { name.replace(['/', '#'], "-") } else { name };
         Self {
             name: name.into(),
-            about: about.into(),
+            about: None,
+            is_piece: true,
             meter: Meter::default(),
             fault: Mutex::new(None),
             told: Notify::new(),
@@ -103,9 +110,10 @@ impl Label {
             refused: 0,
             busy_us: self.meter.busy_us(),
             processed: self.meter.processed(),
+            slow: self.meter.slow(),
             last_exit: None,
             last_crash: None,
-            about: Some(self.about.to_string()),
+            about: self.about.as_deref().map(str::to_owned),
         }
     }
 }

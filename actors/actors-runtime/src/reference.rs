@@ -14,6 +14,7 @@ use crate::{
     mailbox::{Mailbox, Refusal, TellError},
     observer::{Registry, Slot},
     task::lock,
+    timers::Timers,
 };
 
 /// Reaches one life of one actor.
@@ -140,6 +141,12 @@ impl<E> Clone for Ref<E> {
 impl<E: Send + 'static> Ref<E> {
     pub(crate) fn new(registry: &Arc<Registry>, target: Target) -> Self {
         Self { finder: Finder::new(registry, target) }
+    }
+
+    /// The timers of the actor's system; `None` once that is gone.
+    pub(crate) fn timers(&self) -> Option<Arc<Timers>> {
+        let registry = self.finder.registry.upgrade()?;
+        Some(Arc::clone(registry.timers()))
     }
 
     /// Sends a message; waits for room if the actor's policy is `Wait`. Does not wait for an actor

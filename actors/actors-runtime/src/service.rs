@@ -89,7 +89,7 @@ impl Service {
                 if reason != ExitReason::Normal {
                     let name = label.file_name(number);
                     let path = format!("{}/{name}", service.path);
-                    system.notify(path, SupervisorNotice::Ended { name, reason });
+                    system.notify(&path, SupervisorNotice::Ended { name, reason });
                 }
             }
         };
@@ -105,24 +105,31 @@ impl Service {
         self.life.tasks.limit_parts(max);
     }
 
-    /// Runs a shorter part beside the body, such as a pump that the body needs. It is dropped with the
-    /// service; if it panics, the service ends. What serves somebody is better a
-    /// [`Service::spawn_part`].
+    /// Runs a piece of the service beside its body, such as a pump that the body needs. It is listed
+    /// like a part and dropped with the service; whatever ends it from outside, or its panic, ends the
+    /// whole service. What serves somebody is better a [`Service::spawn_part`].
     ///
     /// # Errors
-    /// The service is ending, or runs 65,536 parts already.
-    pub fn spawn(&self, part: impl Future<Output = ()> + Send + 'static) -> Result<(), SpawnError> {
+    /// The service is ending, or runs 65,536 pieces already.
+    pub fn spawn(
+        &self,
+        name: impl Into<String>,
+        piece: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), SpawnError> {
         let share = self.life.share().ok_or(SpawnError)?;
         let life = Arc::clone(&self.life);
-        let spawned = self.life.tasks.spawn(async move {
-            let _share = share;
-            if let Err(text) = caught(part, &life.meter).await {
-                life.end(ExitReason::Panic(text));
-                // The body runs inside one message, which only a kill interrupts.
-                life.kill();
+        let label = Arc::new(Label::of_piece(name.into()));
+        let run = {
+            let label = Arc::clone(&label);
+            move |_| async move {
+                let _share = share;
+                if let Err(text) = caught(piece, &label.meter).await {
+                    // The body runs inside one message, which only a kill interrupts.
+                    life.fail(ExitReason::Panic(text));
+                }
             }
-        });
-        spawned.map_err(|_| SpawnError)
+        };
+        self.life.tasks.spawn_labelled(&label, run).map_err(|_| SpawnError)
     }
 }
 
@@ -145,10 +152,6 @@ pub(crate) struct Running {
 impl Running {
     pub(crate) fn new(body: Body, birth: Birth) -> Self {
         Self { body: Some(body), birth }
-    }
-
-    pub(crate) fn birth(&self) -> &Birth {
-        &self.birth
     }
 }
 

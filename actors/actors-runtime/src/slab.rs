@@ -7,11 +7,16 @@
 //! Time and order: keys take turns, one event each; a key's own events go ahead of what others
 //! sent.
 
+mod body;
+mod face;
+mod failures;
 mod host;
 mod key;
 mod pool;
 mod record;
 mod state;
+mod watch;
+mod work;
 
 use std::{
     future::Future,
@@ -31,6 +36,7 @@ use crate::{
     reference::{Finder, Target},
     task::caught,
     timers::Timers,
+    trace::Trace,
 };
 
 /// What makes the machines of a slab, and carries out their effects. It is shared by all keys.
@@ -152,8 +158,11 @@ impl<E: std::fmt::Debug + Send + 'static> KeyInbox<E> {
     /// ends before.
     pub fn send_at(&self, at: Mono, event: E) {
         if self.begin() {
-            let inbox = self.clone();
-            self.timers.at(at, move || inbox.finish(Ok(event)));
+            let (inbox, trace) = (self.clone(), Trace::current());
+            self.timers.at(at, move || {
+                let _entered = trace.enter();
+                inbox.finish(Ok(event));
+            });
         }
     }
 
@@ -161,10 +170,11 @@ impl<E: std::fmt::Debug + Send + 'static> KeyInbox<E> {
     /// slab, not with the key: what an ended key's future gives is a dead letter.
     pub fn spawn(&self, future: impl Future<Output = E> + Send + 'static) {
         let Some(share) = self.slab.share().filter(|_| self.begin()) else { return };
-        let inbox = self.clone();
+        let (inbox, trace) = (self.clone(), Trace::current());
         let spawned = self.slab.tasks.spawn(async move {
             let _share: Arc<Death> = share;
-            let end = caught(future, &inbox.slab.meter).await;
+            let end = trace.cover(caught(future, &inbox.slab.meter)).await;
+            let _entered = trace.enter();
             inbox.finish(end.map_err(ExitReason::Panic));
         });
         if spawned.is_err() {

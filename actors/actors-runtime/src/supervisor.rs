@@ -48,6 +48,14 @@ struct Starts {
     changed: Notify,
 }
 
+/// Ends all children of a supervisor that has ended.
+pub(crate) fn take_along(children: &Table) {
+    let slots: Vec<_> = lock(children).values().filter_map(|entry| entry.slot.clone()).collect();
+    for life in slots.iter().filter_map(|slot| slot.current()) {
+        life.fail(ExitReason::Lost("its supervisor has ended".to_owned()));
+    }
+}
+
 impl std::fmt::Debug for Entry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:?}", self.child)
@@ -98,15 +106,32 @@ async fn run_starts(starts: Arc<Starts>) {
         // Held until the reason is known: without it a failed start would be reported as lost.
         let _share = Arc::clone(&job.birth.death);
         let build = caught(async move { child.start(job).await }, &life.meter);
-        tokio::select! {
-            biased;
-            () = life.stopping() => life.set_exit(ExitReason::Shutdown),
-            built = tokio::time::timeout(START_MAX, build) => match built {
-                Ok(Ok(Ok(()))) => {}
-                Ok(Ok(Err(failure))) => life.set_exit(start_failure(&failure)),
-                Ok(Err(text)) => life.set_exit(ExitReason::Panic(text)),
-                Err(_) => life.set_exit(start_failure(&"it took too long".into())),
+        if life.is_stopping() {
+            life.set_exit(ExitReason::Shutdown);
+            continue;
+        }
+        // Most are built at once, without a timer.
+        let mut build = std::pin::pin!(build);
+        let built = match std::future::poll_fn(|context| {
+            std::task::Poll::Ready(build.as_mut().poll(context))
+        })
+        .await
+        {
+            std::task::Poll::Ready(built) => Ok(built),
+            std::task::Poll::Pending => tokio::select! {
+                biased;
+                () = life.stopping() => {
+                    life.set_exit(ExitReason::Shutdown);
+                    continue;
+                }
+                built = tokio::time::timeout(START_MAX, build) => built,
             },
+        };
+        match built {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(failure))) => life.set_exit(start_failure(&failure)),
+            Ok(Err(text)) => life.set_exit(ExitReason::Panic(text)),
+            Err(_) => life.set_exit(start_failure(&"it took too long".into())),
         }
     }
 }
@@ -123,13 +148,15 @@ impl SupervisorDriver {
     }
 
     fn start(&self, spec: ChildSpec, incarnation: Incarnation, inbox: &Inbox<SupervisorEvent>) {
-        let (Some(cell), Some(share)) = (inbox.life.cell(), inbox.life.share()) else { return };
+        let Some(share) = inbox.life.share() else { return };
         let (child, slot) = {
             let mut table = lock(&self.table);
             let Some(entry) = table.get_mut(&spec.name) else { return };
             let child = entry.child.clone();
-            let path = Self::path_of(inbox, &spec.name);
-            let enter = || self.system.registry().enter(&path, child.address.as_ref(), child.kind);
+            let enter = || {
+                let path = Self::path_of(inbox, &spec.name);
+                self.system.registry().enter(&path, child.address.as_ref(), child.kind)
+            };
             let slot = Arc::clone(entry.slot.get_or_insert_with(enter));
             (child, slot)
         };
@@ -138,7 +165,7 @@ impl SupervisorDriver {
             let name = spec.name.clone();
             move |reason| inbox.send(SupervisorEvent::Exited { name, incarnation, reason })
         };
-        let place = Place { slot, incarnation, parent: Some((cell.clone(), share)) };
+        let place = Place { slot, incarnation, parent: Some(share) };
         let birth = Birth::new(place, self.system.new_tasks(), report);
         let job = Job { system: self.system.clone(), spec, birth };
         lock(&self.starts.jobs).push_back((child, job));
@@ -175,12 +202,16 @@ impl SupervisorDriver {
                 (name, NodeState::Ended)
             }
             // Not a supervisor's to say.
-            SupervisorNotice::Suspended { .. } | SupervisorNotice::Resumed { .. } => return,
+            SupervisorNotice::Slow { .. }
+            | SupervisorNotice::Suspended { .. }
+            | SupervisorNotice::Resumed { .. } => return,
         };
-        if let Some(slot) = self.slot_of(name) {
+        let slot = self.slot_of(name);
+        if let Some(slot) = &slot {
             slot.set_state(state);
         }
-        self.system.notify(Self::path_of(inbox, name).to_string(), notice);
+        let path = slot.map_or_else(|| Self::path_of(inbox, name), |slot| Arc::clone(&slot.path));
+        self.system.notify(&path, notice);
     }
 }
 

@@ -29,8 +29,9 @@ use crate::{
     reference::{Ref, Target, mailbox_at},
     slab::SlabRef,
     supervisor::SupervisorRef,
-    task::{Tasks, spawn_unowned},
+    task::{Commanded, Tasks, spawn_unowned},
     timers::Timers,
+    watchdog::Watchdog,
 };
 
 /// A system of actors. Cheap to clone; all clones are the same system.
@@ -42,7 +43,7 @@ struct Inner {
     rng: Rng,
     /// How many streams of randomness were given out.
     lives: AtomicU64,
-    timers: Arc<Timers>,
+    watchdog: Arc<Watchdog>,
     registry: Arc<Registry>,
     morgue: Arc<Morgue>,
     notices: broadcast::Sender<Notice>,
@@ -110,8 +111,8 @@ impl System {
             runtime,
             rng: seed,
             lives: AtomicU64::new(0),
-            timers,
-            registry: Arc::default(),
+            watchdog: Arc::default(),
+            registry: Arc::new(Registry::new(timers)),
             morgue: Arc::default(),
             notices,
         }))
@@ -250,7 +251,14 @@ impl System {
         let life = host.current().ok_or_else(missing)?;
         let is_known = match life.mailbox() {
             Some(mailbox) => mailbox.command(key, command),
-            None => life.tasks.command(key, command),
+            None => match life.tasks.command(key, command) {
+                Commanded::Nobody => false,
+                Commanded::Part => true,
+                Commanded::Whole(fault) => {
+                    life.inject(fault);
+                    true
+                }
+            },
         };
         is_known.then_some(()).ok_or_else(missing)
     }
@@ -272,10 +280,12 @@ impl System {
         self.0.morgue.read()
     }
 
-    pub(crate) fn notify(&self, path: String, notice: SupervisorNotice) {
+    pub(crate) fn notify(&self, path: &str, notice: SupervisorNotice) {
         tracing::warn!(%path, ?notice, "told of an actor");
-        // An error means that nobody listens, which is allowed.
-        drop(self.0.notices.send(Notice { path, notice }));
+        if self.0.notices.receiver_count() > 0 {
+            // An error means that nobody listens any more, which is allowed.
+            drop(self.0.notices.send(Notice { path: path.to_owned(), notice }));
+        }
     }
 
     pub(crate) fn registry(&self) -> &Arc<Registry> {
@@ -287,7 +297,15 @@ impl System {
     }
 
     pub(crate) fn timers(&self) -> Arc<Timers> {
-        Arc::clone(&self.0.timers)
+        Arc::clone(self.0.registry.timers())
+    }
+
+    pub(crate) fn watchdog(&self) -> &Arc<Watchdog> {
+        &self.0.watchdog
+    }
+
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.0.runtime
     }
 
     pub(crate) fn new_tasks(&self) -> Tasks {

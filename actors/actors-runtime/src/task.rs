@@ -48,6 +48,17 @@ struct Entry {
     label: Option<Arc<Label>>,
 }
 
+/// Who obeys a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Commanded {
+    /// There is no such part, or it cannot do this.
+    Nobody,
+    /// The part alone.
+    Part,
+    /// It is a piece without which its service cannot do: that is to end in this way.
+    Whole(Fault),
+}
+
 /// Why a task was not started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SpawnRefused {
@@ -121,22 +132,22 @@ impl Tasks {
         labels.into_iter().map(|(id, label)| label.node(service, id)).collect()
     }
 
-    /// Does something to the part of this name and number. False if there is none.
-    pub(crate) fn command(&self, part: &str, command: KeyCommand) -> bool {
-        let Some((name, number)) = part.rsplit_once('#') else { return false };
-        let Ok(id) = number.parse::<u64>() else { return false };
-        let (label, handle) = {
+    /// Does something to the part of this name and number.
+    pub(crate) fn command(&self, part: &str, command: KeyCommand) -> Commanded {
+        let found = part.rsplit_once('#').and_then(|(name, number)| {
             let table = lock(&self.table);
-            let Some(entry) = table.running.get(&id) else { return false };
-            (entry.label.clone(), entry.handle.clone())
-        };
-        let Some(label) = label.filter(|label| label.is_named(name)) else { return false };
+            let entry = table.running.get(&number.parse().ok()?)?;
+            let label = entry.label.clone().filter(|label| label.is_named(name))?;
+            Some((label, entry.handle.clone()))
+        });
+        let Some((label, handle)) = found else { return Commanded::Nobody };
         match (command, handle) {
+            (KeyCommand::Inject(fault), _) if label.is_piece => return Commanded::Whole(fault),
             (KeyCommand::Inject(Fault::Kill), Some(handle)) => handle.abort(),
             (KeyCommand::Inject(fault), _) => label.inject(fault),
-            (KeyCommand::Unpark | KeyCommand::Suspend(_), _) => return false,
+            (KeyCommand::Unpark | KeyCommand::Suspend(_), _) => return Commanded::Nobody,
         }
-        true
+        Commanded::Part
     }
 
     /// Runs `work` on a thread that may block. It cannot be aborted: the life's end waits for it.
@@ -162,7 +173,7 @@ impl Tasks {
         if table.running.len() >= Self::LEN_MAX {
             return Err(SpawnRefused::Full);
         }
-        if label.is_some() {
+        if label.is_some_and(|label| !label.is_piece) {
             if table.parts >= table.parts_max.unwrap_or(Self::PARTS_MAX) {
                 return Err(SpawnRefused::Full);
             }
@@ -206,7 +217,8 @@ impl Drop for Done {
     fn drop(&mut self) {
         let mut table = lock(&self.table);
         let entry = table.running.remove(&self.id);
-        if entry.is_some_and(|entry| entry.label.is_some()) {
+        let label = entry.and_then(|entry| entry.label);
+        if label.is_some_and(|label| !label.is_piece) {
             table.parts -= 1;
         }
     }
@@ -232,6 +244,11 @@ pub(crate) async fn caught<T>(future: impl Future<Output = T>, meter: &Meter) ->
         }
     })
     .await
+}
+
+/// What `work` gives, with a panic as a value.
+pub(crate) fn barrier<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|payload| panic_text(&*payload))
 }
 
 /// What a panic said.

@@ -28,6 +28,12 @@ pub(crate) struct Timers {
     changed: Arc<Notify>,
 }
 
+impl std::fmt::Debug for Timers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Timers")
+    }
+}
+
 #[derive(Default)]
 struct Heap {
     next: u64,

@@ -61,7 +61,8 @@ fn admit(shared: &Arc<Shared>, service: &Service, incoming: Incoming) {
         return;
     }
     let shared = Arc::clone(shared);
-    if let Err(error) = service.spawn(async move { receive(&shared, incoming, permit).await }) {
+    let handshake = async move { receive(&shared, incoming, permit).await };
+    if let Err(error) = service.spawn("handshake", handshake) {
         tracing::debug!(%error, "a call comes too late");
     }
 }

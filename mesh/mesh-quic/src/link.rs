@@ -209,7 +209,7 @@ impl Link {
                 self.slot.status().attempts += 1;
                 let (shared, slot) = (Arc::clone(&self.shared), Arc::clone(&self.slot));
                 let news = self.news.clone();
-                self.spawn(async move {
+                self.spawn("dial", async move {
                     let result = Box::new(call(&shared, &slot.node, address).await);
                     // An error means that the actor has ended.
                     drop(news.send(News::Called { attempt, result }).await);
@@ -241,7 +241,7 @@ impl Link {
         wire.start((send, recv), splitter);
         let news = self.news.clone();
         let shared = Arc::clone(&self.shared);
-        self.spawn(async move {
+        self.spawn("end", async move {
             let why = until_end(&shared, &live).await;
             live.end();
             drop(news.send(News::Lost { link, why }).await);
@@ -328,8 +328,8 @@ impl Link {
         Peer { role, node: self.slot.node.clone(), ..self.shared.me.clone() }
     }
 
-    fn spawn(&self, part: impl Future<Output = ()> + Send + 'static) {
-        if let Err(error) = self.service.spawn(part) {
+    fn spawn(&self, name: &str, piece: impl Future<Output = ()> + Send + 'static) {
+        if let Err(error) = self.service.spawn(name, piece) {
             tracing::debug!(%error, "the link's actor is ending");
         }
     }

@@ -53,7 +53,7 @@ impl Wire {
         let wire = self.clone();
         let hello = self.shared.hello();
         if let Some(outlet) = self.live.take_outlet(Lane::Control) {
-            self.spawn(async move {
+            self.spawn("control-out", async move {
                 let is_dialed = wire.is_dialed;
                 if !is_dialed && write_message(&mut send, hello.encode()).await.is_err() {
                     return;
@@ -65,15 +65,15 @@ impl Wire {
         if self.is_dialed {
             for lane in Lane::ALL.into_iter().filter(|lane| *lane != Lane::Control) {
                 let wire = self.clone();
-                self.spawn(async move { wire.open_lane(lane).await });
+                self.spawn(format!("{lane}-out"), async move { wire.open_lane(lane).await });
             }
         }
         let wire = self.clone();
-        self.spawn(async move { wire.accept_streams().await });
+        self.spawn("streams", async move { wire.accept_streams().await });
     }
 
-    fn spawn(&self, part: impl Future<Output = ()> + Send + 'static) {
-        if let Err(error) = self.service.spawn(part) {
+    fn spawn(&self, name: impl Into<String>, piece: impl Future<Output = ()> + Send + 'static) {
+        if let Err(error) = self.service.spawn(name, piece) {
             tracing::debug!(%error, "the link's actor is ending");
         }
     }
@@ -123,7 +123,7 @@ impl Wire {
 
     fn read(&self, lane: Lane, mut recv: RecvStream, mut splitter: Splitter) {
         let wire = self.clone();
-        self.spawn(async move {
+        self.spawn(format!("{lane}-in"), async move {
             let each = |frame| wire.dispatch(lane, frame);
             match read_lane(&mut recv, &mut splitter, each).await {
                 LaneEnd::Lost => {}
@@ -182,7 +182,7 @@ impl Wire {
             Err(NoRoom::Ended) => return,
         };
         let wire = self.clone();
-        self.spawn(async move {
+        self.spawn("answer", async move {
             let within = Duration::from_millis(u64::from(head.deadline_ms));
             let max = lane.body_len_max();
             let answer = answer(handler, Arc::clone(&wire.live), body, head.trace, max);
@@ -213,7 +213,7 @@ impl Wire {
         // The transport bounds how many there are at a time.
         while let Ok((send, recv)) = self.live.connection.accept_bi().await {
             let wire = self.clone();
-            self.spawn(async move { wire.handle_stream(send, recv).await });
+            self.spawn("stream", async move { wire.handle_stream(send, recv).await });
         }
     }
 

@@ -35,8 +35,11 @@ pub(crate) fn run(
             let seen = client.get(&url("/show", Some(path), node))?;
             output.answer(&show(&seen), &seen)
         }
-        ActorsVerb::Kill { path, node, panic: true } => {
+        ActorsVerb::Kill { path, node, panic: true, .. } => {
             order("/kill", path, node, ("&fault=panic", "panics; its supervisor starts it again"))
+        }
+        ActorsVerb::Kill { path, node, error: true, .. } => {
+            order("/kill", path, node, ("&fault=error", "fails; its supervisor starts it again"))
         }
         ActorsVerb::Kill { path, node, .. } => {
             order("/kill", path, node, ("", "is killed; its supervisor starts it again"))
@@ -68,7 +71,7 @@ fn tree(seen: &Value) -> String {
         "MAILBOX",
         "DONE",
         "BUSY",
-        "LAST EXIT",
+        "LAST CRASH",
         "ABOUT",
     ];
     let rows = actors(seen, "actors").map(|actor| {
@@ -84,7 +87,7 @@ fn tree(seen: &Value) -> String {
             mailbox(actor),
             number(actor, "processed"),
             busy(actor),
-            actor["lastExit"].as_str().unwrap_or("-").to_owned(),
+            cause(actor),
             text(actor, "about").to_owned(),
         ]
     });
@@ -92,17 +95,18 @@ fn tree(seen: &Value) -> String {
 }
 
 fn top(seen: &Value) -> String {
-    let header = ["NODE", "ACTOR", "KIND", "CPU", "MESSAGES/S", "MAILBOX", "RESTARTS"];
+    let header =
+        ["NODE", "ACTOR", "KIND", "CPU", "MESSAGES/S", "MAILBOX", "RESTARTS", "LAST CRASH"];
     let rows = actors(seen, "actors").take(ROWS_MAX).map(|actor| {
-        let permille = actor["busyPermille"].as_u64().unwrap_or_default();
         vec![
             text(actor, "node").to_owned(),
             text(actor, "path").to_owned(),
             text(actor, "kind").to_owned(),
-            format!("{}.{} %", permille / 10, permille % 10),
+            share(actor),
             number(actor, "messagesPerSecond"),
             mailbox(actor),
             number(actor, "restarts"),
+            cause(actor),
         ]
     });
     table::render(&header, &rows.collect::<Vec<_>>())
@@ -128,15 +132,16 @@ fn show(seen: &Value) -> String {
         ("Restarts", number(actor, "restarts")),
         ("Mailbox", format!("{}, {} refused", mailbox(actor), number(actor, "refused"))),
         ("Done", number(actor, "processed")),
-        ("Busy", busy(actor)),
+        ("Busy", format!("{}, {} now", busy(actor), share(actor))),
+        ("Messages/s", number(actor, "messagesPerSecond")),
+        ("Slow", slow(actor)),
         ("Last exit", actor["lastExit"].as_str().unwrap_or("none").to_owned()),
         ("Last crash", crash),
         ("About", actor["about"].as_str().unwrap_or("-").to_owned()),
     ];
     let mut told: String =
         lines.iter().map(|(name, value)| format!("{:12}{value}\n", format!("{name}:"))).collect();
-    let letters = actors(seen, "deadLetters")
-        .map(|letter| format!("  {} ({})\n", text(letter, "event"), text(letter, "reason")));
+    let letters = actors(seen, "deadLetters").map(|letter| format!("  {}\n", letter_line(letter)));
     let children = actors(seen, "children").map(|child| {
         format!(
             "  {} ({}, {} restarts)\n",
@@ -152,6 +157,12 @@ fn show(seen: &Value) -> String {
         told.push_str(&format!("{title}:\n{list}"));
     }
     told
+}
+
+fn letter_line(letter: &Value) -> String {
+    let trace =
+        letter["trace"].as_str().map_or_else(String::new, |trace| format!(", trace {trace}"));
+    format!("{} {} ({}{trace})", text(letter, "at"), text(letter, "event"), text(letter, "reason"))
 }
 
 /// A line for each node that did not answer.
@@ -174,6 +185,27 @@ fn number(actor: &Value, field: &str) -> String {
 
 fn mailbox(actor: &Value) -> String {
     format!("{}/{}", number(actor, "mailboxDepth"), number(actor, "mailboxCapacity"))
+}
+
+/// Of one processor, over the second before.
+fn share(actor: &Value) -> String {
+    let permille = actor["busyPermille"].as_u64().unwrap_or_default();
+    format!("{}.{} %", permille / 10, permille % 10)
+}
+
+fn cause(actor: &Value) -> String {
+    actor["lastCrash"]["cause"].as_str().unwrap_or("-").to_owned()
+}
+
+/// Messages that took longer than they may.
+fn slow(actor: &Value) -> String {
+    match actor["slow"].as_u64().unwrap_or(0) {
+        0 => "never".to_owned(),
+        count => {
+            let longest = actor["slowestUs"].as_u64().unwrap_or(0) / 1_000;
+            format!("{count} times over 10 ms, {longest} ms at most")
+        }
+    }
 }
 
 fn busy(actor: &Value) -> String {
@@ -201,11 +233,14 @@ mod tests {
                 "node": "agent-1", "path": "starling/agent/pods", "kind": "slab",
                 "state": "suspended", "incarnation": 2, "restarts": 1, "mailboxDepth": 3,
                 "mailboxCapacity": 64, "refused": 0, "busyUs": 12_000, "processed": 7,
+                "slow": 2, "slowestUs": 11_900, "busyPermille": 15, "messagesPerSecond": 40,
                 "lastExit": "was killed", "about": null, "address": null,
                 "lastCrash": {"at": "2026-11-21T12:00:00Z", "life": 1, "cause": "panicked: boom"},
             },
             "children": [{"path": "starling/agent/pods/a", "state": "running", "restarts": 0}],
-            "deadLetters": [],
+            "deadLetters": [
+                {"at": "2026-11-21T12:00:00Z", "event": "Step", "reason": "shed", "trace": "ab-cd"},
+            ],
         });
         let lines = [
             "Actor:      agent-1:starling/agent/pods",
@@ -216,12 +251,14 @@ mod tests {
             "Restarts:   1",
             "Mailbox:    3/64, 0 refused",
             "Done:       7",
-            "Busy:       12 ms",
+            "Busy:       12 ms, 1.5 % now",
+            "Messages/s: 40",
+            "Slow:       2 times over 10 ms, 11 ms at most",
             "Last exit:  was killed",
             "Last crash: life 1 at 2026-11-21T12:00:00Z: panicked: boom",
             "About:      -",
             "Dead letters:",
-            "  none",
+            "  2026-11-21T12:00:00Z Step (shed, trace ab-cd)",
             "Children:",
             "  a (running, 0 restarts)",
         ];

@@ -349,6 +349,9 @@ pub enum ActorsVerb {
         /// Let it panic at its next turn instead: a failure that counts, unlike a kill.
         #[arg(long)]
         panic: bool,
+        /// Let it end with an error at its next turn instead: a failure that counts, too.
+        #[arg(long, conflicts_with = "panic")]
+        error: bool,
     },
 }
 

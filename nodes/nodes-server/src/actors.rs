@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use actors_core::Mono;
 use actors_object::{ApiError, GroupResource, timefmt};
-use actors_runtime::{Clock, Fault, Node, OrderError, System};
+use actors_runtime::{Clock, DeadLetter, Details, Fault, Node, OrderError, System};
 use futures_util::future::join_all;
 use mesh_member::MemberState;
 use nodes_api::{ActorOrder, ActorPlace, ActorsPort};
@@ -122,15 +122,31 @@ impl ClusterActors {
         Ok(json!({ "actors": busiest(&before, &after), "missing": after.missing }))
     }
 
+    /// One actor, with what it did within the second between two looks.
     async fn told_one(&self, place: ActorPlace) -> Result<Value, ApiError> {
-        let (node, answer) = self.ask(place, ActorsQuestion::Show).await?;
-        let ActorsAnswer::Shown(details) = answer else { return Err(wrong_answer(&node)) };
+        let (_, before) = self.shown(place.clone()).await?;
+        let began = Clock.now().mono;
+        let mut ticks = interval(WATCHED);
+        ticks.tick().await;
+        ticks.tick().await;
+        let (node, details) = self.shown(place).await?;
+        let is_same = before.node.incarnation == details.node.incarnation;
+        let then = if is_same { work(&before.node) } else { (0, 0) };
+        let mut actor = told(&node, &details.node);
+        add_rates(&mut actor, gained(work(&details.node), then), micros(began, Clock.now().mono));
         let children: Vec<_> = details.children.iter().map(|child| told(&node, child)).collect();
         Ok(json!({
-            "actor": told(&node, &details.node),
+            "actor": actor,
             "children": children,
-            "deadLetters": details.dead_letters,
+            "deadLetters": details.dead_letters.iter().map(told_letter).collect::<Vec<_>>(),
         }))
+    }
+
+    async fn shown(&self, place: ActorPlace) -> Result<(String, Box<Details>), ApiError> {
+        match self.ask(place, ActorsQuestion::Show).await? {
+            (node, ActorsAnswer::Shown(details)) => Ok((node, details)),
+            (node, _) => Err(wrong_answer(&node)),
+        }
     }
 
     async fn obey(&self, place: ActorPlace, order: ActorOrder) -> Result<Value, ApiError> {
@@ -177,31 +193,46 @@ impl ActorsPort for ClusterActors {
 /// Who was at work between two looks, the busiest first.
 fn busiest(before: &Forest, after: &Forest) -> Vec<Value> {
     let id = |(node, actor): &(String, Node)| (node.clone(), actor.path.clone(), actor.incarnation);
-    let work = |actor: &Node| (actor.busy_us, actor.processed);
     let seen: BTreeMap<_, _> =
         before.actors.iter().map(|place| (id(place), work(&place.1))).collect();
-    let micros = u64::try_from(after.at.since(before.at).as_micros()).unwrap_or(u64::MAX).max(1);
     let mut rows: Vec<_> = after
         .actors
         .iter()
         .filter_map(|place| {
-            // A life that began meanwhile did all its work meanwhile; so did a key that rested and woke.
-            let (busy, done) = seen.get(&id(place)).copied().unwrap_or_default();
-            let (node, actor) = place;
-            let less = |now: u64, then: u64| now.checked_sub(then).unwrap_or(now);
-            let (busy, done) = (less(actor.busy_us, busy), less(actor.processed, done));
-            (busy + done > 0).then_some((busy, done, node, actor))
+            // A life that began meanwhile did all its work meanwhile.
+            let then = seen.get(&id(place)).copied().unwrap_or_default();
+            let (busy, done) = gained(work(&place.1), then);
+            (busy + done > 0).then_some(((busy, done), place))
         })
         .collect();
-    rows.sort_by_key(|(busy, done, _, _)| std::cmp::Reverse((*busy, *done)));
+    rows.sort_by_key(|(gained, _)| std::cmp::Reverse(*gained));
+    let micros = micros(before.at, after.at);
     rows.into_iter()
-        .map(|(busy, done, node, actor)| {
+        .map(|(gained, (node, actor))| {
             let mut row = told(node, actor);
-            row["busyPermille"] = json!(busy.saturating_mul(1_000) / micros);
-            row["messagesPerSecond"] = json!(done.saturating_mul(1_000_000) / micros);
+            add_rates(&mut row, gained, micros);
             row
         })
         .collect()
+}
+
+/// Microseconds of work, and events handled.
+fn work(actor: &Node) -> (u64, u64) {
+    (actor.busy_us, actor.processed)
+}
+
+/// What was done since then; all of it by a key that rested and woke meanwhile.
+fn gained((busy, done): (u64, u64), then: (u64, u64)) -> (u64, u64) {
+    (busy.checked_sub(then.0).unwrap_or(busy), done.checked_sub(then.1).unwrap_or(done))
+}
+
+fn micros(from: Mono, to: Mono) -> u64 {
+    u64::try_from(to.since(from).as_micros()).unwrap_or(u64::MAX).max(1)
+}
+
+fn add_rates(row: &mut Value, (busy, done): (u64, u64), micros: u64) {
+    row["busyPermille"] = json!(busy.saturating_mul(1_000) / micros);
+    row["messagesPerSecond"] = json!(done.saturating_mul(1_000_000) / micros);
 }
 
 /// An actor with names as the other answers of this API have them.
@@ -226,9 +257,21 @@ fn told(node: &str, actor: &Node) -> Value {
         "refused": actor.refused,
         "busyUs": actor.busy_us,
         "processed": actor.processed,
+        "slow": actor.slow.count,
+        "slowestUs": actor.slow.longest_us,
         "lastExit": actor.last_exit.as_ref().map(ToString::to_string),
         "lastCrash": crash,
         "about": actor.about,
+    })
+}
+
+fn told_letter(letter: &DeadLetter) -> Value {
+    json!({
+        "at": timefmt::seconds(letter.at),
+        "path": letter.path,
+        "event": letter.event,
+        "reason": letter.reason,
+        "trace": letter.trace,
     })
 }
 
@@ -264,6 +307,7 @@ mod tests {
             refused: 0,
             busy_us,
             processed,
+            slow: actors_runtime::Slow::default(),
             last_exit: None,
             last_crash: None,
             about: None,

@@ -1,14 +1,28 @@
 //! What supervisors do, and that the disk was full, as Event objects about the node: `kubectl get events` shows restarts and their causes.
 //!
-//! Way in: [`run`].  Never: an event about the writing of events.
+//! Way in: [`run`] on servers, [`agent_events`] elsewhere.  Never: an event about the writing of events.
 
-use actors_core::{Mono, SupervisorNotice};
+use actors_core::{ChildSpec, Mono, SupervisorNotice};
 use actors_object::{ApiError, Value, timefmt, value};
-use actors_runtime::{Clock, Failure, Service};
-use nodes_client::Calls;
-use nodes_door::Target;
+use actors_runtime::{Child, Clock, Failure, Service};
+use nodes_client::{Calls, SharedClient};
+use nodes_door::{Identity, Target};
 use store_service::Health;
 use tokio::sync::watch;
+
+/// What writes down what happens to the actors of a machine without a server: a child for its tree.
+#[must_use]
+pub fn agent_events(client: SharedClient, node: &str) -> (ChildSpec, Child) {
+    let name = format!("system:node:{node}");
+    let identity = Identity::new(name, &["system:nodes", "system:authenticated"]);
+    let (calls, node) = (Calls::new(client, identity, "starling-supervisor"), node.to_owned());
+    // It has no store, whose health never changes then.
+    let health = watch::Sender::new(Health::Good);
+    let child = Child::service(move |service| {
+        run(service, calls.clone(), (node.clone(), health.subscribe()))
+    });
+    (ChildSpec::permanent("events"), child)
+}
 
 /// Writes one Event a notice, until the service is asked to stop.
 pub(crate) async fn run(
@@ -89,6 +103,9 @@ fn words(notice: &SupervisorNotice) -> (&'static str, String) {
             "SupervisorEscalated",
             format!("failed too often; its supervisor gives up; at last it {reason}"),
         ),
+        SupervisorNotice::Slow { taken, .. } => {
+            ("ActorSlow", format!("has been at one message for {taken:?}; others go on without it"))
+        }
         SupervisorNotice::Suspended { .. } => {
             ("ActorSuspended", "handles no messages until an operator resumes it".to_owned())
         }

@@ -31,6 +31,7 @@ mod votes;
 mod watching;
 
 pub use config::{ServerConfig, ServerMesh};
+pub use events::agent_events;
 pub use gate::{Gate, GateParts};
 pub use server::{Server, ServerError};
 pub use store_raft::NodeId;

@@ -1,7 +1,8 @@
-//! The project's own commands: `cargo xtask verify | generate | bench`.
+//! The project's own commands: `cargo xtask verify | generate | bench | mutate`.
 
 mod bench;
 mod generate;
+mod mutate;
 
 use std::io::Write as _;
 
@@ -22,6 +23,8 @@ enum Command {
     Generate(generate::Args),
     /// Measures Starling and, where it can run here, a rival.
     Bench(bench::Args),
+    /// Breaks the actors in a copy, line by line, and expects the tests of those lines to fail.
+    Mutate(mutate::Args),
     /// Formatting, lints and tidy checks: the one command before a commit.
     Verify,
 }
@@ -30,6 +33,7 @@ fn main() -> Result<()> {
     let report = match Cli::parse().command {
         Command::Generate(args) => generate::run(&args)?,
         Command::Bench(args) => bench::run(&args)?,
+        Command::Mutate(args) => mutate::run(&args)?,
         Command::Verify => verify()?,
     };
     writeln!(std::io::stdout(), "{report}")?;

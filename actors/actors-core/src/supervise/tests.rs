@@ -86,7 +86,9 @@ fn line(effect: &SupervisorEffect) -> String {
             format!("notify {name} escalated: {reason:?}\n")
         }
         SupervisorEffect::Notify(
-            SupervisorNotice::Suspended { name } | SupervisorNotice::Resumed { name },
+            SupervisorNotice::Suspended { name }
+            | SupervisorNotice::Resumed { name }
+            | SupervisorNotice::Slow { name, .. },
         ) => format!("notify {name}: only hosts say this\n"),
         SupervisorEffect::End(reason) => format!("end {reason:?}\n"),
     }

@@ -1,88 +1,49 @@
-//! The actor of a slab: activates keys, hands them their events, catches their panics, lets them
-//! rest.
+//! The actor of a slab: it runs the slab whenever something came, and whoever relieves it does so too.
 //!
-//! Way in: [`start_slab`].  Owns: the machines that are awake, and the failures of those that fail.
-//! Never: the decision to restart or park; that is `SupervisorMachine`'s, one for each key that
-//! ever failed.
+//! Way in: [`start_slab`].  Owns: the life.  Never: a handler; those are the body's.
+//! Invariants: 1. one runs the slab at a time.  2. whoever was relieved keeps only the key that it
+//! handles, which nobody else touches until it is back.
+//! Time and order: the body is locked but for the time of a handler, so that another one can go on
+//! with the other keys while that takes long.
 
 use std::{
-    collections::BTreeMap,
+    marker::PhantomData,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-    time::Duration,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError},
 };
 
-use actors_core::{
-    AutoShutdown, ChildSpec, Effects, ExitReason, Incarnation, Machine, Mono, Now, OnLimit, Rng,
-    Strategy, SupervisorEffect, SupervisorEvent, SupervisorMachine, SupervisorNotice, TreeSpec,
-    Turn,
-};
+use actors_core::{ExitReason, SupervisorNotice};
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 
-use super::{
-    EventOf, KeyInbox, Keyed, Pool, SlabSpec,
-    pool::{Done, Item, Taken},
-    record::{Hold, Spot},
-    state::Order,
-};
+use super::{EventOf, Keyed, Pool, SlabSpec, body::Body, watch::Step, work::work};
 use crate::{
     child::{Failure, Job},
     clock::Clock,
     dedicated::spawn_actor,
-    life::Birth,
+    life::{Birth, Death, Life},
     mailbox::Wake,
-    observer::DeadReason,
     system::System,
     task::panic_text,
+    watchdog::Watched,
 };
 
-/// How many events are handled before the actor looks at its other ports.
-const BATCH_MAX: usize = 256;
+struct Host<K>(PhantomData<fn() -> K>);
 
-/// How many events are measured together, as long as they are quick.
-const CHUNK_MAX: usize = 8;
-
-/// What that many may take together before each is measured alone.
-const SLOW: Duration = Duration::from_micros(200);
-
-/// Most places that are kept when no machine is awake.
-const KEPT_MAX: usize = 1_024;
-
-/// The name of the only child in the supervision of one key.
-const KEY: &str = "key";
-
-struct Host<K>(std::marker::PhantomData<fn() -> K>);
-
-struct Slab<K: Keyed> {
-    keyed: K,
-    pool: Arc<Pool<EventOf<K>>>,
-    /// By place.
-    awake: Vec<Option<Awake<K>>>,
-    awake_count: usize,
-    failing: BTreeMap<Spot, Failing>,
-    rng: Rng,
-    out: Effects<<K::Machine as Machine>::Effect>,
-    system: System,
-    batch: Vec<Item<EventOf<K>>>,
-    /// How much the next batch may hold: grows until something goes ahead of one.
-    batch_len: usize,
-    done: Vec<Done>,
+struct State<K: Keyed> {
+    slab: Arc<Slab<K>>,
     /// Dropped last: its end is the life's.
     birth: Birth,
 }
 
-struct Awake<K: Keyed> {
-    machine: K::Machine,
-    rng: Rng,
-    inbox: KeyInbox<EventOf<K>>,
+/// One life of a slab, as all see it that run it, one after the other.
+pub(super) struct Slab<K: Keyed> {
+    pub(super) pool: Arc<Pool<EventOf<K>>>,
+    pub(super) life: Arc<Life>,
+    pub(super) system: System,
+    body: Mutex<Body<K>>,
 }
 
-/// The supervision of one key, from its first failure until it is at rest and the failures are old.
-struct Failing {
-    machine: SupervisorMachine,
-    incarnation: Incarnation,
-    last: Mono,
-}
+pub(super) type Guard<'a, K> = MutexGuard<'a, Body<K>>;
 
 pub(crate) async fn start_slab<K: Keyed>(
     keyed: K,
@@ -93,357 +54,110 @@ pub(crate) async fn start_slab<K: Keyed>(
     let path = Arc::clone(&birth.life.slot.path);
     let pool = Pool::new(path, (spec, child.drains), system.morgue());
     birth.life.set_mailbox(Arc::<Pool<EventOf<K>>>::clone(&pool));
-    let parent = birth.parent.clone();
-    let slab = Slab {
-        keyed,
-        pool,
-        awake: Vec::new(),
-        awake_count: 0,
-        failing: BTreeMap::new(),
-        rng: system.rng_of(&birth.life).derive("slab").ready(),
-        out: Effects::default(),
-        system,
-        batch: Vec::new(),
-        batch_len: 1,
-        done: Vec::new(),
-        birth,
-    };
-    Ok(spawn_actor(Host::<K>(std::marker::PhantomData), parent, slab).await?)
+    let life = Arc::clone(&birth.life);
+    let body = Mutex::new(Body::new(keyed, (&pool, &life, &system)));
+    let slab = Arc::new(Slab { pool, life, system, body });
+    slab.system.watchdog().add(&slab.life, &slab);
+    Ok(spawn_actor(Host::<K>(PhantomData), State { slab, birth }).await?)
 }
 
 impl<K: Keyed> Actor for Host<K> {
     type Msg = Wake;
-    type State = Slab<K>;
-    type Arguments = Slab<K>;
+    type State = State<K>;
+    type Arguments = State<K>;
 
     async fn pre_start(
         &self,
         myself: ActorRef<Wake>,
-        slab: Slab<K>,
-    ) -> Result<Slab<K>, ActorProcessingErr> {
-        slab.birth.life.attach(myself.get_cell());
-        slab.pool.attach(myself);
-        Ok(slab)
+        state: State<K>,
+    ) -> Result<State<K>, ActorProcessingErr> {
+        state.birth.life.attach(myself.get_cell());
+        state.slab.pool.attach(myself);
+        Ok(state)
     }
 
     async fn handle(
         &self,
         _myself: ActorRef<Wake>,
         _wake: Wake,
-        slab: &mut Slab<K>,
+        state: &mut State<K>,
     ) -> Result<(), ActorProcessingErr> {
-        // Each key has a barrier of its own; what passes it ends the whole slab.
-        catch_unwind(AssertUnwindSafe(|| slab.run())).map_err(|payload| {
-            let text = panic_text(&*payload);
-            slab.birth.life.set_exit(ExitReason::Panic(text.clone()));
-            text.into()
-        })
+        state.slab.run(true).map_err(Into::into)
     }
 
     async fn handle_supervisor_evt(
         &self,
         _myself: ActorRef<Wake>,
         _event: SupervisionEvent,
-        _slab: &mut Slab<K>,
+        _state: &mut State<K>,
     ) -> Result<(), ActorProcessingErr> {
         Ok(())
     }
 }
 
 impl<K: Keyed> Slab<K> {
-    fn run(&mut self) {
-        let mut handled = 0;
-        while handled < BATCH_MAX {
-            if self.birth.life.is_ending() {
-                return;
-            }
-            let taken = self.pool.take(&mut self.batch, self.batch_len);
-            handled += self.batch.len().max(1);
-            match taken {
-                Taken::Idle => return,
-                Taken::Fault(fault) => return self.birth.life.end(fault.raise()),
-                Taken::Stop => return self.birth.life.end(ExitReason::Shutdown),
-                Taken::Order(spot, order) => self.carry_out(spot, order, Clock.now()),
-                Taken::Batch => self.run_batch(),
-            }
-        }
-        self.pool.wake_again();
+    pub(super) fn lock(&self) -> Guard<'_, K> {
+        self.body.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Handles what was taken; gives back the rest if something goes ahead of it.
-    fn run_batch(&mut self) {
-        self.batch.reverse();
-        let began = Clock.now();
-        let (mut now, mut measured, mut chunk) = (began, 0, CHUNK_MAX);
-        let is_whole = loop {
-            let Some(item) = self.batch.pop() else { break true };
-            if !self.run_item(item, now) || self.birth.life.is_ending() {
-                break false;
-            }
-            if self.done.len() - measured >= chunk {
-                let then = Clock.now();
-                let busy = then.mono - now.mono;
-                self.measure(measured, busy);
-                // Slow events are measured one by one, quick ones together.
-                chunk = if busy > SLOW { 1 } else { CHUNK_MAX };
-                (now, measured) = (then, self.done.len());
-            }
-            if self.pool.is_urgent() {
-                break self.batch.is_empty();
+    /// Runs the slab for a while, unless somebody else does: as its actor, or in its place.
+    fn run(&self, is_actor: bool) -> Result<(), String> {
+        let _at_work = self.system.watchdog().enter();
+        // Each key has a barrier of its own; what passes it ends the whole slab.
+        catch_unwind(AssertUnwindSafe(|| work(self, is_actor))).map_err(|payload| {
+            let text = panic_text(&*payload);
+            self.life.set_exit(ExitReason::Panic(text.clone()));
+            text
+        })
+    }
+
+    /// Another one comes to run the slab: its actor, or a thread if that one is held up.
+    fn call(self: &Arc<Self>, mut body: Guard<'_, K>) {
+        if !body.wants_help() {
+            drop(body);
+            return self.pool.wake_again();
+        }
+        drop(body);
+        let Some(share) = self.life.share() else { return };
+        let slab = Arc::clone(self);
+        let help = move || {
+            // Declared first, so that it is dropped last: the life's end waits for this thread.
+            let _share: Arc<Death> = share;
+            let slab = slab;
+            if let Err(text) = slab.run(false) {
+                slab.life.fail(ExitReason::Panic(text));
             }
         };
-        let then = Clock.now();
-        self.measure(measured, then.mono - now.mono);
-        self.birth.life.meter.add(self.done.len() as u64, then.mono - began.mono);
-        if !self.batch.is_empty() {
-            self.batch.reverse();
-            self.pool.give_back(&mut self.batch);
-        }
-        self.batch_len = if is_whole { (self.batch_len * 2).min(BATCH_MAX) } else { 1 };
-        self.settle(then);
-    }
-
-    /// Shares the time that the newest events took together.
-    fn measure(&mut self, from: usize, busy: Duration) {
-        let newest = &mut self.done[from..];
-        let count = u64::try_from(newest.len().max(1)).unwrap_or(1);
-        let each = u64::try_from(busy.as_nanos()).unwrap_or(u64::MAX) / count;
-        newest.iter_mut().for_each(|one| one.busy_ns = each);
-    }
-
-    /// Does one thing for one key. A panic is that key's failure. False if its other events wait.
-    fn run_item(&mut self, item: Item<EventOf<K>>, now: Now) -> bool {
-        let Item { spot, life, event } = item;
-        let had_event = event.is_some();
-        let work = AssertUnwindSafe(|| {
-            let is_known = self.activate(spot, life);
-            if let (true, Some((event, _))) = (is_known, event) {
-                self.turn(spot, now, event);
-            }
-            let machine = self.awake.get(spot.place as usize).and_then(Option::as_ref);
-            let may_rest = machine.is_some_and(|awake| self.keyed.is_at_rest(&awake.machine));
-            is_known.then_some(may_rest)
-        });
-        match catch_unwind(work) {
-            Ok(Some(may_rest)) => {
-                self.done.push(Done { spot, busy_ns: 0, may_rest });
-                true
-            }
-            Ok(None) => {
-                // What else was sent to the key is dead too, so it goes back first.
-                self.give_all_back();
-                if had_event && let Some((key, _)) = self.pool.known(spot) {
-                    self.pool.bury(&key, DeadReason::Ended);
-                }
-                self.forget(spot);
-                false
-            }
-            Err(payload) => {
-                // A panic may have left effects behind.
-                self.out = Effects::default();
-                let reason = ExitReason::Panic(panic_text(&*payload));
-                self.give_all_back();
-                if had_event && let Some((key, _)) = self.pool.known(spot) {
-                    self.pool.bury(&key, DeadReason::Poison);
-                }
-                self.fail(spot, reason, now);
-                false
-            }
-        }
-    }
-
-    fn give_all_back(&mut self) {
-        self.batch.reverse();
-        self.pool.give_back(&mut self.batch);
-    }
-
-    /// Makes the key's machine if it has none. False if there is no such thing.
-    fn activate(&mut self, spot: Spot, life: u64) -> bool {
-        let place = spot.place as usize;
-        if self.awake.get(place).is_some_and(Option::is_some) {
-            return true;
-        }
-        let Some((key, _)) = self.pool.known(spot) else { return false };
-        let inbox = KeyInbox {
-            pool: Arc::downgrade(&self.pool),
-            key: Arc::clone(&key),
-            spot,
-            life,
-            slab: Arc::clone(&self.birth.life),
-            timers: self.system.timers(),
-        };
-        let rng = self.rng.derive(&format!("{key}#{life}"));
-        let Some(machine) = self.keyed.activate(&inbox) else { return false };
-        if self.awake.len() <= place {
-            self.awake.resize_with(place + 1, || None);
-        }
-        self.awake[place] = Some(Awake { machine, rng, inbox });
-        self.awake_count += 1;
-        true
-    }
-
-    fn turn(&mut self, spot: Spot, now: Now, event: EventOf<K>) {
-        let Some(Some(awake)) = self.awake.get_mut(spot.place as usize) else { return };
-        let view = self.keyed.view();
-        let turn = Turn { now, rng: &mut awake.rng, view: &*view };
-        awake.machine.handle(turn, event, &mut self.out);
-        drop(view);
-        if cfg!(debug_assertions) {
-            awake.machine.assert_invariants();
-        }
-        for effect in self.out.drain() {
-            self.keyed.submit(effect, &awake.inbox);
-        }
-    }
-
-    /// Forgets the machine of a key; dropped here, outside all locks.
-    fn put_to_rest(&mut self, spot: Spot) {
-        let machine = self.awake.get_mut(spot.place as usize).and_then(Option::take);
-        self.awake_count -= usize::from(machine.is_some());
-        drop(machine);
-        if self.awake_count == 0 && self.awake.len() > KEPT_MAX {
-            self.awake = Vec::new();
-        }
-    }
-
-    /// Lets keys rest that may.
-    fn settle(&mut self, now: Now) {
-        let mut done = std::mem::take(&mut self.done);
-        self.pool.settle(&mut done);
-        let period = self.pool.spec().intensity.period;
-        let is_recent = |failing: &Failing| now.mono.since(failing.last) <= period;
-        done.retain(|one| {
-            // A later event of the batch may have given it work.
-            let machine = self.awake.get(one.spot.place as usize).and_then(Option::as_ref);
-            if machine.is_some_and(|awake| !self.keyed.is_at_rest(&awake.machine)) {
-                return false;
-            }
-            self.put_to_rest(one.spot);
-            let waits = self.failing.get(&one.spot).is_some_and(is_recent);
-            if !waits {
-                self.failing.remove(&one.spot);
-            }
-            !waits
-        });
-        if !done.is_empty() {
-            self.pool.rest(done.iter().map(|one| one.spot));
-        }
-        done.clear();
-        self.done = done;
-    }
-
-    fn forget(&mut self, spot: Spot) {
-        self.put_to_rest(spot);
-        self.failing.remove(&spot);
-        self.pool.forget(spot);
-    }
-
-    fn carry_out(&mut self, spot: Spot, order: Order, now: Now) {
-        let Some((_, current)) = self.pool.known(spot) else { return };
-        match order {
-            Order::End { life, reason } if life == current => match reason {
-                ExitReason::Normal | ExitReason::Shutdown => self.forget(spot),
-                reason => self.fail(spot, reason, now),
-            },
-            Order::End { .. } => {}
-            Order::Inject(fault) => {
-                let reason = catch_unwind(AssertUnwindSafe(|| fault.raise()))
-                    .unwrap_or_else(|payload| ExitReason::Panic(panic_text(&*payload)));
-                self.fail(spot, reason, now);
-            }
-            Order::Unpark => self.supervise(spot, SupervisorEvent::Unpark(KEY.into()), now),
-            Order::Waited { incarnation } => {
-                let event = SupervisorEvent::Waited { name: KEY.into(), incarnation };
-                self.supervise(spot, event, now);
-            }
-        }
-    }
-
-    fn fail(&mut self, spot: Spot, reason: ExitReason, now: Now) {
-        self.put_to_rest(spot);
-        if !self.failing.contains_key(&spot) {
-            let failing = Failing::new(self.pool.spec(), now);
-            self.failing.insert(spot, failing);
-            self.supervise(spot, SupervisorEvent::Start, now);
-        }
-        let Some(failing) = self.failing.get_mut(&spot) else { return };
-        failing.last = now.mono;
-        let incarnation = failing.incarnation;
-        // Held back until the supervision says otherwise.
-        self.pool.fail(spot, reason.clone(), Hold::Waiting);
-        let event = SupervisorEvent::Exited { name: KEY.into(), incarnation, reason };
-        self.supervise(spot, event, now);
-    }
-
-    /// Tells the supervision of one key, and does what it wants.
-    fn supervise(&mut self, spot: Spot, event: SupervisorEvent, now: Now) {
-        let is_first = matches!(event, SupervisorEvent::Start);
-        let Some((key, _)) = self.pool.known(spot) else { return };
-        let Some(failing) = self.failing.get_mut(&spot) else { return };
-        let mut out = Effects::default();
-        let turn = Turn { now, rng: &mut self.rng, view: &() };
-        failing.machine.handle(turn, event, &mut out);
-        for effect in out.drain() {
-            match effect {
-                SupervisorEffect::Start { incarnation, .. } => {
-                    failing.incarnation = incarnation;
-                    if !is_first {
-                        self.pool.revive(spot);
-                    }
-                }
-                SupervisorEffect::Wait { incarnation, at, .. } => {
-                    let pool = Arc::downgrade(&self.pool);
-                    self.system.timers().at(at, move || {
-                        if let Some(pool) = pool.upgrade() {
-                            pool.order(spot, Order::Waited { incarnation });
-                        }
-                    });
-                }
-                SupervisorEffect::Notify(notice) => {
-                    if let SupervisorNotice::Parked { reason, .. } = &notice {
-                        self.pool.fail(spot, reason.clone(), Hold::Parked);
-                    }
-                    self.system.notify(format!("{}/{key}", self.pool.path()), named(notice, &key));
-                }
-                // A supervision that parks never stops its child, forgets it, or ends.
-                SupervisorEffect::Stop { .. }
-                | SupervisorEffect::Forget { .. }
-                | SupervisorEffect::End(_) => {}
-            }
-        }
+        // It ends by itself as soon as nothing waits.
+        drop(self.system.runtime().spawn_blocking(help));
     }
 }
 
-impl Failing {
-    fn new(spec: &SlabSpec, now: Now) -> Self {
-        let child = ChildSpec::permanent(KEY)
-            .backoff(spec.backoff)
-            .mailbox(spec.mailbox)
-            .shutdown(Duration::from_secs(1));
-        let spec = TreeSpec {
-            name: "slab".to_owned(),
-            intensity: spec.intensity,
-            on_limit: OnLimit::Park,
-            children: vec![child],
-            strategy: Strategy::OneForOne,
-            auto_shutdown: AutoShutdown::Never,
+impl<K: Keyed> Watched for Slab<K> {
+    fn look(self: Arc<Self>) {
+        let mut body = match self.body.try_lock() {
+            Ok(body) => body,
+            Err(TryLockError::Poisoned(error)) => error.into_inner(),
+            // Whoever runs the slab is between two handlers.
+            Err(TryLockError::WouldBlock) => return,
         };
-        let machine = SupervisorMachine::new(spec);
-        Self { machine, incarnation: Incarnation(1), last: now.mono }
-    }
-}
-
-/// The notice with the key's own name.
-fn named(notice: SupervisorNotice, key: &str) -> SupervisorNotice {
-    let name = key.to_owned();
-    match notice {
-        SupervisorNotice::Restarting { reason, after, .. } => {
-            SupervisorNotice::Restarting { name, reason, after }
+        if self.life.is_ending() {
+            return;
         }
-        SupervisorNotice::Parked { reason, .. } => SupervisorNotice::Parked { name, reason },
-        SupervisorNotice::Ended { reason, .. } => SupervisorNotice::Ended { name, reason },
-        SupervisorNotice::Escalated { reason, .. } => SupervisorNotice::Escalated { name, reason },
-        SupervisorNotice::Suspended { .. } => SupervisorNotice::Suspended { name },
-        SupervisorNotice::Resumed { .. } => SupervisorNotice::Resumed { name },
+        let now = Clock.mono();
+        let (step, slow) = body.look(now);
+        match step {
+            Step::Nothing | Step::Name(_) => drop(body),
+            Step::Relieve => {
+                body.relieve(now);
+                self.call(body);
+            }
+            Step::Call => self.call(body),
+        }
+        for (spot, taken) in slow {
+            let Some((key, _)) = self.pool.known(spot) else { continue };
+            let path = format!("{}/{key}", self.pool.path());
+            self.system.notify(&path, SupervisorNotice::Slow { name: key.to_string(), taken });
+        }
     }
 }

@@ -7,30 +7,26 @@
 //! Time and order: the host takes a batch, and gives back what it has not handled whenever something
 //! came that goes ahead of it.
 
-use std::{
-    any::Any,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use actors_core::{ExitReason, WhenFull};
-use indexmap::IndexMap;
 use ractor::ActorRef;
 use tokio::sync::Notify;
 
 use super::{
     SlabSpec,
-    record::{Hold, Record, Spot},
+    record::{Hold, Spot},
     state::{Order, State},
 };
 use crate::{
     fault::Fault,
-    life::{AnyMailbox, KeyCommand, Levels},
     mailbox::{Refusal, TellError, Wake},
-    observer::{DeadReason, Morgue, Node},
+    observer::{DeadReason, Morgue},
     task::lock,
+    trace::{Letter, Trace},
 };
 
 /// Most ends of effects that may wait for one key.
@@ -54,7 +50,7 @@ pub(super) struct Item<E> {
     pub(super) spot: Spot,
     pub(super) life: u64,
     /// `None`: the key starts again after a failure, even without an event.
-    pub(super) event: Option<(E, bool)>,
+    pub(super) event: Option<(Letter<E>, bool)>,
 }
 
 #[derive(Debug)]
@@ -63,12 +59,12 @@ pub(crate) struct Pool<E> {
     spec: SlabSpec,
     /// Whether a stop waits until no key has work.
     drains: bool,
-    state: Mutex<State<E>>,
+    pub(super) state: Mutex<State<E>>,
     /// Something came that goes ahead of what was taken.
-    is_urgent: AtomicBool,
+    pub(super) is_urgent: AtomicBool,
     /// Told when a full mailbox has room, or when nothing more is taken.
-    room: Notify,
-    refused: AtomicU64,
+    pub(super) room: Notify,
+    pub(super) refused: AtomicU64,
     morgue: Arc<Morgue>,
 }
 
@@ -162,10 +158,10 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
             return Err(self.refuse(event));
         }
         if is_full {
-            record.shed();
-            self.bury(&record.key, DeadReason::Shed);
+            let trace = record.shed();
+            self.bury(&record.key, DeadReason::Shed, trace);
         }
-        record.push_told(event);
+        record.push_told(Letter::of(event));
         state.waiting += u64::from(!is_full);
         state.make_ready(at.place);
         Ok(())
@@ -187,18 +183,18 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
                 if record.batch.0 == batch && record.batch.1 > 1 {
                     self.is_urgent.store(true, Ordering::Relaxed);
                 }
-                record.push_own(event);
+                record.push_own(Letter::of(event));
                 state.waiting += 1;
                 state.make_ready(spot.place);
             }
             Some(_) => {
-                self.bury(key, DeadReason::Shed);
+                self.bury(key, DeadReason::Shed, Trace::current());
                 let reason = ExitReason::Error(format!("more than {OWN_MAX} ends wait"));
                 state.orders.push_back((spot, Order::End { life, reason }));
                 self.is_urgent.store(true, Ordering::Relaxed);
                 state.wake();
             }
-            None => self.bury(key, DeadReason::Ended),
+            None => self.bury(key, DeadReason::Ended, Trace::current()),
         }
     }
 
@@ -236,10 +232,10 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
         if let Some(fault) = state.fault.take() {
             return Taken::Fault(fault);
         }
-        if state.stop_asked && (!self.drains || state.ready.is_empty()) {
+        if self.is_stop_due(state) {
             return Taken::Stop;
         }
-        if let Some((spot, order)) = state.orders.pop_front() {
+        if let Some((spot, order)) = state.next_order() {
             return Taken::Order(spot, order);
         }
         if state.is_suspended && !state.stop_asked {
@@ -255,6 +251,7 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
             if !record.may_run() {
                 continue;
             }
+            record.is_dormant = false;
             let (spot, life) = (Spot { place, serial: record.serial }, record.life);
             if std::mem::take(&mut record.revive) {
                 batch.push(Item { spot, life, event: None });
@@ -290,8 +287,8 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
             match event {
                 None => record.revive = true,
                 // The end of an effect of a life that is over.
-                Some((_, true)) if record.life != life => {
-                    self.bury(&record.key, DeadReason::Ended);
+                Some((letter, true)) if record.life != life => {
+                    self.bury(&record.key, DeadReason::Ended, letter.trace);
                     continue;
                 }
                 Some((event, is_own)) => {
@@ -310,13 +307,47 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
         state.wake();
     }
 
+    fn is_stop_due(&self, state: &State<E>) -> bool {
+        state.stop_asked && (!self.drains || (state.ready.is_empty() && state.away == 0))
+    }
+
+    /// Whether there is anything to be done.
+    pub(super) fn has_work(&self) -> bool {
+        let state = lock(&self.state);
+        let is_held = state.is_suspended && !state.stop_asked;
+        state.fault.is_some()
+            || self.is_stop_due(&state)
+            || state.has_order()
+            || (!is_held && !state.ready.is_empty())
+    }
+
+    /// Nobody else is handed this key until it is back.
+    pub(super) fn send_away(&self, spot: Spot) {
+        let mut state = lock(&self.state);
+        let Some(record) = state.at(spot) else { return };
+        if !std::mem::replace(&mut record.is_away, true) {
+            state.away += 1;
+        }
+    }
+
+    pub(super) fn come_back(&self, spot: Spot) {
+        let mut state = lock(&self.state);
+        let state = &mut *state;
+        let Some(record) = state.at(spot) else { return };
+        if std::mem::take(&mut record.is_away) {
+            state.away -= 1;
+        }
+        state.make_ready(spot.place);
+        // Orders and a stop may wait for it.
+        state.wake();
+    }
+
     /// Counts what was handled. Leaves those of `done` whose machines may go: nothing waits for them.
     pub(super) fn settle(&self, done: &mut Vec<Done>) {
         let mut state = lock(&self.state);
         done.retain(|one| {
             let Some(record) = state.at(one.spot) else { return false };
-            record.processed += 1;
-            record.busy_ns += one.busy_ns;
+            record.count(one.busy_ns);
             one.may_rest && record.may_rest()
         });
     }
@@ -325,33 +356,46 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
     pub(super) fn rest(&self, spots: impl Iterator<Item = Spot>) {
         let mut state = lock(&self.state);
         for spot in spots {
-            let rests = |record: &mut Record<E>| record.pending == 0 && record.may_rest();
-            if state.at(spot).is_some_and(rests) {
-                state.remove(spot);
+            let Some(record) = state.at(spot) else { continue };
+            if record.pending == 0 && record.may_rest() {
+                // Whoever watches it wants its end, and this is none.
+                match record.is_watched() {
+                    true => record.is_dormant = true,
+                    false => drop(state.remove(spot)),
+                }
             }
         }
     }
 
     /// Ends a life of a key: its own events, timers and tasks are void. What others sent waits on.
     pub(super) fn fail(&self, spot: Spot, reason: ExitReason, hold: Hold) {
+        self.end(spot, &reason);
         let mut state = lock(&self.state);
         let state = &mut *state;
         state.numbers += 1;
         let life = state.numbers;
         let Some(record) = state.at(spot) else { return };
-        let mut dead = record.clear_own();
-        (0..dead).for_each(|_| self.bury(&record.key, DeadReason::Ended));
+        let own = record.clear_own();
+        let mut dead = self.bury_all(&record.key, DeadReason::Ended, &own);
         if hold == Hold::Parked {
             let told = record.clear();
-            (0..told).for_each(|_| self.bury(&record.key, DeadReason::Parked));
-            dead += told;
+            dead += self.bury_all(&record.key, DeadReason::Parked, &told);
             self.room.notify_waiters();
         }
         record.life = life;
         record.pending = 0;
         record.hold = hold;
         record.ended(reason);
-        state.waiting -= dead as u64;
+        state.waiting -= dead;
+    }
+
+    /// Tells whoever watches a key of the end of its life.
+    pub(super) fn end(&self, spot: Spot, reason: &ExitReason) {
+        let ended = lock(&self.state).at(spot).and_then(|record| record.take_watchers(&self.path));
+        if let Some((watchers, mut down)) = ended {
+            down.reason = reason.clone();
+            watchers.end(&down);
+        }
     }
 
     /// Lets a key run again, even if nothing waits for it.
@@ -367,10 +411,11 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
 
     /// Forgets a key; what waits for it becomes dead letters.
     pub(super) fn forget(&self, spot: Spot) {
+        self.end(spot, &ExitReason::Lost("there is no such thing".to_owned()));
         let mut state = lock(&self.state);
-        let Some(record) = state.remove(spot) else { return };
-        state.waiting -= record.len() as u64;
-        (0..record.len()).for_each(|_| self.bury(&record.key, DeadReason::Ended));
+        let Some(mut record) = state.remove(spot) else { return };
+        let dead = record.clear();
+        state.waiting -= self.bury_all(&record.key, DeadReason::Ended, &dead);
         self.room.notify_waiters();
     }
 
@@ -381,7 +426,7 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
     }
 
     /// Holds a key back, whatever waits for it, or lets it go on.
-    fn suspend_key(&self, spot: Spot, is_suspended: bool) -> bool {
+    pub(super) fn suspend_key(&self, spot: Spot, is_suspended: bool) -> bool {
         let mut state = lock(&self.state);
         let state = &mut *state;
         let Some(record) = state.at(spot) else { return false };
@@ -393,8 +438,14 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
         true
     }
 
-    pub(super) fn bury(&self, key: &str, reason: DeadReason) {
-        self.morgue.add::<E>(&format!("{}/{key}", self.path), reason);
+    pub(super) fn bury(&self, key: &str, reason: DeadReason, trace: Trace) {
+        self.morgue.add::<E>(&format!("{}/{key}", self.path), reason, trace);
+    }
+
+    /// How many there were.
+    pub(super) fn bury_all(&self, key: &str, reason: DeadReason, traces: &[Trace]) -> u64 {
+        traces.iter().for_each(|trace| self.bury(key, reason, *trace));
+        traces.len() as u64
     }
 }
 
@@ -405,78 +456,4 @@ pub(super) struct Done {
     pub(super) busy_ns: u64,
     /// Whether the machine says so.
     pub(super) may_rest: bool,
-}
-
-impl<E: std::fmt::Debug + Send + 'static> AnyMailbox for Pool<E> {
-    fn request_stop(&self) {
-        let mut state = lock(&self.state);
-        state.stop_asked = true;
-        self.is_urgent.store(true, Ordering::Relaxed);
-        state.wake();
-    }
-
-    fn inject(&self, fault: Fault) {
-        let mut state = lock(&self.state);
-        state.fault = Some(fault);
-        self.is_urgent.store(true, Ordering::Relaxed);
-        state.wake();
-    }
-
-    fn close(&self) {
-        let records = {
-            let mut state = lock(&self.state);
-            state.is_closed = true;
-            state.actor = None;
-            state.waiting = 0;
-            state.places = IndexMap::new();
-            std::mem::take(&mut state.records)
-        };
-        for record in records.iter().flatten() {
-            (0..record.len()).for_each(|_| self.bury(&record.key, DeadReason::Ended));
-        }
-        self.room.notify_waiters();
-    }
-
-    fn suspend(&self, is_suspended: bool) {
-        let mut state = lock(&self.state);
-        state.is_suspended = is_suspended;
-        self.is_urgent.store(true, Ordering::Relaxed);
-        state.wake();
-    }
-
-    fn levels(&self) -> Levels {
-        let state = lock(&self.state);
-        Levels {
-            depth: state.waiting,
-            is_suspended: state.is_suspended,
-            capacity: u64::from(self.spec.keys_max) * u64::from(self.spec.mailbox.capacity),
-            refused: self.refused.load(Ordering::Relaxed),
-        }
-    }
-
-    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
-        self
-    }
-
-    fn keyed_nodes(&self) -> Vec<Node> {
-        let mut nodes: Vec<_> = {
-            let state = lock(&self.state);
-            let records = state.records.iter().flatten();
-            records.map(|record| record.node(&self.path, &self.spec)).collect()
-        };
-        nodes.sort_by(|one, other| one.path.cmp(&other.path));
-        nodes
-    }
-
-    fn command(&self, key: &str, command: KeyCommand) -> bool {
-        let known = lock(&self.state).find(key);
-        let Some(spot) = known else { return false };
-        let order = match command {
-            KeyCommand::Inject(fault) => Order::Inject(fault),
-            KeyCommand::Unpark => Order::Unpark,
-            KeyCommand::Suspend(is_suspended) => return self.suspend_key(spot, is_suspended),
-        };
-        self.order(spot, order);
-        true
-    }
 }

@@ -3,12 +3,17 @@
 //! Way in: [`Record`].  Invariant: the first `own` events of the queue are the key's own, the others
 //! were told.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use actors_core::{Address, ExitReason, Incarnation};
 
 use super::SlabSpec;
-use crate::observer::{Crash, Node, NodeKind, NodeState};
+use crate::{
+    monitor::{Down, Watchers},
+    observer::{Crash, Node, NodeKind, NodeState, Slow},
+    trace::{Letter, Trace},
+    watchdog::BUDGET,
+};
 
 /// Whether a key may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +36,7 @@ pub(super) struct Record<E> {
     pub(super) serial: u64,
     /// Which life of the key, counted over the whole slab.
     pub(super) life: u64,
-    queue: VecDeque<E>,
+    queue: VecDeque<Letter<E>>,
     own: u32,
     /// Timers and tasks under way.
     pub(super) pending: u32,
@@ -42,15 +47,21 @@ pub(super) struct Record<E> {
     pub(super) hold: Hold,
     /// An operator wants nothing handled.
     pub(super) is_suspended: bool,
-    pub(super) processed: u64,
-    pub(super) busy_ns: u64,
+    /// Its handler takes long, and goes on beside the slab.
+    pub(super) is_away: bool,
+    /// It is at rest and known only because somebody watches it.
+    pub(super) is_dormant: bool,
+    pub(super) watchers: Option<Arc<Watchers>>,
+    processed: u64,
+    busy_ns: u64,
     past: Option<Box<Past>>,
 }
 
-/// What only a key has that failed.
+/// What only a key has that failed or was slow.
 #[derive(Debug, Default)]
 struct Past {
     restarts: u64,
+    slow: Slow,
     last_exit: Option<ExitReason>,
     last_crash: Option<Crash>,
 }
@@ -69,6 +80,9 @@ impl<E> Record<E> {
             revive: false,
             hold: Hold::Open,
             is_suspended: false,
+            is_away: false,
+            is_dormant: false,
+            watchers: None,
             processed: 0,
             busy_ns: 0,
             past: None,
@@ -80,16 +94,39 @@ impl<E> Record<E> {
     }
 
     pub(super) fn may_run(&self) -> bool {
-        self.hold == Hold::Open && !self.is_suspended
+        self.hold == Hold::Open && !self.is_suspended && !self.is_away
     }
 
     /// Whether its machine may go: nothing waits, and nobody holds it back.
     pub(super) fn may_rest(&self) -> bool {
-        !self.has_work() && !self.is_suspended
+        !self.has_work() && !self.is_suspended && !self.is_away
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.queue.len()
+    /// Whether somebody watches it, or is just about to.
+    pub(super) fn is_watched(&self) -> bool {
+        let watchers = self.watchers.as_ref();
+        watchers.is_some_and(|watchers| Arc::strong_count(watchers) > 1 || !watchers.is_empty())
+    }
+
+    /// Who is to be told of the end of this life, and what, but for the reason.
+    pub(super) fn take_watchers(&mut self, slab: &str) -> Option<(Arc<Watchers>, Down)> {
+        let watchers = self.watchers.take()?;
+        let (path, incarnation) = (format!("{slab}/{}", self.key), self.incarnation());
+        Some((watchers, Down { path, incarnation, reason: ExitReason::Normal }))
+    }
+
+    fn incarnation(&self) -> Incarnation {
+        Incarnation(self.past.as_ref().map_or(0, |past| past.restarts) + 1)
+    }
+
+    /// Counts one event.
+    pub(super) fn count(&mut self, busy_ns: u64) {
+        self.processed += 1;
+        self.busy_ns += busy_ns;
+        let busy = Duration::from_nanos(busy_ns);
+        if busy >= BUDGET {
+            self.past.get_or_insert_default().slow.add(busy);
+        }
     }
 
     pub(super) fn own_len(&self) -> usize {
@@ -100,17 +137,17 @@ impl<E> Record<E> {
         self.queue.len() - self.own_len()
     }
 
-    pub(super) fn push_told(&mut self, event: E) {
+    pub(super) fn push_told(&mut self, event: Letter<E>) {
         self.queue.push_back(event);
     }
 
-    pub(super) fn push_own(&mut self, event: E) {
+    pub(super) fn push_own(&mut self, event: Letter<E>) {
         self.queue.insert(self.own_len(), event);
         self.own += 1;
     }
 
     /// Gives back what was taken, in reverse order.
-    pub(super) fn give_back(&mut self, event: E, is_own: bool) {
+    pub(super) fn give_back(&mut self, event: Letter<E>, is_own: bool) {
         match is_own {
             true => {
                 self.queue.push_front(event);
@@ -121,37 +158,34 @@ impl<E> Record<E> {
     }
 
     /// The next event, and whether it is the key's own.
-    pub(super) fn pop(&mut self) -> Option<(E, bool)> {
+    pub(super) fn pop(&mut self) -> Option<(Letter<E>, bool)> {
         let event = self.queue.pop_front()?;
         let is_own = self.own > 0;
         self.own -= u32::from(is_own);
         Some((event, is_own))
     }
 
-    /// Forgets the oldest told event.
-    pub(super) fn shed(&mut self) {
-        self.queue.remove(self.own_len());
+    /// Forgets the oldest told event; on whose behalf it was.
+    pub(super) fn shed(&mut self) -> Trace {
+        self.queue.remove(self.own_len()).map_or(Trace::NONE, |letter| letter.trace)
     }
 
-    /// Forgets the key's own events; says how many.
-    pub(super) fn clear_own(&mut self) -> usize {
+    /// Forgets the key's own events; on whose behalf they were.
+    pub(super) fn clear_own(&mut self) -> Vec<Trace> {
         let own = self.own_len();
-        self.queue.drain(..own);
         self.own = 0;
-        own
+        self.queue.drain(..own).map(|letter| letter.trace).collect()
     }
 
-    /// Forgets all events; says how many.
-    pub(super) fn clear(&mut self) -> usize {
-        let len = self.queue.len();
-        self.queue = VecDeque::new();
+    /// Forgets all events; on whose behalf they were.
+    pub(super) fn clear(&mut self) -> Vec<Trace> {
         self.own = 0;
-        len
+        std::mem::take(&mut self.queue).into_iter().map(|letter| letter.trace).collect()
     }
 
     pub(super) fn ended(&mut self, reason: ExitReason) {
+        let life = self.incarnation();
         let past = self.past.get_or_insert_default();
-        let life = Incarnation(past.restarts + 1);
         past.last_crash = Crash::of(life, &reason).or(past.last_crash.take());
         past.last_exit = Some(reason);
     }
@@ -172,13 +206,14 @@ impl<E> Record<E> {
                 Hold::Waiting => NodeState::Waiting,
                 Hold::Parked => NodeState::Parked,
             },
-            incarnation: Incarnation(restarts + 1),
+            incarnation: self.incarnation(),
             restarts,
             depth: self.queue.len() as u64,
             capacity: u64::from(spec.mailbox.capacity),
             refused: 0,
             busy_us: self.busy_ns / 1_000,
             processed: self.processed,
+            slow: self.past.as_ref().map(|past| past.slow).unwrap_or_default(),
             last_exit: self.past.as_ref().and_then(|past| past.last_exit.clone()),
             last_crash: self.past.as_ref().and_then(|past| past.last_crash.clone()),
             about: None,

@@ -9,7 +9,11 @@ use indexmap::IndexMap;
 use ractor::ActorRef;
 
 use super::record::{Record, Spot};
-use crate::{fault::Fault, mailbox::Wake};
+use crate::{
+    fault::Fault,
+    mailbox::Wake,
+    monitor::{Down, Watchers},
+};
 
 /// Most places that are kept when no key is known any more.
 const KEPT_MAX: usize = 1_024;
@@ -30,6 +34,10 @@ pub(super) struct State<E> {
     pub(super) free: Vec<u32>,
     pub(super) ready: VecDeque<u32>,
     pub(super) orders: VecDeque<(Spot, Order)>,
+    /// How many keys are away with a handler that takes long.
+    pub(super) away: usize,
+    /// Who watched keys when the slab was closed.
+    pub(super) orphans: Vec<(Arc<Watchers>, Down)>,
     /// Lives and serials that were given out.
     pub(super) numbers: u64,
     pub(super) batches: u32,
@@ -50,6 +58,8 @@ impl<E> State<E> {
             free: Vec::new(),
             ready: VecDeque::new(),
             orders: VecDeque::new(),
+            away: 0,
+            orphans: Vec::new(),
             numbers: 0,
             batches: 0,
             waiting: 0,
@@ -74,6 +84,21 @@ impl<E> State<E> {
     pub(super) fn at(&mut self, spot: Spot) -> Option<&mut Record<E>> {
         let record = self.records.get_mut(spot.place as usize)?.as_mut();
         record.filter(|record| record.serial == spot.serial)
+    }
+
+    /// The next order, but none for a key that is away.
+    pub(super) fn next_order(&mut self) -> Option<(Spot, Order)> {
+        let next = self.orders.iter().position(|(spot, _)| !self.is_away(*spot))?;
+        self.orders.remove(next)
+    }
+
+    pub(super) fn has_order(&self) -> bool {
+        self.orders.iter().any(|(spot, _)| !self.is_away(*spot))
+    }
+
+    fn is_away(&self, spot: Spot) -> bool {
+        let record = self.records.get(spot.place as usize).and_then(Option::as_ref);
+        record.is_some_and(|record| record.serial == spot.serial && record.is_away)
     }
 
     /// The record of a key, and its place.

@@ -109,7 +109,7 @@ async fn a_service_that_fails_or_whose_part_panics_is_restarted() {
             match life {
                 1 => Err("port taken".into()),
                 2 => {
-                    service.spawn(async { panic!("part") })?;
+                    service.spawn("pump", async { panic!("part") })?;
                     std::future::pending().await
                 }
                 _ => std::future::pending().await,

@@ -2,7 +2,7 @@
 //! we wait.
 
 use actors_core::{ExitReason, MailboxPolicy, OnLimit, WhenFull};
-use actors_runtime::{DeadReason, Fault, NodeState, Ref, Refusal};
+use actors_runtime::{DeadReason, Fault, NodeState, Ref, Refusal, Trace};
 
 use crate::{Event, World, spec, tree};
 
@@ -118,4 +118,22 @@ async fn what_a_supervisor_orders_goes_ahead_of_all_messages() {
     world.expect(&["a#2 up"]).await;
     assert_eq!(world.system.dead_letters().counts[&DeadReason::Ended], 1_000);
     root.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_dead_letter_tells_on_whose_behalf_it_was_sent() {
+    let (mut world, actor) = world(WhenFull::ShedOldest).await;
+    let trace = Trace { trace: [0xab; 16], span: [0x01; 8] };
+    trace.cover(actor.tell(Event::Note(1))).await.unwrap();
+    for note in 2..=3 {
+        actor.tell(Event::Note(note)).await.unwrap();
+    }
+    world.expect(&["a: 2", "a: 3"]).await;
+    trace.cover(actor.tell(Event::Boom)).await.unwrap();
+    world.expect(&["a#2 up"]).await;
+    let dead: Vec<_> = world.system.dead_letters().recent.into();
+    let dead: Vec<_> = dead.into_iter().map(|letter| (letter.reason, letter.trace)).collect();
+    let whose = Some(format!("{}-{}", "ab".repeat(16), "01".repeat(8)));
+    assert_eq!(dead, [(DeadReason::Shed, whose.clone()), (DeadReason::Poison, whose)]);
+    assert!(!Trace::current().is_some());
 }

@@ -13,6 +13,7 @@ mod inspect;
 mod mailboxes;
 mod monitors;
 mod slabs;
+mod slow;
 mod supervision;
 
 use std::{

@@ -1,9 +1,9 @@
 //! Monitors and links: an end is told once, always.
 
-use actors_core::{ExitReason, Incarnation, OnLimit};
+use actors_core::{ExitReason, Incarnation, OnLimit, WhenFull};
 use actors_runtime::{Down, Fault, Monitor};
 
-use crate::{Event, SOON, World, ended, spec, tree};
+use crate::{Event, SOON, World, ended, slabs, spec, tree};
 
 async fn down(monitor: Monitor) -> Down {
     tokio::time::timeout(SOON, monitor.down()).await.expect("an end is told")
@@ -100,4 +100,68 @@ async fn a_machine_is_told_by_an_event_and_a_link_takes_along() {
     root.shutdown().await;
     assert_eq!(down(monitor).await.reason, ExitReason::Shutdown);
     assert_eq!(ended(&root).await, ExitReason::Shutdown);
+}
+
+#[tokio::test]
+async fn the_end_of_a_single_key_is_told_with_its_reason_and_its_rest_is_none() {
+    let (mut world, slab) = slabs::world(WhenFull::Wait).await;
+    let at = actors_core::Mono(u64::MAX);
+    let panic = ExitReason::Panic(Fault::TEXT_PANIC.into());
+    // Its intensity is one restart, so the third failure is not told of the same key.
+    let ends = [
+        ("a", Fault::Kill, ExitReason::Killed),
+        ("a", Fault::Panic, panic),
+        ("b", Fault::Error, ExitReason::Error(Fault::TEXT_ERROR.into())),
+    ];
+    let mut lives = [0, 0];
+    for (key, fault, reason) in ends {
+        // A timer keeps it known.
+        slab.tell(key, Event::Timer { at, note: 0 }).await.unwrap();
+        while !world.hear().await.starts_with(&format!("{key} awake")) {}
+        let path = format!("root/pods/{key}");
+        let of = |_| world.system.monitor(&path).unwrap();
+        let monitors: Vec<_> = (0..2).map(of).collect();
+        drop(of(2));
+        world.system.inject(&path, fault).unwrap();
+        let life = &mut lives[usize::from(key == "b")];
+        *life += 1;
+        for monitor in monitors {
+            let (path, incarnation) = (path.clone(), Incarnation(*life));
+            assert_eq!(down(monitor).await, Down { path, incarnation, reason: reason.clone() });
+        }
+        while !world.hear().await.starts_with(&format!("{key} awake")) {}
+    }
+    let nobody = down(world.system.monitor("root/pods/none").unwrap()).await;
+    assert_eq!(nobody.reason, ExitReason::Lost("nothing was running there".into()));
+
+    slab.tell("c", Event::Timer { at, note: 0 }).await.unwrap();
+    while !world.hear().await.starts_with("c awake") {}
+    let ends = world.system.monitor("root/pods/c").unwrap();
+    slab.tell("c", Event::Note(1)).await.unwrap();
+    // It rested meanwhile, which is no end; this is one.
+    while world.hear().await != "c: 1" {}
+    slab.tell("c", Event::End).await.unwrap();
+    assert_eq!(down(ends).await.reason, ExitReason::Normal);
+}
+
+#[tokio::test]
+async fn a_key_that_is_watched_stays_known_until_it_is_not_or_its_slab_ends() {
+    let (mut world, slab) = slabs::world(WhenFull::Wait).await;
+    let at = world.system.now().mono.after(std::time::Duration::from_millis(20));
+    let mut monitors = Vec::new();
+    for key in ["a", "b"] {
+        slab.tell(key, Event::Timer { at, note: 1 }).await.unwrap();
+        world.expect(&[&format!("{key} awake 1")]).await;
+        monitors.push(world.system.monitor(&format!("root/pods/{key}")).unwrap());
+    }
+    world.expect(&["a awake 2", "a: 1", "b awake 2", "b: 1"]).await;
+    // Both are at rest now, or will be in a moment; nobody watches `a` any more.
+    drop(monitors.remove(0));
+    while world.node("root/pods/a").is_some() {
+        tokio::task::yield_now().await;
+    }
+    assert!(world.node("root/pods/b").is_some(), "a key that is watched was forgotten");
+    world.system.kill("root/pods").unwrap();
+    let told = down(monitors.remove(0)).await;
+    assert_eq!((told.path.as_str(), told.reason), ("root/pods/b", ExitReason::Killed));
 }

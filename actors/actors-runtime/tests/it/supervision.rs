@@ -302,7 +302,7 @@ async fn a_storm_of_kills_on_two_threads_heals_and_no_lives_overlap() {
             async move {
                 let alive = Alive::new(&count);
                 // The part may be running on the other thread when the kill comes.
-                service.spawn(async move {
+                service.spawn("pump", async move {
                     let _alive = alive;
                     loop {
                         tokio::task::yield_now().await;

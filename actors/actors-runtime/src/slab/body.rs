@@ -1,0 +1,374 @@
+//! The machines of a slab: activates keys, lends them to their handlers, lets them rest.
+//!
+//! Way in: [`Body`], under the lock of its slab.  Owns: the machines that are awake, and who runs the
+//! slab now.
+//! Invariants: 1. at most one is in charge.  2. a key that is away is handed out to nobody.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use actors_core::{Effects, ExitReason, Machine, Mono, Now, Rng};
+
+use super::{
+    EventOf, KeyInbox, Keyed, Pool,
+    failures::Failing,
+    pool::{Done, Item, Taken},
+    record::Spot,
+    watch::{Seen, Step, Watch, is_over_budget},
+};
+use crate::{
+    life::Life,
+    observer::{DeadReason, nanos},
+    system::System,
+    task::barrier,
+    trace::Trace,
+};
+
+/// Most places that are kept when no machine is awake.
+const KEPT_MAX: usize = 1_024;
+
+/// How long a slow key is not named again.
+const QUIET: Duration = Duration::from_secs(60);
+
+pub(super) type EffectOf<K> = <<K as Keyed>::Machine as Machine>::Effect;
+
+pub(super) struct Body<K: Keyed> {
+    pub(super) keyed: K,
+    pub(super) pool: Arc<Pool<EventOf<K>>>,
+    pub(super) life: Arc<Life>,
+    pub(super) system: System,
+    /// By place.
+    awake: Vec<Option<Box<Awake<K>>>>,
+    awake_count: usize,
+    pub(super) failing: BTreeMap<Spot, Failing>,
+    pub(super) rng: Rng,
+    out: Effects<EffectOf<K>>,
+    /// While it is run, the next one last.
+    pub(super) batch: Vec<Item<EventOf<K>>>,
+    /// How much the next batch may hold: grows until something goes ahead of one.
+    batch_len: usize,
+    pub(super) done: Vec<Done>,
+    charge: Option<Charge>,
+    /// How many were in charge so far, and how many events were handled.
+    numbers: (u64, u64),
+    is_help_coming: bool,
+    away: BTreeMap<Spot, Away>,
+    watch: Watch,
+    /// Slow keys, and when they were named.
+    named: BTreeMap<Spot, Mono>,
+}
+
+pub(super) struct Awake<K: Keyed> {
+    pub(super) machine: K::Machine,
+    pub(super) rng: Rng,
+    inbox: KeyInbox<EventOf<K>>,
+}
+
+/// What one handler needs.
+pub(super) struct Lent<K: Keyed> {
+    pub(super) awake: Box<Awake<K>>,
+    pub(super) out: Effects<EffectOf<K>>,
+}
+
+/// What came of one thing for one key.
+pub(super) enum Came {
+    Fine {
+        may_rest: bool,
+    },
+    /// There is no such key.
+    Nobody,
+    Panicked(String),
+}
+
+/// Who runs the slab.
+struct Charge {
+    number: u64,
+    is_actor: bool,
+    /// The event that is handled now, counted over the whole life.
+    handled: Option<(u64, Spot)>,
+}
+
+/// A key whose handler goes on though its worker was relieved.
+struct Away {
+    since: Mono,
+    is_actor: bool,
+    is_named: bool,
+}
+
+impl<K: Keyed> Body<K> {
+    pub(super) fn new(
+        keyed: K,
+        (pool, life, system): (&Arc<Pool<EventOf<K>>>, &Arc<Life>, &System),
+    ) -> Self {
+        Self {
+            keyed,
+            pool: Arc::clone(pool),
+            life: Arc::clone(life),
+            system: system.clone(),
+            awake: Vec::new(),
+            awake_count: 0,
+            failing: BTreeMap::new(),
+            rng: system.rng_of(life).derive("slab").ready(),
+            out: Effects::default(),
+            batch: Vec::new(),
+            batch_len: 1,
+            done: Vec::new(),
+            charge: None,
+            numbers: (0, 0),
+            is_help_coming: false,
+            away: BTreeMap::new(),
+            watch: Watch::default(),
+            named: BTreeMap::new(),
+        }
+    }
+
+    /// From now on the caller runs the slab, under this number; `None` if somebody else does.
+    pub(super) fn take_charge(&mut self, is_actor: bool) -> Option<u64> {
+        self.is_help_coming &= is_actor;
+        if self.charge.is_some() {
+            return None;
+        }
+        // Whoever was relieved left these behind.
+        self.give_all_back();
+        if !self.done.is_empty() {
+            let mut done = std::mem::take(&mut self.done);
+            self.settle(&mut done, self.system.now());
+        }
+        self.numbers.0 += 1;
+        let number = self.numbers.0;
+        self.charge = Some(Charge { number, is_actor, handled: None });
+        Some(number)
+    }
+
+    pub(super) fn is_mine(&self, me: u64) -> bool {
+        self.charge.as_ref().is_some_and(|charge| charge.number == me)
+    }
+
+    pub(super) fn leave(&mut self, me: u64) {
+        if self.is_mine(me) {
+            self.charge = None;
+        }
+    }
+
+    pub(super) fn take(&mut self) -> Taken {
+        self.pool.take(&mut self.batch, self.batch_len)
+    }
+
+    /// What to do after a look, if that finds anything.
+    pub(super) fn look(&mut self, now: Mono) -> (Step, Vec<(Spot, Duration)>) {
+        let handled = self.charge.as_ref().and_then(|charge| charge.handled);
+        let step = self.watch.look(Seen {
+            now,
+            event: handled.map(|(number, _)| number),
+            is_run: self.charge.is_some() || self.is_help_coming,
+            work_waits: !self.batch.is_empty() || self.pool.has_work(),
+        });
+        let mut slow = Vec::new();
+        if let (Step::Name(taken), Some((_, spot))) = (step, handled) {
+            slow.push((spot, taken));
+        }
+        for (spot, away) in &mut self.away {
+            let taken = now.since(away.since);
+            if is_over_budget(taken) && !away.is_named {
+                away.is_named = true;
+                slow.push((*spot, taken));
+            }
+        }
+        self.named.retain(|_, at| now.since(*at) < QUIET);
+        slow.retain(|(spot, _)| !self.named.contains_key(spot));
+        self.named.extend(slow.iter().map(|(spot, _)| (*spot, now)));
+        (step, slow)
+    }
+
+    /// Whoever is in charge keeps the one key that it handles, and nothing else.
+    pub(super) fn relieve(&mut self, now: Mono) {
+        let Some(Charge { is_actor, handled: Some((_, spot)), .. }) = self.charge.take() else {
+            return;
+        };
+        self.away.insert(spot, Away { since: now, is_actor, is_named: false });
+        self.pool.send_away(spot);
+    }
+
+    /// A key is back that was away.
+    pub(super) fn welcome(&mut self, spot: Spot) {
+        self.away.remove(&spot);
+    }
+
+    /// Whether the slab's actor is held up by a handler. If so, somebody else comes.
+    pub(super) fn wants_help(&mut self) -> bool {
+        let is_away = self.away.values().any(|away| away.is_actor);
+        self.is_help_coming |= is_away;
+        is_away
+    }
+
+    /// Makes the key's machine if it has none. False if there is no such thing.
+    pub(super) fn activate(&mut self, spot: Spot, life: u64) -> Result<bool, String> {
+        let place = spot.place as usize;
+        if self.awake.get(place).is_some_and(Option::is_some) {
+            return Ok(true);
+        }
+        let Some((key, _)) = self.pool.known(spot) else { return Ok(false) };
+        let inbox = KeyInbox {
+            pool: Arc::downgrade(&self.pool),
+            key: Arc::clone(&key),
+            spot,
+            life,
+            slab: Arc::clone(&self.life),
+            timers: self.system.timers(),
+        };
+        let rng = self.rng.derive(&format!("{key}#{life}"));
+        let activated = barrier(|| self.keyed.activate(&inbox))?;
+        let Some(machine) = activated else { return Ok(false) };
+        if self.awake.len() <= place {
+            self.awake.resize_with(place + 1, || None);
+        }
+        self.awake[place] = Some(Box::new(Awake { machine, rng, inbox }));
+        self.awake_count += 1;
+        Ok(true)
+    }
+
+    /// Whether a key that has nothing to do may rest.
+    pub(super) fn rests(&self, spot: Spot) -> Came {
+        match barrier(|| self.is_at_rest(spot)) {
+            Ok(may_rest) => Came::Fine { may_rest },
+            Err(text) => Came::Panicked(text),
+        }
+    }
+
+    fn is_at_rest(&self, spot: Spot) -> bool {
+        let awake = self.awake.get(spot.place as usize).and_then(Option::as_ref);
+        awake.is_some_and(|awake| self.keyed.is_at_rest(&awake.machine))
+    }
+
+    /// Takes a machine out for one handler.
+    pub(super) fn lend(&mut self, spot: Spot) -> Result<(Lent<K>, K::Guard), Came> {
+        let view = barrier(|| self.keyed.view()).map_err(Came::Panicked)?;
+        let awake = self.awake.get_mut(spot.place as usize).and_then(Option::take);
+        let awake = awake.ok_or(Came::Nobody)?;
+        self.numbers.1 += 1;
+        if let Some(charge) = &mut self.charge {
+            charge.handled = Some((self.numbers.1, spot));
+        }
+        Ok((Lent { awake, out: std::mem::take(&mut self.out) }, view))
+    }
+
+    /// Puts a machine back, and submits what its handler wants.
+    pub(super) fn take_back(
+        &mut self,
+        spot: Spot,
+        mut lent: Lent<K>,
+        result: Result<(), String>,
+    ) -> Came {
+        let handled = |charge: &mut Charge| charge.handled.take_if(|(_, at)| *at == spot);
+        self.charge.as_mut().and_then(handled);
+        let came = result.and_then(|()| {
+            barrier(|| {
+                let awake = &lent.awake;
+                lent.out.drain().for_each(|effect| self.keyed.submit(effect, &awake.inbox));
+                self.keyed.is_at_rest(&awake.machine)
+            })
+        });
+        if let Some(place) = self.awake.get_mut(spot.place as usize) {
+            *place = Some(lent.awake);
+        }
+        match came {
+            Ok(may_rest) => {
+                self.out = lent.out;
+                Came::Fine { may_rest }
+            }
+            // A panic may have left effects behind.
+            Err(text) => Came::Panicked(text),
+        }
+    }
+
+    /// Draws the conclusions; `trace` is that of the event, if there was one. False if what else was
+    /// taken waits.
+    pub(super) fn conclude(
+        &mut self,
+        spot: Spot,
+        came: Came,
+        trace: Option<Trace>,
+        now: Now,
+    ) -> bool {
+        let (reason, dead) = match came {
+            Came::Fine { may_rest } => {
+                self.done.push(Done { spot, busy_ns: 0, may_rest });
+                return true;
+            }
+            Came::Nobody => (None, DeadReason::Ended),
+            Came::Panicked(text) => (Some(ExitReason::Panic(text)), DeadReason::Poison),
+        };
+        // What else was sent to the key shares its fate, so it goes back first.
+        self.give_all_back();
+        if let (Some(trace), Some((key, _))) = (trace, self.pool.known(spot)) {
+            self.pool.bury(&key, dead, trace);
+        }
+        match reason {
+            None => self.forget(spot),
+            Some(reason) => self.fail(spot, reason, now),
+        }
+        false
+    }
+
+    fn give_all_back(&mut self) {
+        if !self.batch.is_empty() {
+            self.batch.reverse();
+            self.pool.give_back(&mut self.batch);
+        }
+    }
+
+    /// Shares the time that the newest events took together.
+    pub(super) fn measure(&mut self, from: usize, busy: Duration) {
+        let newest = &mut self.done[from..];
+        let count = u64::try_from(newest.len().max(1)).unwrap_or(1);
+        newest.iter_mut().for_each(|one| one.busy_ns = nanos(busy) / count);
+    }
+
+    /// Gives back what was not handled, and lets keys rest that may.
+    pub(super) fn end_batch(&mut self, is_whole: bool, len_max: usize, now: Now) {
+        self.give_all_back();
+        self.batch_len = if is_whole { (self.batch_len * 2).min(len_max) } else { 1 };
+        let mut done = std::mem::take(&mut self.done);
+        self.settle(&mut done, now);
+        self.done = done;
+    }
+
+    /// Counts what was done, and lets keys rest that may; leaves nothing.
+    pub(super) fn settle(&mut self, done: &mut Vec<Done>, now: Now) {
+        self.pool.settle(done);
+        let period = self.pool.spec().intensity.period;
+        let is_recent = |failing: &Failing| now.mono.since(failing.last) <= period;
+        done.retain(|one| {
+            // A later event of the batch may have given it work.
+            let machine = self.awake.get(one.spot.place as usize).and_then(Option::as_ref);
+            if machine.is_some_and(|awake| !self.keyed.is_at_rest(&awake.machine)) {
+                return false;
+            }
+            self.put_to_rest(one.spot);
+            let waits = self.failing.get(&one.spot).is_some_and(is_recent);
+            if !waits {
+                self.failing.remove(&one.spot);
+            }
+            !waits
+        });
+        if !done.is_empty() {
+            self.pool.rest(done.iter().map(|one| one.spot));
+        }
+        done.clear();
+    }
+
+    /// Forgets the machine of a key; dropped here, outside the pool's lock.
+    pub(super) fn put_to_rest(&mut self, spot: Spot) {
+        let machine = self.awake.get_mut(spot.place as usize).and_then(Option::take);
+        self.awake_count -= usize::from(machine.is_some());
+        drop(machine);
+        if self.awake_count == 0 && self.awake.len() > KEPT_MAX {
+            self.awake = Vec::new();
+        }
+    }
+
+    pub(super) fn forget(&mut self, spot: Spot) {
+        self.put_to_rest(spot);
+        self.failing.remove(&spot);
+        self.pool.forget(spot);
+    }
+}
