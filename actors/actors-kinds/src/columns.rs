@@ -7,6 +7,7 @@
 
 mod cluster;
 mod duration;
+mod extension;
 mod network;
 mod pod;
 mod policy;
@@ -73,6 +74,7 @@ const LAYOUTS: &[&[Layout]] = &[
     workload::LAYOUTS,
     network::LAYOUTS,
     cluster::LAYOUTS,
+    extension::LAYOUTS,
     policy::LAYOUTS,
     storage::LAYOUTS,
 ];

@@ -11,6 +11,7 @@ mod batch;
 mod cluster;
 mod container;
 mod devices;
+mod extension;
 mod flowcontrol;
 mod network;
 mod pod;
@@ -36,6 +37,7 @@ const TABLES: &[&[Row]] = &[
     autoscaler::DEFAULTS,
     batch::DEFAULTS,
     devices::DEFAULTS,
+    extension::DEFAULTS,
     flowcontrol::DEFAULTS,
     storage::DEFAULTS,
     workload::DEFAULTS,

@@ -15,6 +15,7 @@ mod domain;
 mod endpoints;
 mod errors;
 mod event;
+mod extension;
 mod flowcontrol;
 mod limits;
 mod metadata;
@@ -78,6 +79,7 @@ const TABLES: &[&[Rules]] = &[
     admission::RULES,
     certificates::RULES,
     devices::RULES,
+    extension::RULES,
     flowcontrol::RULES,
     limits::RULES,
     networking::RULES,
@@ -105,6 +107,7 @@ const RULES: &[Rules] = &[
         kind: "Node",
         object: cluster::validate_node,
         change: cluster::validate_node_change,
+        status: |new, _, out| cluster::validate_node_status(new, out),
         ..PLAIN
     },
     Rules {
@@ -125,6 +128,7 @@ const RULES: &[Rules] = &[
         name: text::dns_1035,
         object: service::validate,
         change: service::validate_change,
+        status: service::validate_status,
         ..PLAIN
     },
     Rules { kind: "Endpoints", object: endpoints::validate_endpoints, ..PLAIN },

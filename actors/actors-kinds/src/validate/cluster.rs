@@ -38,10 +38,16 @@ pub(super) fn validate_node(root: &Spot<'_>, out: &mut Errors) {
     if ranges.len() > 2 {
         out.invalid(&ranges, "holds one range of each family, 2 at most");
     }
+    validate_node_status(root, out);
+}
+
+/// What a node has: amounts, and addresses that stand once.
+pub(super) fn validate_node_status(root: &Spot<'_>, out: &mut Errors) {
     let status = root.field("status");
     for list in ["allocatable", "capacity"] {
         pod::validate_amounts(&status, list, out);
     }
+    out.distinct(&status, "addresses");
 }
 
 /// The range of addresses and the provider's name of a machine are given once.

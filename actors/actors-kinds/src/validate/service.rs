@@ -2,7 +2,7 @@
 //!
 //! Spec: documentation, "service", "virtual IPs and service proxies", "IPv4/IPv6 dual-stack"; KEP-1880.
 
-use super::{Errors, Spot, errors::is_same, selector, text};
+use super::{Errors, Spot, errors::is_same, networking, selector, text};
 
 /// The ports that node ports are taken from, unless the cluster says otherwise.
 const NODE_PORT_MIN: i64 = 30_000;
@@ -221,6 +221,25 @@ pub(super) fn validate_change(new: &Spot<'_>, old: &Spot<'_>, out: &mut Errors) 
     let stays = [&new, &old].into_iter().all(|spec| spec.field("type").text() == "LoadBalancer");
     if stays && !is_same(new_class.value, old_class.value) {
         out.invalid(&new_class, "cannot change once it is set");
+    }
+}
+
+/// Where a load balancer is reached; no other Service has one.
+pub(super) fn validate_status(new: &Spot<'_>, _old: &Spot<'_>, out: &mut Errors) {
+    let (spec, status) = (new.field("spec"), new.field("status"));
+    let balancer = status.field("loadBalancer");
+    let points = balancer.field("ingress");
+    if !points.is_empty() && spec.field("type").text() != "LoadBalancer" {
+        out.forbidden(&points, "may only be used when `spec.type` is LoadBalancer");
+        return;
+    }
+    networking::validate_points(&balancer, out);
+    for point in balancer.each("ingress") {
+        let mode = point.field("ipMode");
+        out.one_of(&mode, &["Proxy", "VIP"]);
+        if !mode.is_empty() && point.field("ip").is_empty() {
+            out.forbidden(&mode, "may not be specified when `ip` is not set");
+        }
     }
 }
 

@@ -61,6 +61,7 @@ fn validate_type(limit: &Spot<'_>, out: &mut Errors) {
                 out.required(limit, "a minimum or maximum of storage is required");
             }
         }
+        "" => {}
         other if !other.contains('/') && !TYPES.contains(&other) => {
             out.invalid(&sort, "must be a standard limit type or fully qualified");
         }

@@ -34,6 +34,7 @@ pub(in crate::validate) fn validate_spec(spec: &Spot<'_>, out: &mut Errors) {
     if size.is_set() {
         amount::check_positive(&size, out);
     } else {
+        // The path is the one that clients know.
         let path = resources.path().push_key("storage");
         out.push(actors_object::FieldError::required(&path, ""));
     }
@@ -54,7 +55,7 @@ fn validate_source(source: &Spot<'_>, out: &mut Errors) {
     out.filled(&kind);
     let group = source.field("apiGroup");
     if group.is_empty() {
-        if kind.text() != "PersistentVolumeClaim" {
+        if !matches!(kind.text(), "" | "PersistentVolumeClaim") {
             out.invalid(&kind, "must be 'PersistentVolumeClaim' when the core API group is meant");
         }
     } else {
