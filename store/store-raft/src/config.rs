@@ -33,22 +33,28 @@ pub struct RaftConfig {
 }
 
 impl RaftConfig {
-    /// The length of a tick: the driver delivers [`crate::RaftEvent::Tick`] this often.
+    /// What raft counts time in. One [`crate::RaftEvent::Tick`] counts for all that have passed.
     pub const TICK: Duration = Duration::from_millis(50);
-    /// A leader sends a heartbeat every other tick: 100 ms. Less would cost an idle group its rest.
-    pub const HEARTBEAT_TICKS: usize = 2;
-    /// A follower waits at least this long for its leader: 400 ms. A leader that hears from no
-    /// majority steps down after twice that, at most.
-    pub const ELECTION_TICKS_MIN: usize = 8;
-    /// A follower waits at most this long for its leader: 800 ms.
-    pub const ELECTION_TICKS_MAX: usize = 16;
-    /// Most ticks that one event counts for: who was kept from running for long did not see that
-    /// the others were silent.
-    pub const LATE_TICKS_MAX: u32 = 2;
+    /// A leader sends a heartbeat every 200 ms. Each one wakes both ends and costs three datagrams,
+    /// so more would cost an idle group its rest.
+    pub const HEARTBEAT_TICKS: usize = 4;
+    /// Whoever has heard its leader within 400 ms votes for nobody else, and a leader looks as often
+    /// whether it hears from a majority: without one it steps down after twice that, at most. A
+    /// multiple of [`Self::HEARTBEAT_TICKS`], so that each look sees the answers to two heartbeats.
+    pub const LEASE_TICKS: usize = 8;
+    /// A follower waits at least this long for its leader: 500 ms. More than the lease, so that the
+    /// others, who may have heard a moment later, vote for the one that is first.
+    pub const ELECTION_TICKS_MIN: usize = 10;
+    /// A follower waits at most this long for its leader, and less than a tick longer: 800 ms.
+    pub const ELECTION_TICKS_MAX: usize = 15;
+    /// Who was kept from running for longer than a tick did not see that the others were silent: it
+    /// waits so many ticks longer, for the frames that came meanwhile.
+    pub const LATE_TICKS: u32 = 2;
     /// A leader whose disk has ended no write for this long, although it should, steps down.
     pub const STALL_MAX: Duration = Duration::from_secs(2);
-    /// A learner that joins is made a voter when it was up to date for this many ticks on end.
-    pub const PROMOTION_TICKS: u32 = 4;
+    /// A learner that joins is made a voter when it was up to date for this long on end. Less than
+    /// the lease, for the count of who answered begins anew with each look at the majority.
+    pub const PROMOTION_AFTER: Duration = Duration::from_millis(200);
     /// How much longer the cached log may grow while a follower is sent a snapshot, so that the log
     /// leads on from there.
     pub const CACHE_STRETCH: usize = 4;

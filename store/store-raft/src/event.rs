@@ -10,8 +10,7 @@ use crate::{Members, NodeId};
 /// What can happen to a member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RaftEvent {
-    /// [`crate::RaftConfig::TICK`] has passed. May be left out while
-    /// [`crate::RaftMachine::needs_ticks`] is false.
+    /// Time has passed. Wanted when [`crate::RaftMachine::next_tick`] says so.
     Tick,
     /// A frame of [`RaftEffect::Send`] or [`RaftEffect::SendSnapshot`] arrived from another member.
     Message {

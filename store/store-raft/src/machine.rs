@@ -169,19 +169,6 @@ impl RaftMachine {
         }
     }
 
-    /// Whether the passing of time matters to it now; while it does not, whoever drives it may
-    /// leave out ticks.
-    ///
-    /// A leader without other members has nobody to tell that it lives, and nobody who could stand
-    /// against it: only what it waits for (its disk, its reads) can take too long.
-    #[must_use]
-    pub fn needs_ticks(&self) -> bool {
-        let raft = &self.node.raft;
-        let has_others = raft.prs().iter().any(|(id, _)| *id != self.config.node.0);
-        let waits = !self.writes.is_empty() || self.reads.len() > 0 || self.installing.is_some();
-        self.phase != Phase::Retired && (!self.is_leader() || has_others || waits)
-    }
-
     fn members(&self) -> Members {
         Members::from_raft(&self.node.raft.prs().conf().to_conf_state(), &self.extra)
     }
@@ -190,7 +177,7 @@ impl RaftMachine {
         self.node.raft.state == StateRole::Leader
     }
 
-    fn step(&mut self, from: NodeId, bytes: &[u8], out: &mut Effects<RaftEffect>) {
+    fn step(&mut self, from: NodeId, bytes: &[u8], now: Mono, out: &mut Effects<RaftEffect>) {
         let message = match open_frame(&self.config, from, bytes) {
             Ok(Framed::Message(message)) => message,
             Ok(Framed::Farewell(farewell)) => return self.take_farewell(farewell, out),
@@ -201,6 +188,7 @@ impl RaftMachine {
         };
         let Some(message) = self.without_memory(*message) else { return };
         self.bid_farewell(from, out);
+        let silence = self.count_silence(now);
         // Proposals are never forwarded: their outcome could not find its way back. What else raft
         // refuses (a message from a member that it does not know any more) is as good as lost on
         // the way.
@@ -211,6 +199,7 @@ impl RaftMachine {
             let notice = RaftNotice::FrameDropped { from, why: error.to_string() };
             out.push(RaftEffect::Notice(notice));
         }
+        self.end_silence(silence, now);
         self.ask_for_snapshot();
     }
 
@@ -292,7 +281,7 @@ impl RaftMachine {
     fn dispatch(&mut self, now: Mono, event: RaftEvent, out: &mut Effects<RaftEffect>) {
         match event {
             RaftEvent::Tick => self.tick(now, out),
-            RaftEvent::Message { from, bytes } => self.step(from, &bytes, out),
+            RaftEvent::Message { from, bytes } => self.step(from, &bytes, now, out),
             RaftEvent::Propose { items } => self.propose(items, out),
             RaftEvent::Read { id } => {
                 if !self.reads.add(id, now) {
@@ -310,7 +299,7 @@ impl RaftMachine {
                 }
             }
             RaftEvent::Unreachable { peer } => self.node.report_unreachable(peer.0),
-            RaftEvent::Gone { peer } => self.note_gone(peer),
+            RaftEvent::Gone { peer } => self.note_gone(peer, now),
             RaftEvent::Retire => self.stop_for_good(out),
             RaftEvent::SnapshotSent { to, delivery } => self.note_snapshot_sent(to, delivery),
             RaftEvent::SnapshotInstalled { number, applied } => {
@@ -335,7 +324,7 @@ fn raft_config(config: &RaftConfig, applied: u64) -> Config {
         id: config.node.0,
         applied,
         heartbeat_tick: RaftConfig::HEARTBEAT_TICKS,
-        election_tick: RaftConfig::ELECTION_TICKS_MIN,
+        election_tick: RaftConfig::LEASE_TICKS,
         min_election_tick: RaftConfig::ELECTION_TICKS_MIN,
         max_election_tick: RaftConfig::ELECTION_TICKS_MAX + 1,
         pre_vote: true,

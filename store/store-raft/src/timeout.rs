@@ -4,6 +4,8 @@
 //! Way in: [`ElectionTimeout::settle`].  Invariant: between two events, raft's timeout is the one
 //! drawn here.
 
+use std::time::Duration;
+
 use actors_core::Rng;
 use raft::{RawNode, StateRole, Storage};
 
@@ -14,6 +16,7 @@ use crate::RaftConfig;
 pub(crate) struct ElectionTimeout {
     drawn_for: Option<(u64, StateRole)>,
     ticks: usize,
+    phase: Duration,
 }
 
 impl ElectionTimeout {
@@ -29,6 +32,8 @@ impl ElectionTimeout {
             let high = RaftConfig::ELECTION_TICKS_MAX as u64;
             self.ticks =
                 usize::try_from(rng.between(low, high)).unwrap_or(RaftConfig::ELECTION_TICKS_MAX);
+            let tick = u64::try_from(RaftConfig::TICK.as_nanos()).unwrap_or(u64::MAX);
+            self.phase = Duration::from_nanos(rng.below(tick));
             self.drawn_for = Some(key);
         }
         node.raft.set_randomized_election_timeout(self.ticks);
@@ -37,5 +42,11 @@ impl ElectionTimeout {
     /// The timeout that is in force, in ticks; zero before the first event.
     pub(crate) fn ticks(&self) -> usize {
         self.ticks
+    }
+
+    /// How much longer than whole ticks it is. Followers hear their leader at the same time, and
+    /// would otherwise often stand for election at the same time too.
+    pub(crate) fn phase(&self) -> Duration {
+        self.phase
     }
 }

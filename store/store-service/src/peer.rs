@@ -9,9 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use actors_core::ExitReason;
 use actors_runtime::{Child, Driver, Failure, Inbox, Start};
-use store_raft::{
-    Bootstrap, Members, RaftConfig, RaftEffect, RaftEvent, RaftMachine, Role, Stored,
-};
+use store_raft::{Bootstrap, Members, RaftEffect, RaftEvent, RaftMachine, Role, Stored};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -96,7 +94,7 @@ async fn load(log: &Queue<LogOp>, inbox: &Inbox<RaftEvent>) -> Result<Contents, 
 
 /// Ticks until the peer ends.
 async fn tick(pulse: Arc<Pulse>, inbox: Inbox<RaftEvent>) -> RaftEvent {
-    match pulse.run(RaftConfig::TICK, || inbox.send(RaftEvent::Tick)).await {}
+    match pulse.run(|| inbox.send(RaftEvent::Tick)).await {}
 }
 
 /// Carries out what the member wants.
@@ -171,7 +169,7 @@ impl Driver<RaftMachine> for PeerDriver {
     }
 
     fn settled(&mut self, machine: &RaftMachine) {
-        self.pulse.set(machine.needs_ticks());
+        self.pulse.set(machine.next_tick());
     }
 }
 

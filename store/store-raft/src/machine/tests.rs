@@ -216,23 +216,23 @@ fn a_log_that_cannot_be_trusted_is_refused() {
 #[test]
 fn a_leader_without_others_needs_ticks_only_while_it_waits_for_something() {
     let mut bench = Bench::new(&stored(&[1], 3));
-    assert!(bench.machine.needs_ticks(), "it may have to stand for election");
+    assert!(bench.machine.next_tick().is_some(), "it may have to stand for election");
     bench.tick();
     bench.persist();
     assert_eq!(bench.machine.role().role, Role::Leader);
-    assert!(!bench.machine.needs_ticks());
+    assert_eq!(bench.machine.next_tick(), None);
     bench.propose(1);
-    assert!(bench.machine.needs_ticks(), "the disk may stall");
+    assert!(bench.machine.next_tick().is_some(), "the disk may stall");
     bench.persist();
-    assert!(!bench.machine.needs_ticks());
+    assert_eq!(bench.machine.next_tick(), None);
     let changes = vec![MemberChange::AddLearner(NodeId(2))];
     bench.tell(RaftEvent::ConfChange { id: Correlation(2), changes });
     bench.persist();
-    assert!(bench.machine.needs_ticks(), "the learner must hear of its leader");
+    assert!(bench.machine.next_tick().is_some(), "the learner must hear of its leader");
     let mut three = Bench::new(&stored(&[1, 2, 3], 3));
     three.lead();
     three.persist();
-    assert!(three.machine.needs_ticks());
+    assert!(three.machine.next_tick().is_some());
 }
 
 /// An image is read while entries are applied, so it may be ahead of the snapshot it came for.

@@ -1,10 +1,12 @@
 //! What the passing of time does: heartbeats, elections, a disk that stalls, learners that are up to
 //! date.
 //!
-//! Way in: `tick`.
-//! Time and order: a tick counts for the time since the one before it, but for little more than
-//! one: who did not run cannot blame others for silence. Frames that wait in the mailbox are taken
-//! before the tick behind them.
+//! Way in: `tick`, and [`RaftMachine::next_tick`] for when it is wanted.
+//! Time and order: a tick counts for the time since the one before it, or since the leader was
+//! heard, but for no more than was asked for: who did not run cannot blame others for silence. Frames
+//! that wait in the mailbox are taken before the tick behind them.
+
+use std::time::Duration;
 
 use actors_core::{Effects, Mono};
 use raft::{
@@ -12,7 +14,7 @@ use raft::{
     eraftpb::{Message, MessageType},
 };
 
-use super::{RaftMachine, refuse};
+use super::{Phase, RaftMachine, refuse};
 use crate::{
     MemberChange, NodeId, RaftConfig, RaftEffect, RaftNotice, Refusal, members::to_raft_change,
 };
@@ -20,25 +22,107 @@ use crate::{
 /// What is remembered from one tick to the next.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Pace {
+    /// Until when time was counted.
     ticked: Option<Mono>,
     /// The log's end at the last tick.
     last: u64,
-    /// The learner that is next to vote, and for how many ticks it was up to date.
-    heir: Option<(NodeId, u32)>,
+    /// The learner that is next to vote, and since when it is up to date.
+    heir: Option<(NodeId, Mono)>,
 }
 
 impl Pace {
-    /// How many ticks this one counts for.
-    fn count(&mut self, now: Mono) -> u32 {
-        let since = self.ticked.replace(now).map_or(RaftConfig::TICK, |then| now.since(then));
-        let passed = since.as_millis() / RaftConfig::TICK.as_millis().max(1);
-        u32::try_from(passed).unwrap_or(u32::MAX).clamp(1, RaftConfig::LATE_TICKS_MAX)
+    /// How many ticks have passed that were not counted.
+    fn passed(&self, now: Mono) -> u32 {
+        let since = self.ticked.map_or(RaftConfig::TICK, |then| now.since(then));
+        let passed = since.as_nanos() / RaftConfig::TICK.as_nanos().max(1);
+        u32::try_from(passed).unwrap_or(u32::MAX)
     }
 }
 
 impl RaftMachine {
+    /// When it wants to be told [`crate::RaftEvent::Tick`], as of the last event; at once before the
+    /// first. Earlier and more often does no harm. `None`: the passing of time does not matter to it
+    /// now.
+    ///
+    /// A leader without other members has nobody to tell that it lives, and nobody who could stand
+    /// against it: only what it waits for (its disk, its reads) can take too long. A follower
+    /// sleeps until its leader has been silent for too long.
+    #[must_use]
+    pub fn next_tick(&self) -> Option<Mono> {
+        let rest = self.rest()?;
+        let phase = match self.is_leader() || self.waits() {
+            true => Duration::ZERO,
+            false => self.timeout.phase(),
+        };
+        let at = |ticked: Mono| ticked.after(RaftConfig::TICK * rest + phase);
+        Some(self.pace.ticked.map_or(Mono(0), at))
+    }
+
+    /// Whether something is under way that can take too long.
+    fn waits(&self) -> bool {
+        !self.writes.is_empty() || self.reads.len() > 0 || self.installing.is_some()
+    }
+
+    /// After how many ticks something is to be done.
+    fn rest(&self) -> Option<u32> {
+        let raft = &self.node.raft;
+        let has_others = raft.prs().iter().any(|(id, _)| *id != self.config.node.0);
+        let ticks = match (self.is_leader(), self.waits()) {
+            _ if matches!(self.phase, Phase::Halted | Phase::Retired) => return None,
+            (true, false) if !has_others => return None,
+            (_, true) => 1,
+            (true, false) if !self.extra.joining.is_empty() => 1,
+            (true, false) => RaftConfig::HEARTBEAT_TICKS.saturating_sub(raft.heartbeat_elapsed()),
+            (false, false) => self.patience().saturating_sub(raft.election_elapsed),
+        };
+        Some(u32::try_from(ticks).unwrap_or(u32::MAX).max(1))
+    }
+
+    /// For how many ticks it waits for its leader.
+    fn patience(&self) -> usize {
+        match self.node.raft.promotable() {
+            true => self.timeout.ticks(),
+            false => RaftConfig::ELECTION_TICKS_MAX,
+        }
+    }
+
+    /// How many ticks a tick counts for.
+    fn count(&mut self, now: Mono) -> u32 {
+        let rest = self.rest().unwrap_or(1);
+        let passed = self.pace.passed(now);
+        self.pace.ticked = Some(now);
+        match passed > rest.saturating_add(1) {
+            true if self.is_leader() => rest,
+            true => rest.saturating_sub(RaftConfig::LATE_TICKS).max(1),
+            false => passed.max(1),
+        }
+    }
+
+    /// Counts, before a message is taken, for how long its sender or others were silent: so that
+    /// what is decided by it (whether to vote for somebody else than the leader) is decided as of
+    /// now. Never so much that the next tick would begin an election.
+    pub(super) fn count_silence(&mut self, now: Mono) -> usize {
+        let limit = self.patience().saturating_sub(RaftConfig::LATE_TICKS as usize);
+        let counted = self.node.raft.election_elapsed;
+        let passed = u32::try_from(limit.saturating_sub(counted)).unwrap_or(u32::MAX);
+        let passed = passed.min(self.pace.passed(now));
+        let is_leader = self.is_leader();
+        if let Some(ticked) = self.pace.ticked.as_mut().filter(|_| !is_leader) {
+            *ticked = ticked.after(RaftConfig::TICK * passed);
+            self.node.raft.election_elapsed += passed as usize;
+        }
+        self.node.raft.election_elapsed
+    }
+
+    /// After the message: if it ended the silence, the next one begins now.
+    pub(super) fn end_silence(&mut self, before: usize, now: Mono) {
+        if before > 0 && self.node.raft.election_elapsed == 0 {
+            self.pace.ticked = Some(now);
+        }
+    }
+
     pub(super) fn tick(&mut self, now: Mono, out: &mut Effects<RaftEffect>) {
-        let ticks = self.pace.count(now);
+        let ticks = self.count(now);
         for write in &mut self.writes {
             write.ticks += 1;
         }
@@ -65,7 +149,7 @@ impl RaftMachine {
         if !waits {
             self.doubt_silent_leader();
         }
-        self.promote_learner();
+        self.promote_learner(now);
         let leader = self.role().leader;
         for id in self.reads.expire(now) {
             refuse([id], Refusal::NotLeader { leader }, out);
@@ -92,7 +176,7 @@ impl RaftMachine {
 
     /// Makes a learner that joins a voter, one at a time, when for a while it had everything that
     /// was in the log a tick before: then its vote hinders nobody (Ongaro's dissertation, 4.2.1).
-    fn promote_learner(&mut self) {
+    fn promote_learner(&mut self, now: Mono) {
         let before = std::mem::replace(&mut self.pace.last, self.node.raft.raft_log.last_index());
         let is_up_to_date = |node: &NodeId| {
             let progress = self.node.raft.prs().get(node.0);
@@ -106,14 +190,11 @@ impl RaftMachine {
         let heir = self.extra.joining.iter().copied().find(is_up_to_date);
         let heir = heir.filter(|_| self.is_leader());
         self.pace.heir = match (heir, self.pace.heir) {
-            (Some(heir), Some((known, ticks))) if heir == known => Some((heir, ticks + 1)),
-            (heir, _) => heir.map(|heir| (heir, 1)),
+            (Some(heir), Some((known, since))) if heir == known => Some((heir, since)),
+            (heir, _) => heir.map(|heir| (heir, now)),
         };
-        let Some((heir, _)) =
-            self.pace.heir.filter(|(_, ticks)| *ticks >= RaftConfig::PROMOTION_TICKS)
-        else {
-            return;
-        };
+        let is_due = |since: Mono| now.since(since) >= RaftConfig::PROMOTION_AFTER;
+        let Some((heir, _)) = self.pace.heir.filter(|(_, since)| is_due(*since)) else { return };
         let members = self.members();
         let hindered = !members.voters_outgoing.is_empty() || self.node.raft.has_pending_conf();
         if !hindered && self.refuses_proposals().is_none() {
@@ -126,7 +207,7 @@ impl RaftMachine {
 
     /// A process that has ended leads nobody: its followers need not wait for its silence. The
     /// others are asked first, as always (pre-vote), so a mistake disturbs nobody.
-    pub(super) fn note_gone(&mut self, peer: NodeId) {
+    pub(super) fn note_gone(&mut self, peer: NodeId, now: Mono) {
         if self.is_leader() {
             return self.node.report_unreachable(peer.0);
         }
@@ -142,5 +223,6 @@ impl RaftMachine {
         let voters = self.members().voters;
         let rank = voters.iter().filter(|voter| voter.0 != peer.0 && **voter < own).count();
         self.node.raft.election_elapsed = self.timeout.ticks().saturating_sub(2 + 2 * rank);
+        self.pace.ticked = Some(now);
     }
 }

@@ -17,11 +17,20 @@ pub(crate) const MS: u64 = 1_000_000;
 #[derive(Debug, Clone)]
 enum Happening {
     Event(RaftEvent),
+    /// A timer that was set for this time; it is over if another one has taken its place.
+    Timer(u64),
     DiskDone,
     Apply(Vec<Committed>),
     Flush,
-    Image { from: NodeId, image: State, bytes: Vec<u8> },
-    Install { number: u64, index: u64 },
+    Image {
+        from: NodeId,
+        image: State,
+        bytes: Vec<u8>,
+    },
+    Install {
+        number: u64,
+        index: u64,
+    },
     Restart,
 }
 
@@ -38,6 +47,8 @@ pub(crate) struct Node {
     pub(crate) installing: bool,
     /// It does not run until then; what happens meanwhile waits for it.
     paused_until: u64,
+    /// When it wants its next tick.
+    tick_at: Option<u64>,
 }
 
 pub(crate) struct World {
@@ -128,6 +139,7 @@ impl World {
             image: None,
             installing: false,
             paused_until: 0,
+            tick_at: None,
         };
         self.nodes.insert(id, node);
         self.start(id);
@@ -146,7 +158,8 @@ impl World {
         node.disk_free = self.now;
         node.apply_free = self.now;
         let phase = self.rng.below(50 * MS);
-        self.schedule(id, phase, Happening::Event(RaftEvent::Tick));
+        node.tick_at = Some(self.now + phase);
+        self.schedule(id, phase, Happening::Timer(self.now + phase));
         self.schedule(id, phase + 100 * MS, Happening::Flush);
     }
 
@@ -208,6 +221,23 @@ impl World {
                 self.hash = (self.hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
             }
             self.perform(id, effect);
+        }
+        self.set_timer(id);
+    }
+
+    /// A timer for the tick that the member wants now; timers are a little late.
+    fn set_timer(&mut self, id: NodeId) {
+        let late = self.rng.below(2 * MS);
+        let node = self.nodes.get_mut(&id).unwrap();
+        let due = node.machine.as_ref().and_then(|machine| machine.next_tick());
+        let due = due.map(|due| due.0);
+        if node.tick_at == due {
+            return;
+        }
+        node.tick_at = due;
+        if let Some(due) = due {
+            let after = due.saturating_sub(self.now) + late;
+            self.schedule(id, after, Happening::Timer(due));
         }
     }
 
@@ -314,11 +344,12 @@ impl World {
             return;
         }
         match happening {
-            Happening::Event(event) => {
-                if event == RaftEvent::Tick {
-                    self.schedule(id, 50 * MS, Happening::Event(RaftEvent::Tick));
+            Happening::Event(event) => self.tell(id, event),
+            Happening::Timer(due) => {
+                if self.nodes[&id].tick_at == Some(due) {
+                    self.nodes.get_mut(&id).unwrap().tick_at = None;
+                    self.tell(id, RaftEvent::Tick);
                 }
-                self.tell(id, event);
             }
             Happening::DiskDone => {
                 if let Some(number) = self.nodes.get_mut(&id).unwrap().disk.finish_one() {
