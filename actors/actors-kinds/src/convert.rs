@@ -10,6 +10,8 @@ mod metric;
 
 use actors_object::Object;
 
+pub(crate) use autoscaler::to_v2 as autoscaler_to_v2;
+
 use crate::registry::KindFacts;
 
 /// Turns an object of a served kind into the form in which it is stored.

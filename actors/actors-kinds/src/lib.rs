@@ -6,6 +6,7 @@
 //! [`Registry::with_rows`]; a kind with rules adds a row to the table of `validate`, `defaults` or `columns`.
 
 pub mod columns;
+mod complete;
 pub mod conform;
 pub mod convert;
 pub mod defaults;
@@ -21,6 +22,7 @@ mod registry;
 pub mod validate;
 
 pub use columns::{ColumnDefinition, column_definitions, columns};
+pub use complete::complete_new;
 pub use conform::{FieldReport, Mismatch};
 pub use defaults::{default_object, initial_status, qos_class};
 pub use fields::{is_selectable, selectable_fields};

@@ -7,10 +7,13 @@
 
 mod admission;
 mod amount;
+mod autoscaler;
+mod batch;
 mod certificates;
 mod cluster;
 mod config;
 mod devices;
+mod disruption;
 mod domain;
 mod endpoints;
 mod errors;
@@ -33,6 +36,7 @@ mod volumes;
 mod workload;
 
 use actors_object::{FieldError, Object};
+pub(crate) use batch::own_selector;
 pub(crate) use errors::{Errors, is_same};
 pub(crate) use spot::Spot;
 
@@ -77,8 +81,11 @@ const PLAIN: Rules = Rules {
 const TABLES: &[&[Rules]] = &[
     RULES,
     admission::RULES,
+    autoscaler::RULES,
+    batch::RULES,
     certificates::RULES,
     devices::RULES,
+    disruption::RULES,
     extension::RULES,
     flowcontrol::RULES,
     limits::RULES,
@@ -86,6 +93,7 @@ const TABLES: &[&[Rules]] = &[
     runtime_class::RULES,
     storage::RULES,
     volumes::RULES,
+    workload::RULES,
 ];
 
 /// One row a kind.

@@ -40,3 +40,27 @@ pub(crate) fn check_update(old: &str, new: &str, expected: &Expect) {
     assert_eq!(lines(&validate::validate_create(kind, &old)), "", "the old object is good");
     expected.assert_eq(&lines(&validate::validate_update(kind, &new, &old)));
 }
+
+/// Giving the object this status gives these complaints.
+pub(crate) fn check_status(object: &str, status: &str, expected: &Expect) {
+    check_status_change(object, "{}", status, expected);
+}
+
+/// Replacing the one status of the object by the other gives these complaints.
+pub(crate) fn check_status_change(text: &str, before: &str, after: &str, expected: &Expect) {
+    let registry = Registry::builtin().expect("the tables are good");
+    let (mut old, mut new) = (object(text), object(text));
+    let kind = registry.kind_of(&new).expect("a served kind");
+    assert_eq!(lines(&validate::validate_create(kind, &old)), "", "the object is good");
+    old.set_status(plain(before).0);
+    new.set_status(plain(after).0);
+    expected.assert_eq(&lines(&validate::validate_status_update(kind, &new, &old)));
+}
+
+/// Replacing the one object by the other through a subresource gives these complaints.
+pub(crate) fn check_sub(sub: &str, old: &str, new: &str, expected: &Expect) {
+    let registry = Registry::builtin().expect("the tables are good");
+    let (old, new) = (object(old), object(new));
+    let kind = registry.kind_of(&new).expect("a served kind");
+    expected.assert_eq(&lines(&validate::validate_subresource_update(kind, sub, &new, &old)));
+}

@@ -1,10 +1,41 @@
-//! Deployments and `ReplicaSet`s.
+//! Workloads that keep pods; here Deployments and `ReplicaSet`s, and what all of them share.
 //!
 //! Spec: documentation, "deployments", "replica set"; API reference of `DeploymentSpec`.
 
+mod daemon_set;
+mod replication_controller;
+mod stateful_set;
+
 use actors_object::IntOrPercent;
 
-use super::{Errors, Spot, pod, selector};
+use super::{Errors, PLAIN, Rules, Spot, pod, selector};
+
+/// The rules of the other workloads.
+pub(super) const RULES: &[Rules] = &[
+    Rules {
+        group: "apps",
+        kind: "StatefulSet",
+        create: stateful_set::validate_new,
+        object: stateful_set::validate,
+        change: stateful_set::validate_change,
+        status: stateful_set::validate_status,
+        ..PLAIN
+    },
+    Rules {
+        group: "apps",
+        kind: "DaemonSet",
+        object: daemon_set::validate,
+        change: validate_selector_change,
+        status: daemon_set::validate_status,
+        ..PLAIN
+    },
+    Rules {
+        kind: "ReplicationController",
+        object: replication_controller::validate,
+        status: replication_controller::validate_status,
+        ..PLAIN
+    },
+];
 
 /// A Deployment.
 pub(super) fn validate_deployment(root: &Spot<'_>, out: &mut Errors) {
@@ -120,10 +151,14 @@ pub(super) fn validate_deployment_status(new: &Spot<'_>, old: &Spot<'_>, out: &m
         not_more_than(&status, name, "replicas", out);
     }
     not_more_than(&status, "availableReplicas", "readyReplicas", out);
-    let (collisions, before) = (status.field("collisionCount"), old.field("status"));
-    let before = before.field("collisionCount").int().unwrap_or(0);
-    if collisions.int().unwrap_or(0) < before {
-        out.invalid(&collisions, "must not shrink");
+    never_shrinks(&status, &old.field("status"), "collisionCount", out);
+}
+
+/// A count that is only added to.
+fn never_shrinks(status: &Spot<'_>, before: &Spot<'_>, name: &str, out: &mut Errors) {
+    let count = status.field(name);
+    if count.int().unwrap_or(0) < before.field(name).int().unwrap_or(0) {
+        out.invalid(&count, "must not shrink");
     }
 }
 
