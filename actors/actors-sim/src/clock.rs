@@ -1,7 +1,7 @@
 //! Virtual time, and how each node's clocks differ from it.
 //!
 //! Way in: [`NodeClock::now`].  Invariant: a node's `Mono` never goes back, whatever its wall clock
-//! does.
+//! and its rate do.
 
 use std::time::Duration;
 
@@ -25,9 +25,11 @@ impl SimTime {
 /// How the clocks of one node run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeClock {
-    /// What `Mono` is at the beginning, in nanoseconds; arbitrary, as on a real machine.
+    /// When the clocks showed what follows: the beginning, or the last change of their rate.
+    pub since: SimTime,
+    /// What `Mono` was then, in nanoseconds; arbitrary, as on a real machine.
     pub mono_zero: u64,
-    /// What `Wall` is at the beginning, in nanoseconds since the Unix epoch. A jump changes it.
+    /// What `Wall` was then, in nanoseconds since the Unix epoch. A jump changes it.
     pub wall_zero: i64,
     /// How much faster than true time both clocks run, in millionths; negative is slower, above
     /// -1,000,000.
@@ -37,7 +39,8 @@ pub struct NodeClock {
 impl Default for NodeClock {
     fn default() -> Self {
         // 2026-01-01T00:00:00Z: far enough from zero that a forgotten stamp is seen.
-        Self { mono_zero: 1_000_000_000, wall_zero: 1_767_225_600_000_000_000, drift_ppm: 0 }
+        let (mono_zero, wall_zero) = (1_000_000_000, 1_767_225_600_000_000_000);
+        Self { since: SimTime::default(), mono_zero, wall_zero, drift_ppm: 0 }
     }
 }
 
@@ -47,7 +50,7 @@ impl NodeClock {
     /// What this node's clocks show at `time`.
     #[must_use]
     pub fn now(&self, time: SimTime) -> Now {
-        let passed = self.stretch(time.0);
+        let passed = self.stretch(time.0.saturating_sub(self.since.0));
         let wall = self.wall_zero.saturating_add_unsigned(passed);
         Now { mono: Mono(self.mono_zero.saturating_add(passed)), wall: Wall(wall) }
     }
@@ -56,8 +59,15 @@ impl NodeClock {
     #[must_use]
     pub fn when(&self, mono: Mono) -> SimTime {
         let passed = u128::from(mono.0.saturating_sub(self.mono_zero));
-        let at = (passed * MILLION).div_ceil(self.rate());
-        SimTime(u64::try_from(at).unwrap_or(u64::MAX))
+        let passed = (passed * MILLION).div_ceil(self.rate());
+        SimTime(self.since.0.saturating_add(u64::try_from(passed).unwrap_or(u64::MAX)))
+    }
+
+    /// Changes the rate from `time` on; what the clocks show then stays.
+    pub(crate) fn set_drift(&mut self, time: SimTime, drift_ppm: i32) {
+        let shown = self.now(time);
+        let (mono_zero, wall_zero) = (shown.mono.0, shown.wall.0);
+        *self = Self { since: time, mono_zero, wall_zero, drift_ppm };
     }
 
     fn stretch(&self, nanos: u64) -> u64 {

@@ -12,6 +12,13 @@ use crate::{Cut, DiskFaults, NetFaults, NodeId};
 pub enum Fault {
     /// A node stops between two events: its machines, timers and unsynced writes are gone.
     Crash(NodeId),
+    /// A node stops right behind one of its next events, before anything else happens.
+    CrashAfter {
+        /// Which.
+        node: NodeId,
+        /// Behind how many events; 0 takes the order back.
+        events: u32,
+    },
     /// A node that crashed starts again from its disk. Nothing if it is up.
     Start(NodeId),
     /// All links behave like this from now on, but those with faults of their own.
@@ -44,5 +51,12 @@ pub enum Fault {
         node: NodeId,
         /// How far; negative is back.
         by_ns: i64,
+    },
+    /// A node's clocks run this much faster than true time from now on.
+    Drift {
+        /// Whose.
+        node: NodeId,
+        /// In millionths; negative is slower, above -1,000,000.
+        ppm: i32,
     },
 }

@@ -1,9 +1,10 @@
 //! Deterministic host: many nodes in one thread, under virtual time, from one seed.
 //!
-//! Way in: [`Sim`] over a [`World`].  Owns: time, the order of events, the network, the disks, the
+//! Way in: [`Sim`] over a [`World`]; [`troupe`] is a world of supervised actors.  Owns: time, the order of events, the network, the disks, the
 //! trace.
 //! Never: a thread, a clock, a socket or a file; the same seed always gives the same [`Sim::hash`].
 
+mod buggify;
 mod clock;
 mod disk;
 mod fault;
@@ -11,6 +12,7 @@ mod net;
 mod sim;
 pub mod suite;
 mod trace;
+pub mod troupe;
 
 pub use clock::{NodeClock, SimTime};
 pub use disk::{DiskFaults, Mark, SimDisk, SimLog, SimState};

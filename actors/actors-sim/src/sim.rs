@@ -10,7 +10,7 @@ mod host;
 
 use std::{cmp::Ordering, collections::BinaryHeap, fmt::Debug, time::Duration};
 
-use actors_core::{Buggify, Effects, Now, Rng, Turn};
+use actors_core::{Buggify, Effects, Mono, Now, Rng, Turn};
 use serde::{Deserialize, Serialize};
 
 pub use self::host::Host;
@@ -51,6 +51,9 @@ pub trait World {
     /// Begins one effect: a message, a timer, a write. Its end comes back as an event.
     fn carry_out(&mut self, node: NodeId, effect: Self::Effect, host: &mut Host<'_, Self::Event>);
 
+    /// The true time of what happens next: for who looks on, never for a machine.
+    fn look_at(&mut self, _time: SimTime) {}
+
     /// Panics if what all nodes together hold is impossible. Called after every event.
     fn assert_invariants(&self) {}
 }
@@ -87,6 +90,8 @@ struct Node {
     /// Which of its lives; ends of the effects of others are dropped.
     boot: u64,
     rng: Rng,
+    /// It crashes behind so many further events.
+    crashes_after: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -105,10 +110,17 @@ enum Item<E> {
         to: NodeId,
         event: E,
     },
-    /// A timer or the end of an effect, for one life.
+    /// The end of an effect, for one life.
     Local {
         node: NodeId,
         boot: u64,
+        event: E,
+    },
+    /// A timer of one life; never early by the node's own clock, whatever became of its rate.
+    Timer {
+        node: NodeId,
+        boot: u64,
+        due: Mono,
         event: E,
     },
     Synced {
@@ -188,7 +200,8 @@ impl<W: World> Sim<W> {
         let id = NodeId(u32::try_from(self.core.nodes.len()).unwrap_or(u32::MAX));
         let rng = self.core.rng.derive(&format!("node {}", id.0));
         let disk = SimDisk::new(rng.derive("disk"));
-        self.core.nodes.push(Node { clock, disk, is_up: false, boot: 0, rng });
+        let node = Node { clock, disk, is_up: false, boot: 0, rng, crashes_after: None };
+        self.core.nodes.push(node);
         self.inject(Fault::Start(id));
         id
     }
@@ -198,6 +211,9 @@ impl<W: World> Sim<W> {
         self.core.trace.note(self.core.time, None, '!', &fault);
         match fault {
             Fault::Crash(node) => self.crash(node),
+            Fault::CrashAfter { node, events } => {
+                self.core.node_mut(node).crashes_after = (events > 0).then_some(events);
+            }
             Fault::Start(node) => self.start(node),
             Fault::Net(faults) => self.core.net.set_faults(faults),
             Fault::Link { from, to, faults } => self.core.net.set_link(from, to, faults),
@@ -208,6 +224,10 @@ impl<W: World> Sim<W> {
             Fault::WallJump { node, by_ns } => {
                 let clock = &mut self.core.node_mut(node).clock;
                 clock.wall_zero = clock.wall_zero.saturating_add(by_ns);
+            }
+            Fault::Drift { node, ppm } => {
+                let time = self.core.time;
+                self.core.node_mut(node).clock.set_drift(time, ppm);
             }
         }
     }
@@ -225,6 +245,7 @@ impl<W: World> Sim<W> {
 
     fn crash(&mut self, id: NodeId) {
         let node = self.core.node_mut(id);
+        node.crashes_after = None;
         if node.is_up {
             node.is_up = false;
             node.disk.crash();
@@ -247,6 +268,7 @@ impl<W: World> Sim<W> {
     pub fn step(&mut self) -> bool {
         let Some(Scheduled { at, item, .. }) = self.core.heap.pop() else { return false };
         self.core.time = at;
+        self.world.look_at(at);
         match item {
             Item::Message { from, to, event } => {
                 if !self.core.net.is_cut(at, from, to) {
@@ -256,6 +278,17 @@ impl<W: World> Sim<W> {
             Item::Local { node, boot, event } => {
                 if self.core.node(node).boot == boot {
                     self.deliver(node, event);
+                }
+            }
+            Item::Timer { node, boot, due, event } => {
+                let owner = self.core.node(node);
+                if owner.boot == boot {
+                    // The clock was slowed down since.
+                    let again = owner.clock.when(due);
+                    match again > at {
+                        true => self.core.push(again, Item::Timer { node, boot, due, event }),
+                        false => self.deliver(node, event),
+                    }
                 }
             }
             Item::Synced { node, boot, mark, ends } => {
@@ -285,6 +318,12 @@ impl<W: World> Sim<W> {
         for effect in self.out.drain() {
             self.core.trace.note(time, Some(id), '>', &effect);
             self.world.carry_out(id, effect, &mut Host { core: &mut self.core, node: id });
+        }
+        if let Some(left) = &mut self.core.node_mut(id).crashes_after {
+            *left -= 1;
+            if *left == 0 {
+                self.inject(Fault::Crash(id));
+            }
         }
     }
 
@@ -324,6 +363,12 @@ impl<W: World> Sim<W> {
         self.core.node(node).clock.now(self.core.time)
     }
 
+    /// How a node's clocks run.
+    #[must_use]
+    pub fn clock(&self, node: NodeId) -> NodeClock {
+        self.core.node(node).clock
+    }
+
     /// Whether a node is up.
     #[must_use]
     pub fn is_up(&self, node: NodeId) -> bool {
@@ -348,6 +393,11 @@ impl<W: World> Sim<W> {
         self.core.delivered
     }
 
+    /// The last things that happened, oldest first, if lines are kept.
+    pub fn lines(&self) -> impl Iterator<Item = &str> {
+        self.core.trace.lines()
+    }
+
     /// Every fault point that was reached, with how often it fired.
     pub fn coverage(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         self.core.buggify.coverage()
@@ -363,7 +413,7 @@ impl<W: World> Sim<W> {
             self.core.delivered,
             self.hash()
         );
-        for line in self.core.trace.lines() {
+        for line in self.lines() {
             text.push_str(line);
             text.push('\n');
         }

@@ -2,7 +2,7 @@
 //!
 //! Way in: [`Trace::note`].  Invariant: the number depends on every event and effect, their order,
 //! time and node.
-//! Spec: FNV-1a, 64 bits, over the postcard encoding (draft-eastlake-fnv, section 2).
+//! Spec: folded multiplication (as in wyhash) over the words of the postcard encoding.
 
 use std::{collections::VecDeque, fmt::Debug};
 
@@ -14,46 +14,83 @@ use crate::{NodeId, SimTime};
 /// The memory of a run.
 #[derive(Debug)]
 pub(crate) struct Trace {
-    hash: Fnv,
+    hash: Mixed,
     lines: VecDeque<String>,
     lines_max: usize,
 }
 
+/// A running hash, eight bytes at a time.
 #[derive(Debug, Clone, Copy)]
-struct Fnv(u64);
+struct Mixed {
+    hash: u64,
+    /// Bytes that do not fill a word yet, and how many there are.
+    word: u64,
+    filled: u32,
+}
 
-impl Fnv {
-    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
-    const PRIME: u64 = 0x0000_0100_0000_01b3;
+impl Mixed {
+    const BEGIN: Self = Self { hash: 0x9e37_79b9_7f4a_7c15, word: 0, filled: 0 };
+    /// Odd, with as many ones as zeros and no pattern.
+    const FACTOR: u64 = 0xd6e8_feb8_6659_fd93;
 
-    fn add(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(Self::PRIME);
+    /// Both halves of the product, so that every bit of the word reaches every bit of the hash.
+    fn fold(&mut self, word: u64) {
+        let product = u128::from(self.hash ^ word) * u128::from(Self::FACTOR);
+        let halves = [product & u128::from(u64::MAX), product >> 64];
+        let [low, high] = halves.map(|half| u64::try_from(half).unwrap_or(0));
+        self.hash = (low ^ high).wrapping_add(word.rotate_left(23));
+    }
+
+    fn push(&mut self, byte: u8) {
+        self.word |= u64::from(byte) << (8 * self.filled);
+        self.filled += 1;
+        if self.filled == 8 {
+            self.flush();
         }
+    }
+
+    /// Ends a part: what follows begins a new word. A part's length counts.
+    fn flush(&mut self) {
+        self.fold(self.word ^ (u64::from(self.filled) << 60));
+        (self.word, self.filled) = (0, 0);
+    }
+
+    fn extend(&mut self, mut bytes: &[u8]) {
+        while self.filled > 0
+            && let Some((byte, rest)) = bytes.split_first()
+        {
+            self.push(*byte);
+            bytes = rest;
+        }
+        while let Some((word, rest)) = bytes.split_first_chunk::<8>() {
+            self.fold(u64::from_le_bytes(*word) ^ (8 << 60));
+            bytes = rest;
+        }
+        bytes.iter().for_each(|byte| self.push(*byte));
     }
 }
 
-impl Flavor for Fnv {
-    type Output = u64;
+impl Flavor for Mixed {
+    type Output = Self;
 
     fn try_push(&mut self, data: u8) -> postcard::Result<()> {
-        self.add(&[data]);
+        self.push(data);
         Ok(())
     }
 
     fn try_extend(&mut self, data: &[u8]) -> postcard::Result<()> {
-        self.add(data);
+        self.extend(data);
         Ok(())
     }
 
-    fn finalize(self) -> postcard::Result<u64> {
-        Ok(self.0)
+    fn finalize(self) -> postcard::Result<Self> {
+        Ok(self)
     }
 }
 
 impl Trace {
     pub(crate) fn new(lines_max: usize) -> Self {
-        Self { hash: Fnv(Fnv::OFFSET), lines: VecDeque::new(), lines_max }
+        Self { hash: Mixed::BEGIN, lines: VecDeque::new(), lines_max }
     }
 
     /// Adds one thing that happened; `sort` tells events, effects and faults apart.
@@ -64,14 +101,15 @@ impl Trace {
         sort: char,
         what: &(impl Serialize + Debug),
     ) {
-        self.hash.add(&at.0.to_le_bytes());
-        self.hash.add(&node.map_or(u32::MAX, |node| node.0).to_le_bytes());
-        self.hash.add(&[u8::try_from(sort).unwrap_or(0)]);
+        let place = u64::from(node.map_or(u32::MAX, |node| node.0));
+        self.hash.fold(at.0);
+        self.hash.fold((place << 32) | u64::from(u32::from(sort)));
         // What postcard cannot encode (a map of unknown length) still counts, more slowly.
         match serialize_with_flavor(what, self.hash) {
-            Ok(hash) => self.hash = Fnv(hash),
-            Err(_) => self.hash.add(format!("{what:?}").as_bytes()),
+            Ok(hash) => self.hash = hash,
+            Err(_) => self.hash.extend(format!("{what:?}").as_bytes()),
         }
+        self.hash.flush();
         if self.lines_max > 0 {
             if self.lines.len() == self.lines_max {
                 self.lines.pop_front();
@@ -83,7 +121,7 @@ impl Trace {
     }
 
     pub(crate) fn hash(&self) -> u64 {
-        self.hash.0
+        self.hash.hash
     }
 
     pub(crate) fn lines(&self) -> impl Iterator<Item = &str> {

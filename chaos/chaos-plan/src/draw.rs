@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use actors_core::Rng;
 
-use crate::{Budget, FaultKind, Schedule, Step, Target};
+use crate::{Budget, FaultKind, Rhythm, Schedule, Step, Target, Way};
 
 impl Schedule {
     /// A schedule within `budget`; the same stream of randomness gives the same one.
@@ -77,10 +77,15 @@ fn track(
 fn server_fault(budget: Budget, cuts: u8, rng: &mut Rng) -> (FaultKind, Duration) {
     let target = server(budget, rng);
     match rng.below(100) {
-        0..28 => (FaultKind::Crash(target), millis(rng, 100, 1_500)),
+        0..16 => (FaultKind::Crash(target), millis(rng, 100, 1_500)),
+        16..28 => {
+            let events = u32::try_from(rng.between(1, 60)).unwrap_or(1);
+            (FaultKind::CrashAfter { target, events }, millis(rng, 100, 1_500))
+        }
         28..36 if cuts < budget.power_cuts => (FaultKind::PowerCut, millis(rng, 100, 800)),
         28..52 => (FaultKind::Isolate(target), millis(rng, 400, 2_000)),
-        52..62 => (FaultKind::Deaf(target), millis(rng, 400, 2_000)),
+        52..58 => (FaultKind::Deaf(target), millis(rng, 400, 2_000)),
+        58..62 => (unlink(rng), millis(rng, 400, 2_500)),
         62..66 => (FaultKind::Flap(target), millis(rng, 800, 2_000)),
         66..70 => (FaultKind::Mute(target), millis(rng, 400, 2_000)),
         70..75 => (FaultKind::Pause(target), millis(rng, 200, 4_000)),
@@ -96,12 +101,19 @@ fn disturbance(budget: Budget, rng: &mut Rng) -> (FaultKind, Duration) {
     let per_million = u32::try_from(rng.between(1_000, 30_000)).unwrap_or(1_000);
     match rng.below(100) {
         0..20 => (FaultKind::Loss { per_million }, millis(rng, 500, 2_500)),
-        20..40 => (FaultKind::Jumble { per_million }, millis(rng, 500, 2_500)),
+        20..25 => (FaultKind::Duplicate { per_million }, millis(rng, 500, 2_500)),
+        25..40 => (FaultKind::Jumble { per_million }, millis(rng, 500, 2_500)),
         40..52 => {
             let latency_max = millis(rng, 5, 60);
             (FaultKind::SlowNet { latency_max }, millis(rng, 500, 2_500))
         }
-        52..68 => {
+        52..56 => {
+            // What a daemon that corrects a clock may do to it (ntpd slews by up to 500 ppm).
+            let ppm = i32::try_from(rng.below(1_001)).unwrap_or(0) - 500;
+            let target = if rng.chance(500_000) { server(budget, rng) } else { Target::Fenced };
+            (FaultKind::ClockSkew { target, ppm }, millis(rng, 2_000, 15_000))
+        }
+        56..68 => {
             let by = i64::try_from(rng.between(500, 90_000)).unwrap_or(0);
             let by_ms = if rng.chance(500_000) { by } else { -by };
             (FaultKind::ClockJump { target: server(budget, rng), by_ms }, millis(rng, 500, 3_000))
@@ -130,6 +142,16 @@ fn agent_fault(budget: Budget, rng: &mut Rng) -> (FaultKind, Duration) {
 fn agent(budget: Budget, rng: &mut Rng) -> Target {
     let agents = u64::from(budget.agents.max(1));
     Target::Agent(u8::try_from(rng.below(agents)).unwrap_or(0))
+}
+
+/// The link between the leader and another server, one way or both, steadily or in a rhythm.
+fn unlink(rng: &mut Rng) -> FaultKind {
+    let other = Target::Follower(u8::from(rng.chance(500_000)));
+    let (from, to) =
+        if rng.chance(500_000) { (Target::Leader, other) } else { (other, Target::Leader) };
+    let way = if rng.chance(650_000) { Way::One } else { Way::Both };
+    let rhythm = rng.chance(300_000).then_some(Rhythm::USUAL);
+    FaultKind::Unlink { from, to, way, rhythm }
 }
 
 /// The leader half of the time: most of what can go wrong goes wrong around it.

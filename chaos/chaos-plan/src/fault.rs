@@ -13,11 +13,37 @@ pub enum Target {
     Leader,
     /// One of the servers that do not lead then, by its place among them.
     Follower(u8),
+    /// One server, by its number, whether it leads or not.
+    Server(u8),
     /// One machine that runs pods.
     Agent(u8),
     /// The machine that runs the pod which must never run twice; any machine that runs pods if
     /// none does.
     Fenced,
+}
+
+/// Which way of a link is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Way {
+    /// Neither hears the other.
+    Both,
+    /// The second does not hear the first; the first hears the second.
+    One,
+}
+
+/// The rhythm of a cut that comes and goes; it begins cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rhythm {
+    /// How long messages are lost.
+    pub cut: Duration,
+    /// How long they pass.
+    pub open: Duration,
+}
+
+impl Rhythm {
+    /// Several times a second, as [`FaultKind::Flap`] has it.
+    pub const USUAL: Self =
+        Self { cut: Duration::from_millis(120), open: Duration::from_millis(180) };
 }
 
 /// One thing that goes wrong for a while.
@@ -26,6 +52,14 @@ pub enum FaultKind {
     /// A machine loses its power, and with it what its disk had not synced; at the end it starts
     /// again.
     Crash(Target),
+    /// A machine loses its power right behind one of its next events, however close the one after
+    /// that is; at the end it starts again.
+    CrashAfter {
+        /// Which machine.
+        target: Target,
+        /// Behind how many events, at least 1; not at all if fewer happen before the end.
+        events: u32,
+    },
     /// All servers lose their power at the same instant; at the end they start again.
     PowerCut,
     /// A machine can reach nobody and nobody it.
@@ -41,8 +75,24 @@ pub enum FaultKind {
     LoseProcess(Target),
     /// A machine's links come and go several times a second.
     Flap(Target),
+    /// Two machines lose each other, or one of them the other; both reach everybody else.
+    Unlink {
+        /// Whose messages are lost.
+        from: Target,
+        /// Who does not hear them.
+        to: Target,
+        /// Whether messages back are lost too.
+        way: Way,
+        /// If set, the cut comes and goes.
+        rhythm: Option<Rhythm>,
+    },
     /// Some of all messages are lost.
     Loss {
+        /// How many of a million.
+        per_million: u32,
+    },
+    /// Some of all messages arrive twice.
+    Duplicate {
         /// How many of a million.
         per_million: u32,
     },
@@ -71,6 +121,21 @@ pub enum FaultKind {
         /// How far; negative is back.
         by_ms: i64,
     },
+    /// A machine's clocks run faster than true time; what they gained or lost stays.
+    ClockSkew {
+        /// Whose.
+        target: Target,
+        /// By how many millionths; negative is slower, above -1,000,000.
+        ppm: i32,
+    },
+}
+
+impl Target {
+    /// Whether it is a machine that runs pods.
+    #[must_use]
+    pub fn is_agent(&self) -> bool {
+        matches!(self, Self::Agent(_) | Self::Fenced)
+    }
 }
 
 /// What a fault takes from the group of servers while it lasts.
@@ -93,13 +158,21 @@ impl FaultKind {
         match self {
             Self::PowerCut => Severity::TakesAll,
             Self::Crash(target)
+            | Self::CrashAfter { target, .. }
             | Self::Isolate(target)
             | Self::Deaf(target)
             | Self::Mute(target)
             | Self::Pause(target)
             | Self::LoseProcess(target)
             | Self::Flap(target) => {
-                if matches!(target, Target::Agent(_) | Target::Fenced) {
+                if target.is_agent() {
+                    Severity::Harmless
+                } else {
+                    Severity::TakesOne
+                }
+            }
+            Self::Unlink { from, to, .. } => {
+                if from.is_agent() || to.is_agent() {
                     Severity::Harmless
                 } else {
                     Severity::TakesOne
@@ -108,8 +181,11 @@ impl FaultKind {
             Self::SlowDisk(_) | Self::StallDisk(_) | Self::FullDisk(_) | Self::FailDisk(_) => {
                 Severity::TakesOne
             }
-            Self::Loss { .. } | Self::Jumble { .. } | Self::SlowNet { .. } => Severity::Slows,
-            Self::ClockJump { .. } => Severity::Harmless,
+            Self::Loss { .. }
+            | Self::Duplicate { .. }
+            | Self::Jumble { .. }
+            | Self::SlowNet { .. } => Severity::Slows,
+            Self::ClockJump { .. } | Self::ClockSkew { .. } => Severity::Harmless,
         }
     }
 
@@ -119,6 +195,7 @@ impl FaultKind {
         match self {
             Self::Crash(Target::Agent(_) | Target::Fenced) => "agent crash",
             Self::Crash(_) => "crash",
+            Self::CrashAfter { .. } => "crash between two events",
             Self::PowerCut => "power cut",
             Self::Isolate(Target::Agent(_) | Target::Fenced) => "agent cut off",
             Self::Isolate(_) => "partition",
@@ -130,7 +207,10 @@ impl FaultKind {
             Self::Pause(_) => "pause",
             Self::LoseProcess(_) => "agent's process lost",
             Self::Flap(_) => "flapping links",
+            Self::Unlink { way: Way::One, .. } => "one-way cut of a link",
+            Self::Unlink { .. } => "cut of a link",
             Self::Loss { .. } => "loss",
+            Self::Duplicate { .. } => "duplication",
             Self::Jumble { .. } => "jumbled messages",
             Self::SlowNet { .. } => "slow network",
             Self::SlowDisk(_) => "slow disk",
@@ -138,6 +218,7 @@ impl FaultKind {
             Self::FullDisk(_) => "full disk",
             Self::FailDisk(_) => "failed syncs",
             Self::ClockJump { .. } => "clock jump",
+            Self::ClockSkew { .. } => "clock skew",
         }
     }
 }

@@ -1,7 +1,8 @@
 //! What goes wrong in an experiment, and when: fault schedules as plain data, drawn from a seed
-//! within a budget.
+//! within a budget, or written down in a plan.
 //!
-//! Way in: [`Schedule::draw`] for a seeded one, [`Schedule::check`] for one from elsewhere.
+//! Way in: [`Plan::read`] for a plan from a file, [`Plan::named`] for one of ours;
+//! [`Schedule::draw`] for what a seed draws, [`Schedule::check`] for one from elsewhere.
 //! Never: an injection; engines resolve targets and carry faults out (the simulator, later a live
 //! cluster).
 //! Invariant: a schedule that passes [`Schedule::check`] leaves a quorum alone but for the power
@@ -9,12 +10,15 @@
 //! a bug.
 
 mod budget;
+mod builtin;
 mod draw;
 mod fault;
+mod plan;
 mod schedule;
 
 pub use budget::{Budget, BudgetError};
-pub use fault::{FaultKind, Severity, Target};
+pub use fault::{FaultKind, Rhythm, Severity, Target, Way};
+pub use plan::{Drawn, Liveness, Plan, PlanError, Subject, Tuning};
 pub use schedule::{Schedule, Step};
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use crate::{
     ask::{Asker, CONFIG_MAPS},
     event::{Local, Message, Shown},
     record::{REGISTERS, is_register},
+    report::Invariant,
     server::Ctx,
     watcher::{Listening, News, Watcher, revision_of},
     workload::{self, Ask},
@@ -197,7 +198,8 @@ impl Client {
             && !matches!(error.code, 404 | 409 | 429 | 503 | 504)
             && !error.message.contains("is being terminated")
         {
-            ctx.record.violation(format!("a client was refused: {} {}", error.code, error.message));
+            let what = format!("a client was refused: {} {}", error.code, error.message);
+            ctx.record.violation(Invariant::AnswersMakeSense, what);
         }
     }
 

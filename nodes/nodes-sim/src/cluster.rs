@@ -6,11 +6,11 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use actors_core::{
-    Effects, Mono, Now, Turn,
+    Effects, Mono, Turn,
     ports::{DiskError, LogRecord, LogStore},
 };
 use actors_kinds::facts::TableError;
-use actors_sim::{Host, NodeClock, NodeId, SimLog, World};
+use actors_sim::{Host, NodeId, SimLog, SimTime, World, buggify};
 use nodes_pods::PodEvent;
 
 use crate::{
@@ -22,7 +22,9 @@ use crate::{
     knobs::Knobs,
     mesh::Mesh,
     record::Record,
+    report::Invariant,
     server::{Ctx, OpenError, Server},
+    sites::Point,
 };
 
 /// A simulated cluster.
@@ -30,7 +32,6 @@ use crate::{
 pub(crate) struct Cluster {
     pub(crate) shared: Shared,
     pub(crate) record: Record,
-    clocks: BTreeMap<NodeId, NodeClock>,
     nodes: BTreeMap<NodeId, Node>,
 }
 
@@ -56,23 +57,14 @@ enum Role {
 }
 
 impl Cluster {
-    /// A cluster whose nodes have these clocks.
+    /// A cluster of which no node is up yet.
     ///
     /// # Errors
     /// If the tables of kinds cannot be read.
-    pub(crate) fn new(
-        config: ClusterConfig,
-        clocks: BTreeMap<NodeId, NodeClock>,
-        knobs: Knobs,
-    ) -> Result<Self, TableError> {
+    pub(crate) fn new(config: ClusterConfig, knobs: Knobs) -> Result<Self, TableError> {
         let nodes = (0..config.nodes()).map(|id| (NodeId(id), Node::default()));
         let nodes = nodes.collect();
-        Ok(Self { shared: Shared::new(config, knobs)?, record: Record::default(), clocks, nodes })
-    }
-
-    /// The true time at which a node's clock shows `now`.
-    fn time(&self, node: NodeId, now: Now) -> Mono {
-        Mono(self.clocks.get(&node).copied().unwrap_or_default().when(now.mono).0)
+        Ok(Self { shared: Shared::new(config, knobs)?, record: Record::default(), nodes })
     }
 
     pub(crate) fn servers(&self) -> impl Iterator<Item = (NodeId, &Server)> {
@@ -113,7 +105,7 @@ impl Cluster {
         node.life += 1;
         let life = node.life;
         let mut timers = Vec::new();
-        node.role = if config.server_ids().any(|server| server == id) {
+        node.role = if config.is_server(id) {
             let mesh = Mesh::new(id, life, config, now);
             match Server::open(id, &host.disk(), &self.shared, mesh) {
                 Ok(server) => {
@@ -122,7 +114,8 @@ impl Cluster {
                 }
                 Err(error) => {
                     if let OpenError::Damaged(why) = &error {
-                        self.record.violation(format!("server {} cannot start: {why}", id.0));
+                        let what = format!("server {} cannot start: {why}", id.0);
+                        self.record.violation(Invariant::DiskHolds, what);
                     }
                     timers.push((soon(400), Local::Boot));
                     Role::Down
@@ -231,7 +224,7 @@ impl Cluster {
         turn: &mut Turn<'_>,
         out: &mut Effects<Effect>,
     ) {
-        let (now, time) = (turn.now, self.time(id, turn.now));
+        let (now, time) = (turn.now, self.record.time);
         let Some(Node { role: Role::Agent(agent), hollow, .. }) = self.nodes.get_mut(&id) else {
             return;
         };
@@ -242,14 +235,13 @@ impl Cluster {
 
     /// The driver of a server's log: writes at once, one sync at a time.
     fn write_log(&mut self, id: NodeId, effect: Effect, host: &mut Host<'_, Event>) {
-        let (life, time) =
-            (self.nodes.get(&id).map_or(0, |node| node.life), self.time(id, host.now()));
+        let (life, time) = (self.nodes.get(&id).map_or(0, |node| node.life), self.record.time);
         let planted = self.shared.config.has(Planted::AckBeforeSync);
         let Some(Node { role: Role::Server(server), .. }) = self.nodes.get_mut(&id) else { return };
         let replica = server.replica_mut();
         match effect {
             Effect::Persist { number, records, head } => {
-                let split = host.buggify().at("log.append.split");
+                let split = buggify!(host, Point::LogAppendSplit);
                 let appended = append(&mut replica.log, &records, split);
                 let written = appended.and_then(|()| match &head {
                     Some(head) => replica.log.set_head(&head.0),
@@ -282,8 +274,8 @@ impl Cluster {
     }
 
     /// The end of a sync: the next one begins if something was written meanwhile.
-    fn end_sync(&mut self, id: NodeId, number: u64, now: Now, out: &mut Effects<Effect>) -> bool {
-        let time = self.time(id, now);
+    fn end_sync(&mut self, id: NodeId, number: u64, out: &mut Effects<Effect>) -> bool {
+        let time = self.record.time;
         let Some(Node { role: Role::Server(server), .. }) = self.nodes.get_mut(&id) else {
             return false;
         };
@@ -315,15 +307,28 @@ fn begin_sync(
 /// How often a message is sent: once, unless the seed says that its sender is one of those who make
 /// mistakes.
 fn copies(message: &Message, host: &mut Host<'_, Event>) -> usize {
-    let mut fires = |site| host.buggify().at(site);
     match message {
-        Message::Answer { .. } if fires("send.answer.lost") => 0,
-        Message::Watched { .. } if fires("send.watched.lost") => 0,
-        Message::NotProposed { .. } if fires("send.not-proposed.lost") => 0,
-        Message::Propose { .. } if fires("send.propose.twice") => 2,
-        Message::ImageTaken if fires("send.image-taken.lost") => 0,
+        Message::Answer { .. } if buggify!(host, Point::AnswerLost) => 0,
+        Message::Watched { .. } if buggify!(host, Point::WatchedLost) => 0,
+        Message::NotProposed { .. } if buggify!(host, Point::NotProposedLost) => 0,
+        Message::Propose { .. } if buggify!(host, Point::ProposeTwice) => 2,
+        Message::Image { .. } if buggify!(host, Point::ImageLost) => 0,
+        Message::ImageTaken if buggify!(host, Point::ImageTakenLost) => 0,
         _ => 1,
     }
+}
+
+/// How much later a timer comes, if the seed says that this node is short of time.
+fn lateness(local: &Local, host: &mut Host<'_, Event>) -> Duration {
+    let late_ms = match local {
+        Local::RaftTick if buggify!(host, Point::RaftTickLate) => 70,
+        Local::Sweep if buggify!(host, Point::SweepLate) => 250,
+        Local::Beat if buggify!(host, Point::BeatLate) => 300,
+        Local::Flush if buggify!(host, Point::FlushLate) => 900,
+        Local::LoopTimer { .. } if buggify!(host, Point::LoopTimerLate) => 400,
+        _ => 0,
+    };
+    Duration::from_millis(late_ms)
 }
 
 /// Appends at once, or record by record if the seed says so: a crash may then tear between them.
@@ -342,6 +347,10 @@ impl World for Cluster {
         self.boot(node, host);
     }
 
+    fn look_at(&mut self, time: SimTime) {
+        self.record.time = Mono(time.0);
+    }
+
     fn crash(&mut self, node: NodeId) {
         if let Some(down) = self.nodes.get_mut(&node) {
             down.role = Role::Down;
@@ -353,7 +362,7 @@ impl World for Cluster {
     }
 
     fn deliver(&mut self, id: NodeId, event: Event, mut turn: Turn<'_>, out: &mut Effects<Effect>) {
-        let (now, time) = (turn.now, self.time(id, turn.now));
+        let (now, time) = (turn.now, self.record.time);
         let frozen = self.nodes.get(&id).and_then(|node| node.frozen);
         if let Some(until) = frozen.filter(|until| *until > time) {
             return out.push(Effect::Frozen { span: until.since(time), event: Box::new(event) });
@@ -372,7 +381,7 @@ impl World for Cluster {
             }
             Event::Local { local: Local::Boot, .. } => return out.push(Effect::Boot),
             Event::Local { local: Local::Synced { number }, .. } => {
-                self.end_sync(id, *number, now, out);
+                self.end_sync(id, *number, out);
             }
             Event::Local { local: Local::LogFailed { .. }, .. } => {
                 self.record.disk.entry(id).or_default().failed.push((time, time));
@@ -414,20 +423,26 @@ impl World for Cluster {
     }
 
     fn carry_out(&mut self, id: NodeId, effect: Effect, host: &mut Host<'_, Event>) {
-        let time = self.time(id, host.now());
+        let time = self.record.time;
         let life = self.nodes.get(&id).map_or(0, |node| node.life);
         match effect {
             Effect::Send { to, message } => {
                 let copies = copies(&message, host);
-                for _ in 0..copies {
-                    let message = message.clone();
+                if copies > 1 {
+                    let number = self.record.wire.send(id, to, time);
+                    host.send(to, Event::Frame { from: id, number, message: message.clone() });
+                }
+                if copies > 0 {
                     let number = self.record.wire.send(id, to, time);
                     host.send(to, Event::Frame { from: id, number, message });
                 }
             }
-            Effect::At { at, local } => host.at(at, Event::Local { life, local }),
+            Effect::At { at, local } => {
+                let at = at.after(lateness(&local, host));
+                host.at(at, Event::Local { life, local });
+            }
             Effect::After { span, local } => {
-                let slow = host.buggify().at("driver.end.late");
+                let slow = buggify!(host, Point::EndLate);
                 let span = if slow { span + Duration::from_millis(40) } else { span };
                 host.after(span, Event::Local { life, local });
             }
@@ -443,7 +458,7 @@ impl World for Cluster {
                 host.sync(done, failed);
             }
             Effect::Machine { span, uid, event, needs_agent } => {
-                let slow = host.buggify().at("driver.end.late");
+                let slow = buggify!(host, Point::EndLate);
                 let span = if slow { span + Duration::from_millis(40) } else { span };
                 let life = needs_agent.then_some(life);
                 host.after(span, Event::Machine { life, uid, event });

@@ -1,12 +1,13 @@
 //! What a simulated cluster is made of, and which bugs are planted in it.
 //!
-//! Way in: [`ClusterConfig`].
+//! Way in: [`RunConfig`], made of a plan.
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use actors_controller::Controller;
 use actors_kinds::{Registry, facts::TableError};
-use actors_sim::NodeId;
+use actors_sim::{NodeId, troupe::Mistake};
+use chaos_plan::{Plan, PlanError, Subject};
 use nodes_door::{Door, DoorConfig, Sealer};
 
 use crate::knobs::Knobs;
@@ -28,75 +29,126 @@ pub enum Planted {
     DoubleActivation,
     /// Shims let their pods run on when the deadline of a fence has passed.
     IgnoredDeadline,
+    /// The host of actors gives up a link and tells nobody that the watched are lost.
+    LostDown,
+    /// The host of actors wakes a key while its last activation still saves its record.
+    TwoActivations,
+    /// The host of actors lets timers fire after the end of their life.
+    LateTimer,
 }
 
 impl Planted {
-    /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::AckBeforeSync,
-        Self::LostWatchEvent,
-        Self::StaleReadDuplicate,
-        Self::UnconfirmedRefusal,
-        Self::NoFence,
-        Self::DoubleActivation,
-        Self::IgnoredDeadline,
+    /// All of them, with what plans call them.
+    const NAMES: [(&'static str, Self); 10] = [
+        ("ack-before-sync", Self::AckBeforeSync),
+        ("lost-watch-event", Self::LostWatchEvent),
+        ("stale-read-duplicate", Self::StaleReadDuplicate),
+        ("unconfirmed-refusal", Self::UnconfirmedRefusal),
+        ("no-fence", Self::NoFence),
+        ("double-activation", Self::DoubleActivation),
+        ("ignored-deadline", Self::IgnoredDeadline),
+        ("lost-down", Self::LostDown),
+        ("two-activations", Self::TwoActivations),
+        ("late-timer", Self::LateTimer),
     ];
 
-    /// The one of this name.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|planted| format!("{planted:?}") == name)
+    /// What the host of actors does wrong, if this is in its world.
+    pub(crate) fn mistake(self) -> Option<Mistake> {
+        match self {
+            Self::LostDown => Some(Mistake::LostDown),
+            Self::TwoActivations => Some(Mistake::TwoActivations),
+            Self::LateTimer => Some(Mistake::LateTimer),
+            _ => None,
+        }
+    }
+
+    fn world(self) -> Subject {
+        self.mistake().map_or(Subject::Cluster, |_| Subject::Actors)
+    }
+}
+
+/// How a run is made.
+#[derive(Debug, Clone, Default)]
+pub struct RunConfig {
+    /// What happens to whom.
+    pub plan: Plan,
+    /// Which bugs are in it.
+    pub planted: BTreeSet<Planted>,
+    /// How many lines of what happened are kept for a report; 0 is fastest.
+    pub lines: usize,
+}
+
+impl RunConfig {
+    /// A run of a plan.
+    ///
+    /// # Errors
+    /// If the plan names a bug that there is not in its world.
+    pub fn of(plan: Plan) -> Result<Self, PlanError> {
+        let mut planted = BTreeSet::new();
+        for (place, name) in plan.planted.iter().enumerate() {
+            let ours = Planted::NAMES.iter().filter(|(_, bug)| bug.world() == plan.world);
+            let found = ours.clone().find(|(known, _)| known == name).ok_or_else(|| {
+                let names: Vec<&str> = ours.map(|(name, _)| *name).collect();
+                let why = format!("must be one of {}, is {name:?}", names.join(", "));
+                PlanError::of(format!("planted[{place}]"), why)
+            });
+            planted.insert(found?.1);
+        }
+        Ok(Self { plan, planted, lines: 0 })
+    }
+
+    /// A run of one of our plans.
+    ///
+    /// # Errors
+    /// If there is none of this name.
+    pub fn named(name: &str) -> Result<Self, PlanError> {
+        Self::of(Plan::named(name)?)
+    }
+
+    pub(crate) fn cluster(&self) -> ClusterConfig {
+        let Plan { servers, agents, clients, .. } = self.plan;
+        ClusterConfig { servers, agents, clients, planted: self.planted.clone() }
     }
 }
 
 /// A simulated cluster.
 #[derive(Debug, Clone, Default)]
-pub struct ClusterConfig {
+pub(crate) struct ClusterConfig {
     /// Voters of the store; each serves the API. Nodes from 0 on.
-    pub servers: u8,
+    pub(crate) servers: u8,
     /// Machines that run pods, behind the servers.
-    pub agents: u8,
+    pub(crate) agents: u8,
     /// Machines of users, behind the agents.
-    pub clients: u8,
+    pub(crate) clients: u8,
     /// Which bugs are in it.
-    pub planted: BTreeSet<Planted>,
+    planted: BTreeSet<Planted>,
 }
 
 impl ClusterConfig {
-    /// Three servers, twenty agents, four clients, no bug.
-    #[must_use]
-    pub fn usual() -> Self {
-        Self { servers: 3, agents: 20, clients: 4, planted: BTreeSet::new() }
-    }
-
-    /// The same cluster with a bug.
-    #[must_use]
-    pub fn with(mut self, planted: Planted) -> Self {
-        self.planted.insert(planted);
-        self
-    }
-
     /// All servers.
-    pub fn server_ids(&self) -> impl Iterator<Item = NodeId> + use<> {
+    pub(crate) fn server_ids(&self) -> impl Iterator<Item = NodeId> + use<> {
         (0..u32::from(self.servers)).map(NodeId)
     }
 
     /// All agents.
-    pub fn agent_ids(&self) -> impl Iterator<Item = NodeId> + use<> {
+    pub(crate) fn agent_ids(&self) -> impl Iterator<Item = NodeId> + use<> {
         let first = u32::from(self.servers);
         (first..first + u32::from(self.agents)).map(NodeId)
     }
 
     /// All clients.
-    pub fn client_ids(&self) -> impl Iterator<Item = NodeId> + use<> {
+    pub(crate) fn client_ids(&self) -> impl Iterator<Item = NodeId> + use<> {
         let first = u32::from(self.servers) + u32::from(self.agents);
         (first..first + u32::from(self.clients)).map(NodeId)
     }
 
     /// How many nodes there are.
-    #[must_use]
-    pub fn nodes(&self) -> u32 {
+    pub(crate) fn nodes(&self) -> u32 {
         u32::from(self.servers) + u32::from(self.agents) + u32::from(self.clients)
+    }
+
+    pub(crate) fn is_server(&self, id: NodeId) -> bool {
+        id.0 < u32::from(self.servers)
     }
 
     pub(crate) fn has(&self, planted: Planted) -> bool {

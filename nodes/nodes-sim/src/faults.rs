@@ -7,7 +7,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use actors_core::Mono;
-use actors_sim::{Cut, DiskFaults, Fault, Flap, NetFaults, NodeId, Sim};
+use actors_sim::{Fault, NodeId, Sim};
 use chaos_plan::{FaultKind, Schedule, Step, Target};
 
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
     config::ClusterConfig,
     event::{Event, Guard},
     record::Record,
+    strike::{bends_net, cut_under, disk_under, net_under},
     wire::Fate,
 };
 
@@ -68,69 +69,23 @@ impl Engine {
     }
 
     fn begin(&mut self, sim: &mut Sim<Cluster>, number: usize, now: Mono) {
-        let fault = self.steps[number].fault;
+        let Step { fault, span, .. } = self.steps[number];
         let config = sim.world.shared.config.clone();
         let hit = resolve(sim, &config, fault);
         let mut felt = false;
-        let everybody = || (0..config.nodes()).map(NodeId).collect::<Vec<_>>();
-        let others = |node: NodeId| everybody().into_iter().filter(move |id| *id != node).collect();
-        let name = format!("step {number}");
         for node in &hit {
-            let node = *node;
-            let disk = |faults| Fault::Disk { node, faults };
-            match fault {
-                FaultKind::Crash(_) | FaultKind::PowerCut => {
-                    felt |= sim.is_up(node);
-                    sim.inject(Fault::Crash(node));
-                }
-                FaultKind::Isolate(_) => {
-                    sim.inject(Fault::Cut(Cut::between(name.clone(), vec![node], others(node))));
-                }
-                FaultKind::Deaf(_) => {
-                    sim.inject(one_way(&name, members_but(&config, node), vec![node]));
-                }
-                FaultKind::Mute(_) => {
-                    sim.inject(one_way(&name, vec![node], members_but(&config, node)));
-                }
-                FaultKind::Pause(_) => {
-                    felt |= sim.is_up(node);
-                    let until = now.after(self.steps[number].span);
-                    sim.world.freeze(node, until);
-                }
-                FaultKind::LoseProcess(_) => {
-                    felt |= sim.world.has_process(node);
-                    sim.tell(sim.time(), node, Event::Guard(Guard::Lost));
-                }
-                FaultKind::Flap(_) => {
-                    let mut cut = Cut::between(name.clone(), vec![node], others(node));
-                    let (off, on) = (Duration::from_millis(120), Duration::from_millis(180));
-                    cut.flap = Some(Flap { cut: off, open: on });
-                    sim.inject(Fault::Cut(cut));
-                }
-                FaultKind::ClockJump { by_ms, .. } => {
-                    felt |= sim.is_up(node);
-                    sim.inject(Fault::WallJump { node, by_ns: by_ms * 1_000_000 });
-                }
-                FaultKind::SlowDisk(_) => sim.inject(disk(slow_disk())),
-                FaultKind::StallDisk(_) => sim.inject(disk(stalling_disk())),
-                FaultKind::FullDisk(_) => {
-                    sim.inject(disk(DiskFaults { is_full: true, ..sim.world.shared.knobs.disk }));
-                }
-                FaultKind::FailDisk(_) => {
-                    sim.inject(disk(DiskFaults {
-                        sync_error_ppm: 250_000,
-                        ..sim.world.shared.knobs.disk
-                    }));
-                }
-                FaultKind::Loss { .. } | FaultKind::Jumble { .. } | FaultKind::SlowNet { .. } => {}
-            }
+            felt |= strike(sim, fault, *node, now.after(span));
         }
-        if matches!(
-            fault,
-            FaultKind::Loss { .. } | FaultKind::Jumble { .. } | FaultKind::SlowNet { .. }
-        ) {
+        // Users' machines hear who is deaf or mute to the others.
+        let one_way = matches!(fault, FaultKind::Deaf(_) | FaultKind::Mute(_));
+        let clients = config.client_ids().filter(|_| !one_way);
+        let all = config.server_ids().chain(config.agent_ids()).chain(clients);
+        if let Some(cut) = cut_under(&format!("step {number}"), fault, &hit, all) {
+            sim.inject(Fault::Cut(cut));
+        }
+        if bends_net(fault) {
             self.net.insert(number, fault);
-            self.bend_net(sim);
+            sim.inject(Fault::Net(net_under(self.net.values())));
         }
         self.begun.insert(number, Begun { hit, since: now, until: now, felt });
     }
@@ -138,56 +93,14 @@ impl Engine {
     fn end(&mut self, sim: &mut Sim<Cluster>, number: usize, now: Mono) {
         let Some(begun) = self.begun.get_mut(&number) else { return };
         begun.until = now;
-        let hit = begun.hit.clone();
         let fault = self.steps[number].fault;
-        for node in hit {
-            match fault {
-                FaultKind::Crash(_) | FaultKind::PowerCut => sim.inject(Fault::Start(node)),
-                FaultKind::LoseProcess(_) => {
-                    sim.tell(sim.time(), node, Event::Guard(Guard::Start));
-                }
-                FaultKind::Isolate(_)
-                | FaultKind::Deaf(_)
-                | FaultKind::Mute(_)
-                | FaultKind::Flap(_) => {
-                    sim.inject(Fault::Heal(format!("step {number}")));
-                }
-                FaultKind::ClockJump { by_ms, .. } => {
-                    sim.inject(Fault::WallJump { node, by_ns: -by_ms * 1_000_000 });
-                }
-                FaultKind::SlowDisk(_)
-                | FaultKind::StallDisk(_)
-                | FaultKind::FullDisk(_)
-                | FaultKind::FailDisk(_) => {
-                    sim.inject(Fault::Disk { node, faults: sim.world.shared.knobs.disk });
-                }
-                // A pause ends by itself.
-                FaultKind::Pause(_)
-                | FaultKind::Loss { .. }
-                | FaultKind::Jumble { .. }
-                | FaultKind::SlowNet { .. } => {}
-            }
+        for node in begun.hit.clone() {
+            begun.felt |= release(sim, fault, node);
         }
+        sim.inject(Fault::Heal(format!("step {number}")));
         if self.net.remove(&number).is_some() {
-            self.bend_net(sim);
+            sim.inject(Fault::Net(net_under(self.net.values())));
         }
-    }
-
-    /// Lets the network behave as all faults that bend it say together.
-    fn bend_net(&self, sim: &mut Sim<Cluster>) {
-        let mut faults = NetFaults::default();
-        for fault in self.net.values() {
-            match fault {
-                FaultKind::Loss { per_million } => faults.loss_ppm = *per_million,
-                FaultKind::Jumble { per_million } => {
-                    faults.duplicate_ppm = *per_million;
-                    faults.reorder_ppm = *per_million;
-                }
-                FaultKind::SlowNet { latency_max } => faults.latency_max = *latency_max,
-                _ => {}
-            }
-        }
-        sim.inject(Fault::Net(faults));
     }
 
     /// How many faults of each kind began, and how many were felt.
@@ -216,16 +129,20 @@ fn is_felt(fault: FaultKind, begun: &Begun, record: &Record) -> bool {
     };
     match fault {
         FaultKind::Crash(_)
+        | FaultKind::CrashAfter { .. }
         | FaultKind::PowerCut
         | FaultKind::Pause(_)
         | FaultKind::LoseProcess(_)
-        | FaultKind::ClockJump { .. } => begun.felt,
+        | FaultKind::ClockJump { .. }
+        | FaultKind::ClockSkew { .. } => begun.felt,
         FaultKind::Isolate(_) | FaultKind::Flap(_) => {
             fate(&|from, to| hit(from) || hit(to)).lost > 0
         }
         FaultKind::Deaf(_) => fate(&|_, to| hit(to)).lost > 0,
         FaultKind::Mute(_) => fate(&|from, _| hit(from)).lost > 0,
+        FaultKind::Unlink { .. } => fate(&|from, to| hit(from) && hit(to)).lost > 0,
         FaultKind::Loss { .. } => fate(&|_, _| true).lost > 0,
+        FaultKind::Duplicate { .. } => fate(&|_, _| true).twice > 0,
         FaultKind::Jumble { .. } => {
             let fate = fate(&|_, _| true);
             fate.twice > 0 || fate.late > 0
@@ -237,38 +154,88 @@ fn is_felt(fault: FaultKind, begun: &Begun, record: &Record) -> bool {
     }
 }
 
-fn slow_disk() -> DiskFaults {
-    let (sync_min, sync_max) = (Duration::from_millis(20), Duration::from_millis(150));
-    DiskFaults { sync_min, sync_max, ..DiskFaults::default() }
+/// Lets a fault begin on one machine; whether that alone is felt: it was up, or a clock changed.
+fn strike(sim: &mut Sim<Cluster>, fault: FaultKind, node: NodeId, until: Mono) -> bool {
+    match fault {
+        FaultKind::Crash(_) | FaultKind::PowerCut => {
+            let was_up = sim.is_up(node);
+            sim.inject(Fault::Crash(node));
+            was_up
+        }
+        FaultKind::CrashAfter { events, .. } => {
+            sim.inject(Fault::CrashAfter { node, events });
+            false
+        }
+        FaultKind::Pause(_) => {
+            sim.world.freeze(node, until);
+            sim.is_up(node)
+        }
+        FaultKind::LoseProcess(_) => {
+            sim.tell(sim.time(), node, Event::Guard(Guard::Lost));
+            sim.world.has_process(node)
+        }
+        FaultKind::ClockJump { by_ms, .. } => {
+            sim.inject(Fault::WallJump { node, by_ns: by_ms * 1_000_000 });
+            sim.is_up(node)
+        }
+        FaultKind::ClockSkew { ppm, .. } => {
+            skew(sim, node, ppm);
+            sim.is_up(node)
+        }
+        _ => {
+            if let Some(faults) = disk_under(fault, sim.world.shared.knobs.disk) {
+                sim.inject(Fault::Disk { node, faults });
+            }
+            false
+        }
+    }
 }
 
-fn stalling_disk() -> DiskFaults {
-    let stall = Duration::from_millis(1_400);
-    DiskFaults { stall_ppm: 200_000, stall, ..DiskFaults::default() }
+/// Lets a fault end on one machine; whether it is known only now that it was felt.
+fn release(sim: &mut Sim<Cluster>, fault: FaultKind, node: NodeId) -> bool {
+    let usual = sim.world.shared.knobs.disk;
+    match fault {
+        FaultKind::Crash(_) | FaultKind::PowerCut => sim.inject(Fault::Start(node)),
+        FaultKind::CrashAfter { .. } => {
+            let has_crashed = !sim.is_up(node);
+            sim.inject(Fault::CrashAfter { node, events: 0 });
+            sim.inject(Fault::Start(node));
+            return has_crashed;
+        }
+        FaultKind::LoseProcess(_) => sim.tell(sim.time(), node, Event::Guard(Guard::Start)),
+        FaultKind::ClockJump { by_ms, .. } => {
+            sim.inject(Fault::WallJump { node, by_ns: -by_ms * 1_000_000 });
+        }
+        FaultKind::ClockSkew { ppm, .. } => skew(sim, node, -ppm),
+        _ if disk_under(fault, usual).is_some() => {
+            sim.inject(Fault::Disk { node, faults: usual });
+        }
+        // A pause ends by itself, a cut by its name.
+        _ => {}
+    }
+    false
 }
 
-fn one_way(name: &str, from: Vec<NodeId>, to: Vec<NodeId>) -> Fault {
-    let mut cut = Cut::between(name.to_owned(), from, to);
-    cut.is_one_way = true;
-    Fault::Cut(cut)
-}
-
-fn members_but(config: &ClusterConfig, node: NodeId) -> Vec<NodeId> {
-    config.server_ids().chain(config.agent_ids()).filter(|id| *id != node).collect()
-}
-
-fn servers_but(config: &ClusterConfig, node: NodeId) -> Vec<NodeId> {
-    config.server_ids().filter(|id| *id != node).collect()
+/// Lets a node's clocks run faster than they do.
+fn skew(sim: &mut Sim<Cluster>, node: NodeId, by_ppm: i32) {
+    let ppm = sim.clock(node).drift_ppm.saturating_add(by_ppm);
+    sim.inject(Fault::Drift { node, ppm });
 }
 
 /// Whom a fault hits now.
 fn resolve(sim: &Sim<Cluster>, config: &ClusterConfig, fault: FaultKind) -> Vec<NodeId> {
+    let one = |target| resolve_one(sim, config, target);
     let target = match fault {
         FaultKind::PowerCut => return config.server_ids().collect(),
-        FaultKind::Loss { .. } | FaultKind::Jumble { .. } | FaultKind::SlowNet { .. } => {
-            return Vec::new();
+        FaultKind::Loss { .. }
+        | FaultKind::Duplicate { .. }
+        | FaultKind::Jumble { .. }
+        | FaultKind::SlowNet { .. } => return Vec::new(),
+        FaultKind::Unlink { from, to, .. } => {
+            return [from, to].into_iter().filter_map(one).collect();
         }
         FaultKind::Crash(target)
+        | FaultKind::CrashAfter { target, .. }
         | FaultKind::Isolate(target)
         | FaultKind::Deaf(target)
         | FaultKind::Mute(target)
@@ -279,18 +246,25 @@ fn resolve(sim: &Sim<Cluster>, config: &ClusterConfig, fault: FaultKind) -> Vec<
         | FaultKind::StallDisk(target)
         | FaultKind::FullDisk(target)
         | FaultKind::FailDisk(target)
-        | FaultKind::ClockJump { target, .. } => target,
+        | FaultKind::ClockJump { target, .. }
+        | FaultKind::ClockSkew { target, .. } => target,
     };
+    one(target).into_iter().collect()
+}
+
+fn resolve_one(sim: &Sim<Cluster>, config: &ClusterConfig, target: Target) -> Option<NodeId> {
     let leader = sim.world.leader().unwrap_or(NodeId(0));
-    let hit = match target {
+    match target {
         Target::Leader => Some(leader),
-        Target::Follower(place) => servers_but(config, leader).get(usize::from(place)).copied(),
+        Target::Server(number) => config.server_ids().nth(usize::from(number)),
+        Target::Follower(place) => {
+            config.server_ids().filter(|id| *id != leader).nth(usize::from(place))
+        }
         Target::Agent(place) => config.agent_ids().nth(usize::from(place)),
         Target::Fenced => sim.world.record.fences.home().or_else(|| {
             let agents = usize::from(config.agents.max(1));
             let place = usize::try_from(sim.time().0 / 1_000_000).unwrap_or(0) % agents;
             config.agent_ids().nth(place)
         }),
-    };
-    hit.into_iter().collect()
+    }
 }

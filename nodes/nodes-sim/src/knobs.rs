@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use actors_core::Rng;
 use actors_sim::DiskFaults;
+use chaos_plan::Tuning;
 
 /// What a seed draws once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +31,16 @@ pub(crate) struct Knobs {
 }
 
 impl Knobs {
+    /// The same, but for what a plan sets.
+    pub(crate) fn tuned(mut self, tuning: &Tuning) -> Self {
+        self.pause_max = tuning.pause_max.unwrap_or(self.pause_max);
+        self.control_ppm = tuning.control_ppm.unwrap_or(self.control_ppm);
+        if let Some(sync_max) = tuning.sync_max {
+            (self.disk.sync_min, self.disk.sync_max) = (sync_max / 3, sync_max);
+        }
+        self
+    }
+
     /// The knobs of a seed.
     pub(crate) fn draw(rng: &mut Rng) -> Self {
         let micros = |rng: &mut Rng, low, high| Duration::from_micros(rng.between(low, high));

@@ -71,7 +71,7 @@ impl Mesh {
         let name = name_of(me, config);
         let servers: Vec<String> = config.server_ids().map(|id| name_of(id, config)).collect();
         let mut info = MemberInfo::new(name.clone(), role_of(me, config), now.wall);
-        info.member = config.server_ids().any(|id| id == me).then(|| u64::from(me.0) + 1);
+        info.member = config.is_server(me).then(|| u64::from(me.0) + 1);
         let mut mesh = Self {
             carrier: SeededCarrier::new(name.clone(), servers.clone()),
             machine: MembershipMachine::new(info.clone()),
@@ -91,7 +91,7 @@ impl Mesh {
             .map(|id| MemberInfo::new(name_of(id, config), role_of(id, config), Wall(0)))
             .collect();
         mesh.queue.push_back(Input::Member(MemberEvent::Known(known)));
-        if config.server_ids().any(|id| id == me) {
+        if config.is_server(me) {
             mesh.queue.push_back(Input::Member(MemberEvent::Voters(servers)));
         }
         mesh
@@ -246,5 +246,5 @@ fn id_of(name: &str, config: &ClusterConfig) -> Option<NodeId> {
 }
 
 fn role_of(id: NodeId, config: &ClusterConfig) -> Role {
-    if config.server_ids().any(|server| server == id) { Role::Server } else { Role::Agent }
+    if config.is_server(id) { Role::Server } else { Role::Agent }
 }

@@ -11,17 +11,25 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use actors_core::Mono;
 use actors_sim::NodeId;
-use chaos_judges::{Answer, Call, Expected, LogEntry, Operation, Violation, WatchRecord};
+use chaos_judges::{Answer, Call, Expected, LogEntry, Operation, WatchRecord};
 use store_mvcc::{
     Applied, Change, Expect, Key, Op, OpResult, Outcome, Position, Proposal, StateHash, Token,
 };
 
-use crate::{census::Census, event::Digest, fences::Fences, wire::Wire};
+use crate::{
+    census::Census,
+    event::Digest,
+    fences::Fences,
+    report::{Invariant, Violation},
+    wire::Wire,
+};
 
 /// Everything that is noted of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Record {
-    pub(crate) violations: Vec<String>,
+    pub(crate) violations: Vec<Violation>,
+    /// The true time.
+    pub(crate) time: Mono,
     pub(crate) operations: Vec<Operation>,
     pub(crate) watches: Vec<WatchRecord>,
     pub(crate) wire: Wire,
@@ -97,9 +105,10 @@ impl Record {
     /// Most violations that are kept; the first ones tell the most.
     const VIOLATIONS_MAX: usize = 32;
 
-    pub(crate) fn violation(&mut self, what: impl Into<String>) {
+    pub(crate) fn violation(&mut self, invariant: Invariant, what: impl Into<String>) {
         if self.violations.len() < Self::VIOLATIONS_MAX {
-            self.violations.push(what.into());
+            let at = self.time.since(Mono::default());
+            self.violations.push(Violation { invariant, at, what: what.into() });
         }
     }
 
@@ -166,9 +175,8 @@ impl Record {
         let planned_at = passed.and_then(|passed| passed.planned_at);
         if passed.is_none() && proposal.ops.iter().any(|op| call_of(op).is_some()) {
             let writer = &proposal.writer.name;
-            self.violation(format!(
-                "entry {index} of {writer:?} changes objects and bypassed the door"
-            ));
+            let what = format!("entry {index} of {writer:?} changes objects and bypassed the door");
+            self.violation(Invariant::ThroughTheDoor, what);
         }
         self.fill_deltas(proposal, changes);
         let old = |result: &&OpResult| matches!(result, OpResult::OldEpoch { .. });
@@ -176,7 +184,7 @@ impl Record {
         self.changes.extend(changes.iter().map(|change| (change.revision.0, log_entry(change))));
         for change in changes {
             if let Err(what) = self.census.take(change, planned_at, &mut self.counts) {
-                self.violation(what);
+                self.violation(Invariant::PodsAsWanted, what);
             }
         }
     }
@@ -206,7 +214,8 @@ impl Record {
             Some(known) => {
                 self.hashes.insert(position.index, known);
                 let index = position.index;
-                self.violation(format!("server {} differs from others at index {index}", node.0));
+                let what = format!("server {} differs from others at index {index}", node.0);
+                self.violation(Invariant::ReplicasAgree, what);
                 false
             }
         }
@@ -215,14 +224,17 @@ impl Record {
     pub(crate) fn leads(&mut self, node: NodeId, term: u64) {
         let leader = *self.leaders.entry(term).or_insert(node);
         if leader != node {
-            self.violation(format!("servers {} and {} both lead term {term}", leader.0, node.0));
+            let what = format!("servers {} and {} both lead term {term}", leader.0, node.0);
+            self.violation(Invariant::OneLeader, what);
         }
     }
 
     /// Makes violations of what the judge of fenced pods found.
     pub(crate) fn judge_fences(&mut self) {
         self.counts.moved = self.fences.moves;
-        self.fences.take_wrong().into_iter().for_each(|wrong| self.violation(wrong));
+        for wrong in self.fences.take_wrong() {
+            self.violation(Invariant::FencedOnce, wrong);
+        }
     }
 
     /// A host lets a key rest because its controller made the same changes again and again.
@@ -232,7 +244,8 @@ impl Record {
     }
 
     /// The operation that a violation names, as text.
-    pub(crate) fn describe(&self, violation: &Violation) -> String {
+    pub(crate) fn describe(&self, violation: &chaos_judges::Violation) -> String {
+        use chaos_judges::Violation;
         let operation = match violation {
             Violation::LostWrite { operation, .. }
             | Violation::UnmetCondition { operation, .. }

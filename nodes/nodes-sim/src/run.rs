@@ -1,302 +1,176 @@
 //! One run of the whole cluster from one seed: warm-up, faults under load, rest, and judgement.
 //!
-//! Way in: [`run`].  Safety is judged always; liveness after the faults are over: everything must
-//! converge in time.
+//! Way in: [`run`].  Safety is judged always, and ends a run at the event that breaks it; liveness
+//! after the faults are over, if the plan demands it: everything must converge in time.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
 
 use actors_core::{Mono, Rng};
 use actors_kinds::facts::TableError;
 use actors_sim::{Fault, NetFaults, NodeClock, NodeId, Sim};
 use chaos_judges::{FinalLog, Verdict, judge_operations, judge_watch};
-use chaos_plan::{Budget, Schedule};
+use chaos_plan::{Drawn, Liveness, Plan, Subject};
 use store_mvcc::Revision;
 
 use crate::{
+    actors,
     cluster::Cluster,
-    config::{ClusterConfig, Planted},
+    config::RunConfig,
     convergence::{Converged, check},
     event::{Event, Guard},
     faults::Engine,
     knobs::Knobs,
-    record::{Counts, log_entry},
+    record::log_entry,
+    report::{Coverage, Invariant, Report},
+    sites::Point,
 };
 
-/// How a run is made.
-#[derive(Debug, Clone)]
-pub struct RunConfig {
-    /// The cluster.
-    pub cluster: ClusterConfig,
-    /// How long it is left alone at first.
-    pub warm_up: Duration,
-    /// How long it meets with faults.
-    pub faults_for: Duration,
-    /// How long it may take to converge afterwards.
-    pub converge_within: Duration,
-    /// How many of a million operations of clients are about what control loops work on; drawn if
-    /// not set.
-    pub control_ppm: Option<u32>,
-    /// The longest sync of a disk without a fault; drawn if not set. Long ones keep more writes on
-    /// their way when a fault begins.
-    pub sync_max: Option<Duration>,
-    /// The longest pause of a client between two operations; drawn if not set.
-    pub pause_max: Option<Duration>,
-    /// How many lines of what happened are kept for a report; 0 is fastest.
-    pub trace_lines: usize,
-    /// Which faults it meets with.
-    pub faults: Faults,
-}
-
-/// Which faults a run meets with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Faults {
-    /// Of every kind.
-    #[default]
-    All,
-    /// Only of machines that run pods.
-    Agents,
-    /// Only the loss of agents' processes, which are soon started again: then nothing may be
-    /// replaced.
-    Processes,
-}
-
-impl Default for RunConfig {
-    fn default() -> Self {
-        Self {
-            cluster: ClusterConfig::usual(),
-            warm_up: Duration::from_secs(4),
-            faults_for: Duration::from_secs(60),
-            converge_within: Duration::from_secs(90),
-            control_ppm: None,
-            sync_max: None,
-            pause_max: None,
-            trace_lines: 0,
-            faults: Faults::All,
-        }
-    }
-}
-
-impl RunConfig {
-    /// A run that meets with these faults.
-    #[must_use]
-    pub fn meeting(faults: Faults) -> Self {
-        let usual = Self { faults, ..Self::default() };
-        // Where servers are left alone, clients would get far more done.
-        let (pause_max, control_ppm) = (Some(Duration::from_millis(500)), Some(400_000));
-        match faults {
-            Faults::All => usual,
-            Faults::Agents => Self { control_ppm, pause_max, ..usual },
-            Faults::Processes => {
-                Self { faults_for: Duration::from_secs(30), control_ppm, pause_max, ..usual }
-            }
-        }
-    }
-
-    /// A run with a planted bug, made so that it shows.
-    #[must_use]
-    pub fn with(planted: Planted) -> Self {
-        // A fence falls if the servers are there to see it.
-        let faults = match planted {
-            Planted::IgnoredDeadline => Faults::Agents,
-            _ => Faults::All,
-        };
-        let cluster = ClusterConfig::usual().with(planted);
-        let mut config = Self { cluster, ..Self::meeting(faults) };
-        if matches!(planted, Planted::NoFence | Planted::DoubleActivation) {
-            // A plan must be on its way when its leader is cut off.
-            config.control_ppm = Some(400_000);
-            config.sync_max = Some(Duration::from_millis(40));
-        }
-        if planted == Planted::UnconfirmedRefusal {
-            // Only clients that ask one server right after another can be told two things.
-            config.pause_max = Some(Duration::from_millis(20));
-        }
-        config
-    }
-}
-
-impl Faults {
-    /// Those of this name.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        [Self::All, Self::Agents, Self::Processes]
-            .into_iter()
-            .find(|faults| format!("{faults:?}") == name)
-    }
-}
-
-/// What came of a run.
-#[derive(Debug, Clone)]
-pub struct Report {
-    /// The seed.
-    pub seed: u64,
-    /// One number for everything that happened.
-    pub hash: u64,
-    /// How much virtual time passed.
-    pub elapsed: Duration,
-    /// How many events were delivered.
-    pub events: u64,
-    /// By kind, how many faults began and how many were felt.
-    pub faults: BTreeMap<&'static str, (u64, u64)>,
-    /// How often leadership changed.
-    pub leader_changes: u64,
-    /// How many different servers led.
-    pub leaders: usize,
-    /// How many operations and watch events were judged.
-    pub judged: usize,
-    /// How much of what happened.
-    pub counts: Counts,
-    /// Fault points in the product's code that were reached, and how often they fired.
-    pub coverage: Vec<(&'static str, u64)>,
-    /// What must never happen, and did.
-    pub violations: Vec<String>,
-    /// What is odd.
-    pub notes: Vec<String>,
-    /// The last things that happened, if lines were kept.
-    pub trace: String,
-}
-
-impl Report {
-    /// A seed counts only if it covers at least this much virtual time,
-    pub const ELAPSED_MIN: Duration = Duration::from_secs(60);
-    /// this many faults that were felt,
-    pub const FELT_MIN: u64 = 20;
-    /// and this many changes of leadership.
-    pub const LEADER_CHANGES_MIN: u64 = 1;
-
-    /// How many faults were felt.
-    #[must_use]
-    pub fn felt(&self) -> u64 {
-        self.faults.values().map(|(_, felt)| felt).sum()
-    }
-
-    /// Whether the seed covers enough to count.
-    #[must_use]
-    pub fn counts(&self) -> bool {
-        self.elapsed >= Self::ELAPSED_MIN
-            && self.felt() >= Self::FELT_MIN
-            && self.leader_changes >= Self::LEADER_CHANGES_MIN
-    }
-
-    /// Whether nothing is wrong.
-    #[must_use]
-    pub fn is_sound(&self) -> bool {
-        self.violations.is_empty()
-    }
-}
-
-/// How often the run looks whether something is wrong, or everything is done.
+/// How often the run looks whether everything is done.
 const STEP: Duration = Duration::from_millis(500);
 
-/// Runs the cluster from a seed.
+/// Runs a plan from a seed. A machine that panics breaks an invariant like any other.
 ///
 /// # Errors
 /// If the tables of kinds cannot be read.
 pub fn run(seed: u64, config: &RunConfig) -> Result<Report, TableError> {
+    if config.plan.world == Subject::Actors {
+        return Ok(actors::run(seed, config));
+    }
     let mut sim = build(seed, config)?;
-    sim.run_for(config.warm_up);
-    let budget = Budget {
-        until: config.faults_for,
-        servers: config.cluster.servers,
-        agents: config.cluster.agents,
-        power_cuts: 4,
-        recovery: Duration::from_millis(2_500),
-    };
-    let mut rng = Rng::from_number(seed).derive("faults");
-    let schedule = match config.faults {
-        Faults::All => Schedule::draw(budget, &mut rng),
-        Faults::Agents => Schedule::draw_agents(budget, &mut rng),
-        Faults::Processes => Schedule::draw_processes(budget, &mut rng),
-    };
-    if let Err(error) = schedule.check() {
-        sim.world.record.violation(format!("the schedule of faults breaks its budget: {error}"));
+    let schedule = config.plan.schedule(&mut Rng::from_number(seed).derive("faults"));
+    if let (Err(error), Liveness::Demanded) = (schedule.check(), config.plan.liveness) {
+        sim.world.record.violation(Invariant::WithinBudget, error.to_string());
     }
-    let began_at = Mono(sim.time().0);
+    let began_at = Mono(sim.time().0).after(config.plan.warm_up);
     let mut engine = Engine::new(&schedule, began_at);
-    while let Some(due) = engine.next_due().filter(|_| sound(&sim)) {
+    let driven = catch_unwind(AssertUnwindSafe(|| {
+        drive(&mut sim, &mut engine, &config.plan);
+        judge(&mut sim);
+    }));
+    if let Err(panic) = driven {
+        sim.world.record.violation(Invariant::NoPanic, word_of(panic.as_ref()));
+    }
+    Ok(report(seed, config, &sim, &engine))
+}
+
+/// What somebody who panicked said.
+pub(crate) fn word_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+    text.unwrap_or_else(|| "without a word".to_owned())
+}
+
+/// Lets everything happen, up to the first thing that is wrong.
+fn drive(sim: &mut Sim<Cluster>, engine: &mut Engine, plan: &Plan) {
+    let began_at = Mono(sim.time().0).after(plan.warm_up);
+    advance(sim, plan.warm_up);
+    while let Some(due) = engine.next_due().filter(|_| sound(sim)) {
         let passed = Mono(sim.time().0).since(began_at);
-        sim.run_for(due.saturating_sub(passed));
-        engine.advance(&mut sim);
+        advance(sim, due.saturating_sub(passed));
+        if sound(sim) {
+            engine.advance(sim);
+        }
     }
-    let rest = config.faults_for.saturating_sub(Mono(sim.time().0).since(began_at));
-    if sound(&sim) {
-        sim.run_for(rest);
+    advance(sim, plan.faults_for.saturating_sub(Mono(sim.time().0).since(began_at)));
+    settle(sim, plan);
+    let deaths = sim.world.record.counts.deaths;
+    if plan.drawn == Drawn::Processes && plan.faults.is_empty() && deaths > 0 {
+        let what = format!("{deaths} nodes died of the loss of a process");
+        sim.world.record.violation(Invariant::NothingReplaced, what);
     }
-    settle(&mut sim, config);
-    if config.faults == Faults::Processes && sim.world.record.counts.deaths > 0 {
-        let deaths = sim.world.record.counts.deaths;
-        sim.world.record.violation(format!("{deaths} nodes died of the loss of a process"));
-    }
-    judge(&mut sim);
-    Ok(report(seed, &sim, &engine))
 }
 
 fn sound(sim: &Sim<Cluster>) -> bool {
     sim.world.record.violations.is_empty()
 }
 
-fn build(seed: u64, config: &RunConfig) -> Result<Sim<Cluster>, TableError> {
-    let mut rng = Rng::from_number(seed).derive("clocks");
-    let clock = |rng: &mut Rng| NodeClock {
-        mono_zero: rng.below(1_000_000_000_000),
-        wall_zero: NodeClock::default().wall_zero
-            + i64::try_from(rng.below(400_000_000)).unwrap_or(0),
-        drift_ppm: i32::try_from(rng.below(200)).unwrap_or(0) - 100,
-    };
-    let clocks: BTreeMap<NodeId, NodeClock> =
-        (0..config.cluster.nodes()).map(|id| (NodeId(id), clock(&mut rng))).collect();
-    let mut knobs = Knobs::draw(&mut Rng::from_number(seed).derive("knobs"));
-    knobs.pause_max = config.pause_max.unwrap_or(knobs.pause_max);
-    knobs.control_ppm = config.control_ppm.unwrap_or(knobs.control_ppm);
-    if let Some(sync_max) = config.sync_max {
-        (knobs.disk.sync_min, knobs.disk.sync_max) = (sync_max / 3, sync_max);
+/// Lets time pass, up to the first thing that is wrong.
+fn advance(sim: &mut Sim<Cluster>, span: Duration) {
+    if sound(sim) {
+        sim.run_until(span, |world| !world.record.violations.is_empty());
     }
-    let world = Cluster::new(config.cluster.clone(), clocks.clone(), knobs)?;
-    let mut sim = Sim::new(seed, world, config.trace_lines);
-    sim.arm_buggify();
-    for clock in clocks.into_values() {
-        let node = sim.add_node(clock);
+}
+
+/// The clocks of one node: far from zero, far from each other, each at its own rate.
+pub(crate) fn draw_clock(plan: &Plan, rng: &mut Rng) -> NodeClock {
+    let usual = NodeClock::default();
+    let drift = i64::from(plan.drift_ppm_max);
+    let drawn = i64::try_from(rng.below(2 * u64::from(plan.drift_ppm_max) + 1)).unwrap_or(drift);
+    NodeClock {
+        mono_zero: rng.below(1_000_000_000_000),
+        wall_zero: usual.wall_zero + i64::try_from(rng.below(400_000_000)).unwrap_or(0),
+        drift_ppm: i32::try_from(drawn - drift).unwrap_or(0),
+        ..usual
+    }
+}
+
+fn build(seed: u64, config: &RunConfig) -> Result<Sim<Cluster>, TableError> {
+    let plan = &config.plan;
+    let knobs = Knobs::draw(&mut Rng::from_number(seed).derive("knobs")).tuned(&plan.tuning);
+    let cluster = config.cluster();
+    let nodes = cluster.nodes();
+    let mut sim = Sim::new(seed, Cluster::new(cluster, knobs)?, config.lines);
+    if plan.fault_points {
+        sim.arm_buggify();
+    }
+    let mut rng = Rng::from_number(seed).derive("clocks");
+    for _ in 0..nodes {
+        let node = sim.add_node(draw_clock(plan, &mut rng));
         sim.inject(Fault::Disk { node, faults: knobs.disk });
     }
     Ok(sim)
 }
 
 /// Mends everything, lets clients rest, and waits until the cluster is what it should be.
-fn settle(sim: &mut Sim<Cluster>, config: &RunConfig) {
+fn settle(sim: &mut Sim<Cluster>, plan: &Plan) {
     sim.inject(Fault::HealAll);
     sim.inject(Fault::Net(NetFaults::default()));
-    for id in 0..config.cluster.nodes() {
+    for id in 0..sim.world.shared.config.nodes() {
         let node = NodeId(id);
+        sim.inject(Fault::CrashAfter { node, events: 0 });
         sim.inject(Fault::Disk { node, faults: sim.world.shared.knobs.disk });
         sim.inject(Fault::Start(node));
         sim.tell(sim.time(), node, Event::Guard(Guard::Start));
     }
     sim.world.rest();
-    let deadline = sim.time().after(config.converge_within);
+    let deadline = sim.time().after(plan.converge_within);
     let mut quiet_at = None;
     while sound(sim) {
-        sim.run_for(STEP);
+        advance(sim, STEP);
         let why = match check(&sim.world, &mut quiet_at) {
             Converged::Yes => return,
             Converged::NotYet(why) => why,
         };
         if sim.time() >= deadline {
-            let within = config.converge_within.as_secs();
-            let recent: Vec<String> =
-                sim.world.servers().flat_map(|(_, server)| server.recent()).collect();
-            sim.world.record.notes.extend(recent);
-            return sim
-                .world
-                .record
-                .violation(format!("not within {within} s without faults: {why}"));
+            return give_up(sim, plan, &why);
         }
     }
 }
 
-/// Lets the judges look at everything that was seen.
+/// It did not converge: a violation, if the plan demands that it does.
+fn give_up(sim: &mut Sim<Cluster>, plan: &Plan, why: &str) {
+    let what = format!("not within {} s without faults: {why}", plan.converge_within.as_secs());
+    let recent: Vec<String> = sim.world.servers().flat_map(|(_, server)| server.recent()).collect();
+    let record = &mut sim.world.record;
+    record.notes.extend(recent);
+    match plan.liveness {
+        Liveness::Demanded => record.violation(Invariant::Converges, what),
+        Liveness::NotPromised => record.notes.push(what),
+    }
+}
+
+/// Lets the judges look at everything that was seen, unless something is wrong already.
 fn judge(sim: &mut Sim<Cluster>) {
     let Some(log) = final_log(&sim.world) else {
-        return sim.world.record.violation("no server has the log at the end");
+        if sound(sim) {
+            let what = "no server has the log at the end";
+            sim.world.record.violation(Invariant::DiskHolds, what);
+        }
+        return;
     };
     let record = &mut sim.world.record;
     let mut verdict = judge_operations(&record.operations, &log);
@@ -306,11 +180,11 @@ fn judge(sim: &mut Sim<Cluster>) {
     watches.for_each(|other| watched.merge(other));
     record.judged = operations.judged + watched.judged;
     for violation in operations.violations {
-        let text = format!("operations: {violation}{}", record.describe(&violation));
-        record.violation(text);
+        let what = format!("{violation}{}", record.describe(&violation));
+        record.violation(Invariant::Linearizable, what);
     }
     for violation in watched.violations {
-        record.violation(format!("watches: {violation}"));
+        record.violation(Invariant::WatchesComplete, violation.to_string());
     }
 }
 
@@ -332,10 +206,24 @@ fn final_log(cluster: &Cluster) -> Option<FinalLog> {
     }
 }
 
-fn report(seed: u64, sim: &Sim<Cluster>, engine: &Engine) -> Report {
+/// What became of the fault points of a world.
+pub(crate) fn coverage(
+    all: impl Iterator<Item = &'static str>,
+    reached: impl Iterator<Item = (&'static str, u64)>,
+) -> Vec<Coverage> {
+    let reached: Vec<_> = reached.collect();
+    let of = |site: &'static str| {
+        let seen = reached.iter().find(|(name, _)| *name == site);
+        Coverage { site, is_reached: seen.is_some(), fired: seen.map_or(0, |(_, fired)| *fired) }
+    };
+    all.map(of).collect()
+}
+
+fn report(seed: u64, config: &RunConfig, sim: &Sim<Cluster>, engine: &Engine) -> Report {
     let record = &sim.world.record;
     Report {
         seed,
+        plan: config.plan.name.clone(),
         hash: sim.hash(),
         elapsed: Duration::from_nanos(sim.time().0),
         events: sim.delivered(),
@@ -344,9 +232,9 @@ fn report(seed: u64, sim: &Sim<Cluster>, engine: &Engine) -> Report {
         leaders: record.leaders(),
         judged: record.judged,
         counts: record.counts.clone(),
-        coverage: sim.coverage().collect(),
+        coverage: coverage(Point::ALL.iter().map(|site| site.name()), sim.coverage()),
         violations: record.violations.clone(),
         notes: record.notes.clone(),
-        trace: sim.report(),
+        lines: sim.lines().map(str::to_owned).collect(),
     }
 }

@@ -11,4 +11,4 @@ mod seeds;
 mod sweep;
 
 pub use seeds::Seeds;
-pub use sweep::{Sweep, one, replay, replay_planted, table};
+pub use sweep::{Sweep, one, table};

@@ -2,24 +2,15 @@
 //!
 //! Way in: [`Sweep::run`], [`table`].
 
-use std::{
-    collections::BTreeMap,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Mutex,
-    thread,
-};
+use std::{collections::BTreeMap, sync::Mutex, thread};
 
-use nodes_sim::{Faults, Planted, Report, RunConfig, run};
+use nodes_sim::{Report, RunConfig, run};
 
 /// What came of many seeds.
 #[derive(Debug, Default)]
 pub struct Sweep {
-    /// The reports of the seeds that ran to their end, by seed.
+    /// The reports of all seeds, by seed.
     pub reports: BTreeMap<u64, Report>,
-    /// What was wrong, by seed.
-    pub failures: BTreeMap<u64, Vec<String>>,
-    /// Which faults they met with.
-    faults: Faults,
 }
 
 impl Sweep {
@@ -36,28 +27,32 @@ impl Sweep {
             for _ in 0..Self::AT_ONCE {
                 scope.spawn(|| {
                     while let Some(seed) = next() {
-                        let ended = one(seed, config);
+                        let report = one(seed, config);
                         if let Ok(mut done) = done.lock() {
-                            done.take(seed, ended);
+                            done.reports.insert(seed, report);
                         }
                     }
                 });
             }
         });
-        let done = done.into_inner().unwrap_or_default();
-        Self { faults: config.faults, ..done }
+        done.into_inner().unwrap_or_default()
     }
 
-    fn take(&mut self, seed: u64, ended: Result<Report, String>) {
-        match ended {
-            Ok(report) => {
-                if !report.is_sound() {
-                    self.failures.insert(seed, report.violations.clone());
-                }
-                self.reports.insert(seed, report);
-            }
-            Err(why) => drop(self.failures.insert(seed, vec![why])),
-        }
+    /// The seeds that broke something.
+    pub fn failures(&self) -> impl Iterator<Item = &Report> {
+        self.reports.values().filter(|report| !report.is_sound())
+    }
+
+    /// Fault points that no seed reached.
+    #[must_use]
+    pub fn missed(&self) -> Vec<&'static str> {
+        let reached = |site: &str| {
+            let points = self.reports.values().flat_map(|report| &report.coverage);
+            points.into_iter().any(|point| point.site == site && point.is_reached)
+        };
+        let first = self.reports.values().next();
+        let sites = first.iter().flat_map(|report| &report.coverage).map(|point| point.site);
+        sites.filter(|site| !reached(site)).collect()
     }
 
     /// How many seeds covered enough to count.
@@ -70,16 +65,12 @@ impl Sweep {
     #[must_use]
     pub fn complaint(&self) -> String {
         let mut text = String::new();
-        for (seed, why) in &self.failures {
-            text += &format!("seed {seed}:\n");
-            for line in why.iter().take(5) {
-                text += &format!("    {line}\n");
+        for report in self.failures() {
+            text += &format!("seed {}:\n", report.seed);
+            for violation in report.violations.iter().take(5) {
+                text += &format!("    {violation}\n");
             }
-            let faults = match self.faults {
-                Faults::All => String::new(),
-                faults => format!("STARLING_FAULTS={faults:?} "),
-            };
-            text += &format!("    run it again: {faults}{}\n", replay(*seed));
+            text += &format!("    run it again: {}\n", report.command());
         }
         for (seed, report) in self.reports.iter().filter(|(_, report)| !report.counts()) {
             let (felt, changes) = (report.felt(), report.leader_changes);
@@ -90,28 +81,13 @@ impl Sweep {
     }
 }
 
-/// One run; a machine that panics is a failure like any other.
-pub fn one(seed: u64, config: &RunConfig) -> Result<Report, String> {
-    match catch_unwind(AssertUnwindSafe(|| run(seed, config))) {
-        Ok(report) => report.map_err(|error| error.to_string()),
-        Err(panic) => {
-            let text = panic.downcast_ref::<String>().cloned();
-            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-            Err(format!("panicked: {}", text.unwrap_or_else(|| "without a word".to_owned())))
-        }
-    }
-}
-
-/// The command that runs a seed again.
+/// One run.
+///
+/// # Panics
+/// If the tables of kinds, which are compiled in, cannot be read.
 #[must_use]
-pub fn replay(seed: u64) -> String {
-    format!("STARLING_SEED={seed} cargo test --profile sim -p tests-sim -- --nocapture replay")
-}
-
-/// The command that runs a seed with a planted bug again.
-#[must_use]
-pub fn replay_planted(planted: Planted, seed: u64) -> String {
-    format!("STARLING_PLANTED={planted:?} {}", replay(seed))
+pub fn one(seed: u64, config: &RunConfig) -> Report {
+    run(seed, config).unwrap_or_else(|error| unreachable!("the tables of kinds: {error}"))
 }
 
 /// What the seeds covered.
@@ -125,9 +101,9 @@ pub fn table(sweep: &Sweep) -> String {
             let total = faults.entry(name).or_default();
             *total = (total.0 + begun, total.1 + felt);
         }
-        for (site, fired) in &report.coverage {
-            let total = sites.entry(site).or_default();
-            *total = (total.0 + 1, total.1 + fired);
+        for point in &report.coverage {
+            let total = sites.entry(point.site).or_default();
+            *total = (total.0 + u64::from(point.is_reached), total.1 + point.fired);
         }
     }
     let sum = |of: fn(&Report) -> u64| reports().map(of).sum::<u64>();

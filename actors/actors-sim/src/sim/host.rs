@@ -60,11 +60,9 @@ impl<E: Clone> Host<'_, E> {
 
     /// Delivers an event to this node when its own clock shows `at`; at once if that is past.
     pub fn at(&mut self, at: Mono, event: E) {
-        let (time, boot) = {
-            let node = self.core.node(self.node);
-            (node.clock.when(at), node.boot)
-        };
-        self.core.push(time, Item::Local { node: self.node, boot, event });
+        let node = self.core.node(self.node);
+        let (time, boot) = (node.clock.when(at), node.boot);
+        self.core.push(time, Item::Timer { node: self.node, boot, due: at, event });
     }
 
     /// Delivers an event to this node after `span` of true time: the end of an effect that takes so

@@ -32,6 +32,7 @@ use super::{Ctx, Inner, Origin, Server};
 use crate::{
     config::{Planted, Shared},
     event::Local,
+    report::Invariant,
 };
 
 /// The control loops of one epoch.
@@ -316,8 +317,8 @@ impl Server {
             match wish {
                 HostEffect::SetTimer { at } => ctx.at(at, Local::LoopTimer { epoch, host }),
                 HostEffect::Notice(HostNotice::Undeclared { key, item }) => {
-                    ctx.record
-                        .violation(format!("a controller planned {item} for {key}, undeclared"));
+                    let what = format!("a controller planned {item} for {key}, undeclared");
+                    ctx.record.violation(Invariant::DeclaredWrites, what);
                 }
                 HostEffect::Notice(HostNotice::Parked { key, plan }) => {
                     ctx.record.parked(&key.to_string(), &plan);
@@ -403,7 +404,8 @@ impl Server {
                 };
                 match refused {
                     Some(error) if error.code < 500 => {
-                        ctx.record.violation(format!("bootstrap was refused: {}", error.message));
+                        let what = format!("bootstrap was refused: {}", error.message);
+                        ctx.record.violation(Invariant::AnswersMakeSense, what);
                         control.bootstrap.pop_front();
                     }
                     // Tried again with the next sweep.

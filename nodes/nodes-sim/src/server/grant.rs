@@ -9,6 +9,7 @@ use store_mvcc::{Epoch, GroupId, Op, Outcome, Proposal, Revision, ShardId, Token
 use store_raft::RoleView;
 
 use super::{Ctx, Server};
+use crate::report::Invariant;
 
 /// A grant on its way, and when history is given up next.
 #[derive(Debug, Default)]
@@ -84,7 +85,10 @@ impl Server {
         };
         match proposal.encode() {
             Ok(data) => self.propose_here(token, None, data),
-            Err(error) => ctx.record.violation(format!("{proposal:?} cannot be encoded: {error}")),
+            Err(error) => {
+                let what = format!("{proposal:?} cannot be encoded: {error}");
+                ctx.record.violation(Invariant::EntriesApply, what);
+            }
         }
     }
 

@@ -12,7 +12,10 @@ use super::{
     Ctx, Inner, Server,
     replica::{open_state, raft_id},
 };
-use crate::event::{Bytes, Effect, Image, Local, Message};
+use crate::{
+    event::{Bytes, Effect, Image, Local, Message},
+    report::Invariant,
+};
 
 /// Rows of a page.
 const PAGE: usize = 512;
@@ -90,10 +93,8 @@ impl Server {
         if applied >= index {
             self.inbox.push_back(Inner::Raft(RaftEvent::SnapshotInstalled { number, applied }));
         } else {
-            ctx.record.violation(format!(
-                "server {}: an image was announced and did not come",
-                self.me.0
-            ));
+            let what = format!("server {}: an image was announced and did not come", self.me.0);
+            ctx.record.violation(Invariant::EntriesApply, what);
         }
     }
 }

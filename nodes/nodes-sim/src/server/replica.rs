@@ -28,6 +28,7 @@ use crate::{
     config::{Planted, Shared},
     event::{Bytes, Effect, Image, Local, Message},
     knobs::Knobs,
+    report::Invariant,
 };
 
 /// Compacted revisions whose rows are given back at once.
@@ -232,7 +233,8 @@ impl Server {
             let mut proposal = match Proposal::decode(&entry.data) {
                 Ok(proposal) => proposal,
                 Err(error) => {
-                    ctx.record.violation(format!("entry {}: {error}", entry.index));
+                    let what = format!("entry {}: {error}", entry.index);
+                    ctx.record.violation(Invariant::EntriesApply, what);
                     return ctx.out.push(Effect::Restart);
                 }
             };
@@ -262,7 +264,8 @@ impl Server {
     /// The state cannot be changed any more: only a new life helps.
     pub(super) fn stop(&mut self, ctx: &mut Ctx<'_>, error: &ApplyError) {
         if !matches!(error, ApplyError::Disk(_) | ApplyError::Failed) {
-            ctx.record.violation(format!("server {} cannot apply: {error}", self.me.0));
+            let what = format!("server {} cannot apply: {error}", self.me.0);
+            ctx.record.violation(Invariant::EntriesApply, what);
         }
         ctx.out.push(Effect::Restart);
     }

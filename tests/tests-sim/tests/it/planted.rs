@@ -1,64 +1,87 @@
 //! Bugs that are planted are found: judges that find nothing prove nothing.
 
-use nodes_sim::{Planted, RunConfig};
-use tests_sim::{one, replay_planted};
+use nodes_sim::{Invariant, RunConfig};
+use tests_sim::one;
 
-/// Runs seeds until one finds the bug in one of the words that describe it.
-fn check(planted: Planted, words: &[&str]) {
+use crate::replayed;
+
+/// Runs seeds until one finds the bug as a breach of what it breaks, then runs the command that is
+/// printed.
+fn check(planted: &str, broken: &[Invariant]) {
     const SEEDS_MAX: u64 = 40;
-    let config = RunConfig::with(planted);
+    let plan = format!("planted/{planted}");
+    let config = RunConfig::named(&plan).expect("a plan of ours");
     let mut seen = Vec::new();
     for seed in 1..=SEEDS_MAX {
-        let found = match one(seed, &config) {
-            Ok(report) => report.violations,
-            Err(panic) => vec![panic],
-        };
-        let named = found.iter().find(|what| words.iter().any(|word| what.contains(word)));
+        let report = one(seed, &config);
+        let named = report.violations.iter().find(|what| broken.contains(&what.invariant));
         if let Some(what) = named {
-            println!("{planted:?} is found by seed {seed}: {what}");
-            println!("    run it again: {}", replay_planted(planted, seed));
+            println!("{planted} is found by seed {seed}: {what}");
+            println!("    run it again: {}", report.command());
+            let again = replayed(&report.command());
+            assert_eq!((again.hash, &again.violations), (report.hash, &report.violations));
             return;
         }
-        seen.extend(found);
+        seen.extend(report.violations);
     }
-    panic!("{planted:?} is not found by {SEEDS_MAX} seeds; they found {seen:#?}");
+    panic!("{planted} is not found by {SEEDS_MAX} seeds; they found {seen:#?}");
 }
 
 #[test]
 fn an_acknowledgement_before_fsync_is_found() {
     check(
-        Planted::AckBeforeSync,
-        // The last words are those of a follower that is told of what it has confirmed and lost.
-        &["acknowledged at revision", "differs from others", "cannot start", "is out of range"],
+        "ack-before-sync",
+        // A panic is that of a follower that is told of what it has confirmed and lost.
+        &[
+            Invariant::Linearizable,
+            Invariant::ReplicasAgree,
+            Invariant::DiskHolds,
+            Invariant::NoPanic,
+        ],
     );
 }
 
 #[test]
 fn a_lost_watch_event_is_found() {
-    check(Planted::LostWatchEvent, &["was not seen before what follows it"]);
+    check("lost-watch-event", &[Invariant::WatchesComplete]);
 }
 
 #[test]
 fn a_duplicate_pod_after_a_stale_read_is_found() {
-    check(Planted::StaleReadDuplicate, &["pods, it wanted"]);
+    check("stale-read-duplicate", &[Invariant::PodsAsWanted]);
 }
 
 #[test]
 fn a_refusal_by_a_server_that_lags_is_found() {
-    check(Planted::UnconfirmedRefusal, &["was refused for a version"]);
+    check("unconfirmed-refusal", &[Invariant::Linearizable]);
 }
 
 #[test]
 fn a_control_loop_that_outlives_its_epoch_is_found() {
-    check(Planted::NoFence, &["pods, it wanted"]);
+    check("no-fence", &[Invariant::PodsAsWanted]);
 }
 
 #[test]
 fn two_activations_that_both_act_are_found() {
-    check(Planted::DoubleActivation, &["pods, it wanted"]);
+    check("double-activation", &[Invariant::PodsAsWanted]);
 }
 
 #[test]
 fn a_shim_that_lets_its_pod_outlive_the_fence_is_found() {
-    check(Planted::IgnoredDeadline, &["run at once"]);
+    check("ignored-deadline", &[Invariant::FencedOnce]);
+}
+
+#[test]
+fn a_lost_down_is_found() {
+    check("lost-down", &[Invariant::DownOnce]);
+}
+
+#[test]
+fn two_activations_of_one_key_are_found() {
+    check("two-activations", &[Invariant::OneActivation]);
+}
+
+#[test]
+fn a_timer_that_outlives_its_actor_is_found() {
+    check("late-timer", &[Invariant::TimersDie]);
 }
