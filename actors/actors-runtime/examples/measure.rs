@@ -42,6 +42,12 @@ const WAVE: u64 = 10_000;
 /// Actors of one round of churn.
 const CHURN: u64 = 300_000;
 
+/// How many times others are told something while keys are busy, once a millisecond.
+const PROBES: usize = 3_000;
+
+/// How long a slow key handles each message.
+const SLOW: Duration = Duration::from_millis(20);
+
 /// Counts what it is told; says so when it has heard as much as it was to hear.
 struct Counter {
     heard: u64,
@@ -54,6 +60,8 @@ enum Event {
     Ask(Correlation),
     Boom,
     Rest,
+    /// Takes long.
+    Spin,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -78,6 +86,12 @@ impl Machine for Counter {
             Event::Ask(number) => out.push(Effect::Answer(number)),
             Event::Boom => out.push(Effect::Done),
             Event::Rest => self.until = 0,
+            Event::Spin => {
+                let began = Clock.mono();
+                while Clock.mono() - began < SLOW {
+                    std::hint::spin_loop();
+                }
+            }
         }
     }
 }
@@ -370,6 +384,35 @@ async fn churn() -> f64 {
     (after[2] / after[0] - 1.0) * 100.0
 }
 
+/// How late other keys of a slab handle a message, in milliseconds at p99, while one key is told as much
+/// as it takes and another one is slow with each of its messages, without a pause.
+async fn delay() -> f64 {
+    let mut bench = Bench::new();
+    let (_root, slab) = bench.slab(u64::MAX, 0, false).await;
+    let runtime = tokio::runtime::Handle::current();
+    for (key, event) in [("flooded", Event::Tick), ("slow", Event::Spin)] {
+        let mut key = slab.key(key);
+        let flood = async move { while key.tell(event.clone()).await.is_ok() {} };
+        // It ends with the program.
+        drop(runtime.spawn(flood));
+    }
+    let mut others: Vec<_> = keys(100).iter().map(|key| slab.key(key)).collect();
+    let mut ticks = tokio::time::interval(Duration::from_millis(1));
+    let mut took = Vec::with_capacity(PROBES);
+    let began = Clock.mono();
+    for number in 0..PROBES {
+        ticks.tick().await;
+        // Counted from when it was due, so that a late probe is not taken for a quick one.
+        let due = began.after(Duration::from_millis(number as u64));
+        let other = &mut others[number % 100];
+        other.tell(Event::Boom).await.expect("it takes messages");
+        bench.wait(1).await;
+        took.push((Clock.mono() - due).as_secs_f64() * 1_000.0);
+    }
+    took.sort_by(f64::total_cmp);
+    took[PROBES * 99 / 100]
+}
+
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
     let row = std::env::args().nth(1).unwrap_or_default();
@@ -384,6 +427,7 @@ async fn main() {
             "bytes-at-rest" => bytes_at_rest().await,
             "restart" => restart().await,
             "churn" => churn().await,
+            "delay" => delay().await,
             other => panic!("no such row: {other}"),
         }
     });

@@ -12,6 +12,7 @@ mod face;
 mod failures;
 mod host;
 mod key;
+mod line;
 mod pool;
 mod record;
 mod state;

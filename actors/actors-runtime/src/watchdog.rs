@@ -28,13 +28,16 @@ pub(crate) trait Watched: Send + Sync {
     fn look(self: Arc<Self>);
 }
 
+/// What is looked at, to the end of this life.
+type Known = (Weak<Life>, Weak<dyn Watched>);
+
 /// The watchdog of one system.
 #[derive(Default)]
 pub(crate) struct Watchdog {
     /// How many are at work.
     at_work: AtomicUsize,
     is_asleep: AtomicBool,
-    watched: Mutex<Vec<(Weak<Life>, Weak<dyn Watched>)>>,
+    watched: Mutex<Vec<Known>>,
     thread: OnceLock<Thread>,
 }
 

@@ -15,7 +15,7 @@ use nodes_door::{Identity, Options, Target, WatchEvent};
 use nodes_machines::{MachineRecord, Role};
 use nodes_mesh::{RemoteClient, renewal, serve_actors, serve_streams};
 use nodes_pki::NodeKeys;
-use nodes_server::Server;
+use nodes_server::{Server, agent_events};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     time::interval,
@@ -118,7 +118,8 @@ async fn serve_agent(record: &MachineRecord, announcer: &Announcer) -> Result<()
     serve_streams(&linked.mesh, Arc::new(agent.handle()));
     serve_actors(&linked.mesh, system.clone());
     let mut tree = linked.plant(new_tree(), supervisor);
-    for (spec, child) in [client.child(), renewal(&linked.mesh, &client, pki)] {
+    let events = agent_events(Arc::new(client.clone()), &record.node);
+    for (spec, child) in [client.child(), renewal(&linked.mesh, &client, pki), events] {
         tree = tree.child(spec, child);
     }
     let mut life = Life { root: system.run(tree).await?, asked: signal(SignalKind::terminate())? };

@@ -83,7 +83,7 @@ impl<E: std::fmt::Debug + Send + 'static> AnyMailbox for Pool<E> {
         let mut nodes: Vec<_> = {
             let state = lock(&self.state);
             let records = state.records.iter().flatten();
-            records.map(|record| record.node(&self.path(), self.spec())).collect()
+            records.map(|record| record.node(self.path(), self.spec())).collect()
         };
         nodes.sort_by(|one, other| one.path.cmp(&other.path));
         nodes

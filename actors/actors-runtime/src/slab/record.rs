@@ -3,11 +3,11 @@
 //! Way in: [`Record`].  Invariant: the first `own` events of the queue are the key's own, the others
 //! were told.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use actors_core::{Address, ExitReason, Incarnation};
 
-use super::SlabSpec;
+use super::{SlabSpec, line::Line};
 use crate::{
     monitor::{Down, Watchers},
     observer::{Crash, Node, NodeKind, NodeState, Slow},
@@ -36,7 +36,7 @@ pub(super) struct Record<E> {
     pub(super) serial: u64,
     /// Which life of the key, counted over the whole slab.
     pub(super) life: u64,
-    queue: VecDeque<Letter<E>>,
+    queue: Line<Letter<E>>,
     own: u32,
     /// Timers and tasks under way.
     pub(super) pending: u32,
@@ -72,7 +72,7 @@ impl<E> Record<E> {
             key,
             serial,
             life,
-            queue: VecDeque::new(),
+            queue: Line::default(),
             own: 0,
             pending: 0,
             batch: (0, 0),
@@ -150,7 +150,7 @@ impl<E> Record<E> {
     pub(super) fn give_back(&mut self, event: Letter<E>, is_own: bool) {
         match is_own {
             true => {
-                self.queue.push_front(event);
+                self.queue.insert(0, event);
                 self.own += 1;
             }
             false => self.queue.insert(self.own_len(), event),
@@ -172,15 +172,14 @@ impl<E> Record<E> {
 
     /// Forgets the key's own events; on whose behalf they were.
     pub(super) fn clear_own(&mut self) -> Vec<Trace> {
-        let own = self.own_len();
-        self.own = 0;
-        self.queue.drain(..own).map(|letter| letter.trace).collect()
+        let own = std::mem::take(&mut self.own);
+        (0..own).filter_map(|_| self.queue.pop_front()).map(|letter| letter.trace).collect()
     }
 
     /// Forgets all events; on whose behalf they were.
     pub(super) fn clear(&mut self) -> Vec<Trace> {
         self.own = 0;
-        std::mem::take(&mut self.queue).into_iter().map(|letter| letter.trace).collect()
+        self.queue.take().map(|letter| letter.trace).collect()
     }
 
     pub(super) fn ended(&mut self, reason: ExitReason) {

@@ -112,6 +112,10 @@ async fn a_service_that_fails_or_whose_part_panics_is_restarted() {
                     service.spawn("pump", async { panic!("part") })?;
                     std::future::pending().await
                 }
+                3 => {
+                    service.spawn("pump", std::future::pending())?;
+                    std::future::pending().await
+                }
                 _ => std::future::pending().await,
             }
         }
@@ -127,6 +131,13 @@ async fn a_service_that_fails_or_whose_part_panics_is_restarted() {
     }
     let error = ExitReason::Error("port taken".into());
     assert_eq!(reasons, [error, ExitReason::Panic("part".into())]);
+    // A piece is seen in the tree, and the service cannot do without it.
+    while world.node("root/http/pump#1").is_none() {
+        tokio::task::yield_now().await;
+    }
+    world.system.kill("root/http/pump#1").unwrap();
+    world.expect(&["life 4"]).await;
+    assert_eq!(world.node("root/http").unwrap().last_exit, Some(ExitReason::Killed));
 }
 
 /// Panics while it is dropped by a panic.

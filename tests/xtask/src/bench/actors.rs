@@ -28,6 +28,9 @@ const PAIRS: [(&str, &str, &str, &str, Better, f64); 8] = [
 /// Most bytes of a keyed actor at rest, its record of 64 bytes and its key included.
 const AT_REST_MAX: f64 = 512.0;
 
+/// Most milliseconds by which busy keys delay the others.
+const DELAY_MAX: f64 = 10.0;
+
 /// Most percent by which memory grows from the first round of churn to the third.
 const CHURN_MAX: f64 = 5.0;
 
@@ -46,6 +49,10 @@ pub(crate) fn measure(runs: usize) -> Result<Vec<Row>> {
             _ => Row::against(subject, unit, (figures, &rivals), (better, goal)),
         });
     }
+    let delays: Result<Vec<f64>> =
+        (0..runs).map(|_| run(Command::new(&ours).arg("delay"))).collect();
+    let subject = "delay of other keys, one flooded, one slow, p99";
+    rows.push(Row::alone(subject, "ms", delays?, DELAY_MAX, None));
     let at_rest: Result<Vec<f64>> =
         (0..runs).map(|_| run(Command::new(&ours).arg("bytes-at-rest"))).collect();
     let subject = "memory of 1 M at rest, record of 64 B";
