@@ -234,6 +234,8 @@ pub enum WriteVerb {
     Finalize,
     /// Gives a pod its node.
     Bind,
+    /// Decides a certificate signing request.
+    Approve,
 }
 
 /// A change of one object, as the store published it.

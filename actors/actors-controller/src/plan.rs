@@ -72,6 +72,13 @@ pub enum Item {
         /// The node's name.
         node: String,
     },
+    /// Merges a patch (RFC 7396) through the `approval` subresource of a certificate signing request.
+    Approve {
+        /// Of which request.
+        target: Target,
+        /// The patch, from the root of the object: `{"status": {"conditions": …}}`.
+        patch: Value,
+    },
     /// Tells people; never retried, repeated ones are counted in one Event object.
     Event(Happening),
 }
@@ -248,6 +255,7 @@ impl Item {
             Self::Delete { .. } => Some(WriteVerb::Delete),
             Self::Finalize { .. } => Some(WriteVerb::Finalize),
             Self::Bind { .. } => Some(WriteVerb::Bind),
+            Self::Approve { .. } => Some(WriteVerb::Approve),
             Self::Event(_) => None,
         }
     }
@@ -261,7 +269,8 @@ impl Item {
             | Self::Status { target, .. }
             | Self::Delete { target, .. }
             | Self::Finalize { target }
-            | Self::Bind { target, .. } => target.key.kind.clone(),
+            | Self::Bind { target, .. }
+            | Self::Approve { target, .. } => target.key.kind.clone(),
             Self::Event(happening) => happening.regarding.key.kind.clone(),
         }
     }

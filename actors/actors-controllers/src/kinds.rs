@@ -26,3 +26,12 @@ pub const DEPLOYMENT: Kind = Kind::new("apps/v1", "Deployment");
 pub const REPLICA_SET: Kind = Kind::new("apps/v1", "ReplicaSet");
 /// `discovery.k8s.io/v1` EndpointSlice.
 pub const ENDPOINT_SLICE: Kind = Kind::new("discovery.k8s.io/v1", "EndpointSlice");
+/// `v1` Secret.
+pub const SECRET: Kind = Kind::new("v1", "Secret");
+/// `certificates.k8s.io/v1` CertificateSigningRequest.
+pub const SIGNING_REQUEST: Kind = Kind::new("certificates.k8s.io/v1", "CertificateSigningRequest");
+/// `rbac.authorization.k8s.io/v1` ClusterRole.
+pub const CLUSTER_ROLE: Kind = Kind::new("rbac.authorization.k8s.io/v1", "ClusterRole");
+/// `rbac.authorization.k8s.io/v1` ClusterRoleBinding.
+pub const CLUSTER_ROLE_BINDING: Kind =
+    Kind::new("rbac.authorization.k8s.io/v1", "ClusterRoleBinding");

@@ -2,6 +2,7 @@
 //!
 //! Way in: [`builtin`].  Never: memory between runs, or a write that is not declared.
 
+mod aggregation;
 mod claims;
 mod conditions;
 pub mod dead_nodes;
@@ -20,12 +21,15 @@ mod node_lifecycle;
 mod pod_gc;
 mod pods;
 mod replica_set;
+mod signing;
 mod taints;
+mod token_secrets;
 
 use std::sync::Arc;
 
 use actors_controller::Controller;
 
+pub use aggregation::AggregationController;
 pub use deployment::DeploymentController;
 pub use endpoint_slice::EndpointSliceController;
 pub use endpoints::EndpointsController;
@@ -38,6 +42,8 @@ pub use namespace::NamespaceController;
 pub use node_lifecycle::NodeLifecycleController;
 pub use pod_gc::PodGcController;
 pub use replica_set::ReplicaSetController;
+pub use signing::{CertificateController, SignRequest, SigningOrder};
+pub use token_secrets::{SignToken, TokenSecretController};
 
 /// Every built-in controller. `ca_pem` is the certificate of the cluster's API, which each
 /// namespace gets a copy of.
@@ -57,6 +63,7 @@ pub fn builtin(ca_pem: &str) -> Vec<Arc<dyn Controller>> {
         Arc::new(TaintEvictionController),
         Arc::new(PodGcController),
         Arc::new(EventTtlController),
+        Arc::new(AggregationController),
     ]
 }
 

@@ -5,6 +5,7 @@
 //! A kind that has no rules of its own is one line of `tables/served.txt`, or one row given to
 //! [`Registry::with_rows`]; a kind with rules adds a row to the table of `validate`, `defaults` or `columns`.
 
+pub mod certificates;
 pub mod columns;
 mod complete;
 pub mod conform;
@@ -18,6 +19,7 @@ mod order;
 mod patch;
 mod place;
 pub mod protobuf;
+pub mod rbac;
 mod registry;
 pub mod validate;
 

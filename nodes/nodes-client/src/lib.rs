@@ -12,7 +12,7 @@ use std::{future::Future, pin::Pin, sync::Arc};
 
 use actors_object::ApiError;
 use futures_util::{Stream, StreamExt as _};
-use nodes_door::{Identity, Request, Response, WatchEvent};
+use nodes_door::{Identity, Impersonation, Request, Response, WatchEvent};
 use tokio::sync::mpsc;
 
 pub use requests::Calls;
@@ -39,6 +39,18 @@ pub trait Client: Send + Sync {
         path: &'a str,
     ) -> Later<'a, bool>;
 
+    /// The identity as which somebody wants to be taken, if all of it is allowed. Refused by callers of the door that
+    /// serve nobody but themselves.
+    fn impersonate<'a>(
+        &'a self,
+        by: &'a Identity,
+        wanted: &'a Impersonation,
+    ) -> Later<'a, Result<Identity, ApiError>> {
+        let why = format!("User {:?} cannot act as {:?} here", by.user, wanted.user);
+        let nothing = actors_object::GroupResource::default();
+        Box::pin(std::future::ready(Err(ApiError::forbidden(&nothing, "", why))))
+    }
+
     /// Changes as they come; `request.verb` is `Watch`.
     fn watch(&self, request: Request) -> Later<'_, Result<WatchStream, ApiError>>;
 
@@ -52,6 +64,22 @@ pub trait Client: Send + Sync {
 pub trait Authenticator: Send + Sync {
     /// The identity behind a token, or `None` if nobody's.
     fn authenticate<'a>(&'a self, token: &'a str) -> Later<'a, Option<Identity>>;
+
+    /// How others can verify this cluster's tokens; `None` if they cannot.
+    fn issuer(&self) -> Option<IssuerFacts> {
+        None
+    }
+}
+
+/// How others verify the tokens of service accounts. Spec: OpenID Connect Discovery 1.0, RFC 7517.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssuerFacts {
+    /// The `iss` of its tokens, an HTTPS URL.
+    pub issuer: String,
+    /// Its public keys: the JSON of a JWK set.
+    pub keys: String,
+    /// The algorithms that it signs with.
+    pub algorithms: Vec<String>,
 }
 
 /// A shared client.

@@ -63,6 +63,9 @@ pub fn of_item(item: &Item, identity: &Identity, registry: &Registry) -> Result<
         Item::Bind { target, node } => {
             request(Verb::Create, of(target, Some("binding"))?, Some(binding(target, node)))
         }
+        Item::Approve { target, patch } => {
+            request(merge, of(target, Some("approval"))?, Some(guarded(patch, target)))
+        }
         Item::Event(_) => return Err(refusal(item, &ApiError::internal("an event is no write"))),
     })
 }

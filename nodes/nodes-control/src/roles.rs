@@ -5,10 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use actors_controller::{Access, Controller, Kind, Kinds, WriteVerb};
+use actors_controller::{Access, Controller, Kind, Kinds, Write, WriteVerb};
 use actors_kinds::{KindFacts, Registry};
 use actors_object::{Gvk, Map, Object, Value};
 use nodes_door::Identity;
+
+const RBAC: &str = "rbac.authorization.k8s.io";
+const CERTIFICATES: &str = "certificates.k8s.io";
+const SIGNERS: &str = "signers";
 
 /// What reading a kind needs.
 const READ: [&str; 3] = ["get", "list", "watch"];
@@ -70,11 +74,30 @@ pub fn roles(name: &str, access: &Access, registry: &Registry) -> [Object; 2] {
                 WriteVerb::Delete => allow(facts, "", &["delete"]),
                 WriteVerb::Finalize => allow(facts, "finalize", &["update"]),
                 WriteVerb::Bind => allow(facts, "binding", &["create"]),
+                WriteVerb::Approve => allow(facts, "approval", &["patch"]),
+            }
+            // Who fills a role with what it does not hold itself must be allowed to.
+            if facts.is(RBAC, "ClusterRole") && write.verb == WriteVerb::Patch {
+                allow(facts, "", &["escalate"]);
             }
         }
     }
     for facts in of(&Kind::new("v1", "Event")) {
         allow(facts, "", &["create", "patch", "get"]);
+    }
+    let signs = |verb: WriteVerb| {
+        let concerns = |write: &Write| {
+            let kind = write.kind.as_ref();
+            write.verb == verb && kind.is_some_and(|kind| kind.group() == CERTIFICATES)
+        };
+        access.writes.iter().any(concerns)
+    };
+    // Deciding and signing are allowed by the signer's name.
+    for (verb, word) in [(WriteVerb::Approve, "approve"), (WriteVerb::Status, "sign")] {
+        if signs(verb) {
+            let signers = (CERTIFICATES.to_owned(), SIGNERS.to_owned());
+            rules.entry(signers).or_default().insert(word);
+        }
     }
     let account = account_of(name);
     let name = format!("system:controller:{account}");
@@ -91,6 +114,9 @@ fn role(name: &str, rules: BTreeMap<(String, String), BTreeSet<&str>>) -> Object
         rule.set_path(&["apiGroups"], list([group.as_str()]));
         rule.set_path(&["resources"], list([resource.as_str()]));
         rule.set_path(&["verbs"], list(verbs));
+        if resource == SIGNERS {
+            rule.set_path(&["resourceNames"], list(["kubernetes.io/*"]));
+        }
         rule
     });
     let rules = Value::List(rules.collect());

@@ -2,15 +2,17 @@
 //!
 //! Way in: [`check_namespace`], [`mutate_new`], [`mutate_changed`].
 //! Spec: Kubernetes documentation, "Admission Control in Kubernetes": NamespaceLifecycle,
-//! ServiceAccount, DefaultTolerationSeconds, Priority, NodeRestriction.
+//! ServiceAccount, DefaultTolerationSeconds, Priority, NodeRestriction, CertificateApproval,
+//! CertificateSigning, CertificateSubjectRestriction.
 
+pub(crate) mod certificates;
 mod node;
 mod priority;
 mod service_account;
 mod tolerations;
 
 use actors_object::{ApiError, GroupResource, Object};
-pub(crate) use node::{check_node, check_node_create};
+pub(crate) use node::{check_node, check_node_change, check_node_create};
 use store_mvcc::Key;
 
 use crate::visit::Visit;
@@ -39,6 +41,9 @@ pub(crate) fn check_namespace(visit: &Visit<'_>, object: &Object) -> Result<(), 
 
 /// What is added to a new object.
 pub(crate) fn mutate_new(visit: &mut Visit<'_>, object: &mut Object) -> Result<(), ApiError> {
+    if visit.kind.is("certificates.k8s.io", "CertificateSigningRequest") {
+        return certificates::begin(visit, object);
+    }
     if !visit.kind.is("", "Pod") {
         return Ok(());
     }

@@ -8,11 +8,11 @@ use actors_core::Turn;
 use actors_kinds::Registry;
 use actors_object::{ApiError, uid};
 use store_catalog::{Opener, Snapshot};
-use store_mvcc::{GroupId, Outcome, Proposal, Revision, Token, Writer};
+use store_mvcc::{GroupId, Key, Outcome, Proposal, Revision, Token, Writer};
 
 use crate::{
-    Identity, Request, Response, Sealer, TokenTicket,
-    authz::{Ask, Authorizer, denial},
+    Identity, Impersonation, Request, Response, Sealer, TokenQuestion, TokenTicket, Verb,
+    authz::{Ask, Authorizer, denial, impersonate},
     read,
     visit::Visit,
     watch::WatchPlan,
@@ -70,6 +70,8 @@ pub enum Step {
     },
     /// Sign the ticket's claims, and answer with [`TokenTicket::finish`].
     Sign(Box<TokenTicket>),
+    /// Verify the question's token, and answer with [`TokenQuestion::finish`].
+    Verify(Box<TokenQuestion>),
 }
 
 /// A request that waits for its proposal.
@@ -159,14 +161,62 @@ impl Door {
             return Ok(());
         }
         let nothing = actors_object::GroupResource::default();
-        Err(ApiError::forbidden(&nothing, "", denial(identity, ask)))
+        Err(ApiError::forbidden(&nothing, "", denial(identity, ask, "")))
     }
 
-    /// The revision at which a list must be read so that its pages fit together. The server hands
-    /// in the snapshot of that revision if it still has it; else the answer is 410 `Expired`.
+    /// The identity as which somebody wants to be taken.
+    ///
+    /// # Errors
+    /// 403 if a part of it is not allowed, 400 if it names no user.
+    pub fn impersonate(
+        &self,
+        by: &Identity,
+        wanted: &Impersonation,
+        snapshot: &Snapshot,
+    ) -> Result<Identity, ApiError> {
+        impersonate(&Authorizer::new(snapshot), by, wanted)
+    }
+
+    /// The revision at which a list must be read: its own or that of its first page. A server that
+    /// has the snapshot of that revision decides with [`Door::decide_past`]; else the answer is 410
+    /// `Expired`.
     #[must_use]
     pub fn pinned_revision(&self, request: &Request) -> Option<Revision> {
         read::pinned_revision(request)
+    }
+
+    /// Whether RBAC lets a request be made at all, for those who must do much before it is decided.
+    ///
+    /// # Errors
+    /// 403, with the reason.
+    pub fn authorize(&self, request: &Request, snapshot: &Snapshot) -> Result<(), ApiError> {
+        crate::authz::authorize(request, &Authorizer::new(snapshot))
+    }
+
+    /// What the keys of a list begin with; none for what is no list of stored objects.
+    #[must_use]
+    pub fn list_prefix(&self, request: &Request) -> Option<Key> {
+        let target = &request.target;
+        let kind = self.registry.resource(&target.group, &target.version, &target.resource)?;
+        let namespace = target.namespace.as_deref();
+        let prefix = Key::prefix(&kind.storage.group, &kind.storage.resource, namespace);
+        (request.verb == Verb::List && kind.is_stored()).then_some(prefix)
+    }
+
+    /// Decides a list of an earlier revision: what there was is in `past`; who may see it, and how
+    /// pages go together, is as it is now.
+    pub fn decide_past(
+        &self,
+        request: &Request,
+        turn: &mut Turn<'_, Snapshot>,
+        past: &Snapshot,
+    ) -> Step {
+        let mut decide = || {
+            crate::authz::authorize(request, &Authorizer::new(turn.view))?;
+            let mut turn = Turn { now: turn.now, rng: &mut *turn.rng, view: past };
+            Visit::new(self, request, &mut turn)?.decide()
+        };
+        decide().unwrap_or_else(|error: ApiError| Step::Reply(error.into()))
     }
 
     fn attempt(&self, request: &Request, turn: &mut Turn<'_, Snapshot>, attempt: u8) -> Step {

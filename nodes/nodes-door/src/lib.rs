@@ -11,6 +11,7 @@
 mod admission;
 mod authz;
 mod bootstrap;
+mod bootstrap_token;
 mod decode;
 mod door;
 mod read;
@@ -24,12 +25,15 @@ mod visit;
 mod watch;
 mod write;
 
-pub use bootstrap::bootstrap_objects;
+pub use authz::Impersonation;
+pub use bootstrap::{Repair, bootstrap_objects, controller_roles, repair};
+pub use bootstrap_token::bootstrap_identity;
 pub use door::{Cidr, Door, DoorConfig, Pending, Step};
 pub use request::{
     Body, FieldValidation, Identity, Media, Options, PatchKind, Request, Target, Verb,
 };
 pub use response::{Entry, List, Response, ResponseBody, WatchEvent};
+pub use review::TokenQuestion;
 pub use seal::{SealError, Sealer};
 pub use token::{TokenTicket, token_identity};
 pub use watch::{WatchPlan, WatchStart};

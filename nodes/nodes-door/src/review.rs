@@ -3,13 +3,17 @@
 //! Way in: [`decide`].  Spec: Kubernetes API reference, groups `authorization.k8s.io` and
 //! `authentication.k8s.io`.
 
+mod access;
+mod token;
+
 use std::sync::Arc;
 
-use actors_object::{ApiError, FieldError, FieldPath, Map, Object, Value, value};
+use actors_object::{ApiError, Map, Object, Value, value};
+pub use token::TokenQuestion;
 
 use crate::{
-    Entry, Identity,
-    authz::{Ask, Authorizer},
+    Entry, Identity, Step,
+    authz::{Authorizer, node_of},
     decode,
     visit::{Decision, Visit},
 };
@@ -18,79 +22,58 @@ use crate::{
 pub(crate) fn decide(visit: &mut Visit<'_>) -> Decision {
     let expected = decode::Expected { gvk: &visit.kind.gvk, shape: &visit.kind.shape };
     let mut review = decode::body(visit, &expected)?;
-    let authorizer = Authorizer::new(visit.snapshot);
     let asker = &visit.request.identity;
     let status = match visit.kind.plural.as_str() {
         "selfsubjectreviews" => value!({ "userInfo": user_info(asker) }),
-        "selfsubjectrulesreviews" => {
-            let namespace = review.str_at(&["spec", "namespace"]).unwrap_or_default();
-            rules_status(&authorizer.rules_of(asker, namespace))
-        }
-        "selfsubjectaccessreviews" => access_status(visit, &review, asker)?,
-        "subjectaccessreviews" => access_status(visit, &review, &subject(&review))?,
+        "selfsubjectrulesreviews" => rules(visit, &review)?,
+        "selfsubjectaccessreviews" => access::status(visit, &review, asker)?,
+        "subjectaccessreviews" => access::status(visit, &review, &subject(&review))?,
         "localsubjectaccessreviews" => {
-            let asked = review.str_at(&["spec", "resourceAttributes", "namespace"]);
-            if asked != Some(visit.namespace()) {
-                let path = FieldPath::of(&["spec", "resourceAttributes", "namespace"]);
-                let error = FieldError::invalid(&path, asked, "must be the namespace of the path");
-                return Err(ApiError::invalid(&visit.group_kind(), "", &[error]));
-            }
-            access_status(visit, &review, &subject(&review))?
+            access::check_place(visit, &review)?;
+            access::status(visit, &review, &subject(&review))?
         }
+        "tokenreviews" => return token::ask(visit, review),
         _ => return Err(ApiError::method_not_allowed(&visit.resource(), "create")),
     };
     review.set_status(status);
+    answered(visit, review)
+}
+
+fn answered(visit: &Visit<'_>, mut review: Object) -> Result<Step, ApiError> {
     review.metadata_mut().insert("creationTimestamp", Value::Null);
     Ok(visit.reply(201, Entry::Made(Arc::new(review))))
 }
 
-fn access_status(visit: &Visit<'_>, review: &Object, who: &Identity) -> Result<Value, ApiError> {
-    let text = |field: &str, name: &str| {
-        review.str_at(&["spec", field, name]).unwrap_or_default().to_owned()
-    };
-    let spec = FieldPath::new("spec");
-    let wrong = |error: FieldError| ApiError::invalid(&visit.group_kind(), "", &[error]);
-    let resource = review.spec().get("resourceAttributes");
-    let url = review.spec().get("nonResourceAttributes");
-    if resource.is_some() == url.is_some() {
-        let path = spec.push_field("resourceAttributes");
-        let why = "set either resourceAttributes or nonResourceAttributes";
-        return Err(wrong(FieldError::invalid(&path, resource, why)));
+/// What the asker may do in a namespace, rule by rule.
+fn rules(visit: &Visit<'_>, review: &Object) -> Result<Value, ApiError> {
+    let namespace = review.str_at(&["spec", "namespace"]).unwrap_or_default();
+    if namespace.is_empty() {
+        return Err(ApiError::bad_request("no namespace on request"));
     }
-    if who.user.is_empty() && who.groups.is_empty() {
-        let why = "set user or groups";
-        return Err(wrong(FieldError::invalid(&spec.push_field("user"), "", why)));
+    let asker = &visit.request.identity;
+    let mut status = rules_status(&Authorizer::new(visit.snapshot).rules_of(asker, namespace));
+    // What a node may read follows from its pods, not from rules.
+    if node_of(asker).is_some() {
+        status.set_path(&["incomplete"], true);
+        let why = "what a node may do follows from its pods, and is no list of rules";
+        status.set_path(&["evaluationError"], why);
     }
-    let (verb, path) =
-        (text("nonResourceAttributes", "verb"), text("nonResourceAttributes", "path"));
-    let of = |name: &str| text("resourceAttributes", name);
-    let (asked, group, namespace, name) = (of("verb"), of("group"), of("namespace"), of("name"));
-    let mut plural = of("resource");
-    let sub = of("subresource");
-    if !sub.is_empty() {
-        plural = format!("{plural}/{sub}");
-    }
-    let ask = match url {
-        Some(_) => Ask::Url { verb: &verb, path: &path },
-        None => Ask::Resource {
-            verb: &asked,
-            group: &group,
-            resource: &plural,
-            namespace: &namespace,
-            name: &name,
-        },
-    };
-    Ok(value!({ "allowed": Authorizer::new(visit.snapshot).allows(who, ask) }))
+    Ok(status)
 }
 
 fn subject(review: &Object) -> Identity {
     let text = |field: &str| review.str_at(&["spec", field]).unwrap_or_default().to_owned();
-    let groups = review.list_at(&["spec", "groups"]).iter().filter_map(Value::as_str);
+    let list = |value: &Value| -> Vec<String> {
+        let texts = value.as_list().unwrap_or_default().iter().filter_map(Value::as_str);
+        texts.map(str::to_owned).collect()
+    };
+    let extra = review.spec().at("extra").as_map();
+    let extra = extra.into_iter().flat_map(|map| map.iter());
     Identity {
         user: text("user"),
         uid: text("uid"),
-        groups: groups.map(str::to_owned).collect(),
-        extra: Vec::new(),
+        groups: list(review.spec().at("groups")),
+        extra: extra.map(|(key, texts)| (key.to_string(), list(texts))).collect(),
     }
 }
 
@@ -100,7 +83,9 @@ fn user_info(who: &Identity) -> Value {
     if !who.uid.is_empty() {
         info.set_path(&["uid"], &who.uid);
     }
-    info.set_path(&["groups"], who.groups.clone());
+    if !who.groups.is_empty() {
+        info.set_path(&["groups"], who.groups.clone());
+    }
     if !who.extra.is_empty() {
         let extra: Map = who.extra.iter().map(|(key, texts)| (key, texts.clone())).collect();
         info.set_path(&["extra"], extra);

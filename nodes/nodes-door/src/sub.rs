@@ -19,9 +19,9 @@ use crate::{
 /// Decides a request for a subresource.
 pub(crate) fn decide(visit: &mut Visit<'_>, name: &str) -> Decision {
     match (name, visit.request.verb) {
-        ("status" | "finalize", Verb::Get) => read::get(visit),
-        ("status" | "finalize", Verb::Update) => write::update(visit),
-        ("status" | "finalize", Verb::Patch(kind)) => write::patch(visit, kind),
+        ("status" | "finalize" | "approval", Verb::Get) => read::get(visit),
+        ("status" | "finalize" | "approval", Verb::Update) => write::update(visit),
+        ("status" | "finalize" | "approval", Verb::Patch(kind)) => write::patch(visit, kind),
         ("scale", _) => scale::decide(visit),
         ("binding", Verb::Create) => bind(visit),
         ("eviction", Verb::Create) => eviction::evict(visit),

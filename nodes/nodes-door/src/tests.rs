@@ -7,6 +7,8 @@
 mod access;
 mod allocation;
 mod apply;
+mod certificates;
+mod credentials;
 mod deletion;
 mod deltas;
 mod events;
@@ -17,6 +19,7 @@ mod pods;
 mod protobuf;
 mod races;
 mod reads;
+mod revisions;
 mod rows;
 mod secrets;
 mod subresources;

@@ -34,30 +34,27 @@ impl TokenTicket {
     }
 }
 
-/// Who a verified token belongs to, or `None` if the account, or the pod or Secret that it is bound
-/// to, is gone or another one.
+/// Who a verified token belongs to, or `None` if the account, or the pod, Secret or node that it is
+/// bound to, is gone or another one. What is being deleted is gone when its grace period is over.
 #[must_use]
 pub fn token_identity(claims: &Value, snapshot: &Snapshot) -> Option<Identity> {
     let bound = claims.at("kubernetes.io");
     let namespace = bound.str_at(&["namespace"])?;
     let name = bound.str_at(&["serviceaccount", "name"])?;
-    let lives = |plural: &str, reference: &Value| {
+    let lives = |plural: &str, reference: &Value, namespace: Option<&str>| {
         let name = reference.at("name").as_str()?;
-        let item = snapshot.get(&Key::object("", plural, Some(namespace), name))?;
+        let item = snapshot.get(&Key::object("", plural, namespace, name))?;
         (reference.at("uid").as_str() == Some(item.uid())).then_some(())
     };
-    lives("serviceaccounts", bound.at("serviceaccount"))?;
+    lives("serviceaccounts", bound.at("serviceaccount"), Some(namespace))?;
     for (field, plural) in [("pod", "pods"), ("secret", "secrets")] {
         if let Some(reference) = bound.get(field) {
-            lives(plural, reference)?;
+            lives(plural, reference, Some(namespace))?;
         }
     }
-    let mut extra = Vec::new();
-    for (field, key) in [("name", "pod-name"), ("uid", "pod-uid")] {
-        if let Some(text) = bound.str_at(&["pod", field]) {
-            let key = format!("authentication.kubernetes.io/{key}");
-            extra.push((key, vec![text.to_owned()]));
-        }
+    // Beside a pod the node is only told; it is the pod whose end counts.
+    if let (None, Some(reference)) = (bound.get("pod"), bound.get("node")) {
+        lives("nodes", reference, None)?;
     }
     Some(Identity {
         user: format!("system:serviceaccount:{namespace}:{name}"),
@@ -67,6 +64,22 @@ pub fn token_identity(claims: &Value, snapshot: &Snapshot) -> Option<Identity> {
             format!("system:serviceaccounts:{namespace}"),
             "system:authenticated".to_owned(),
         ],
-        extra,
+        extra: extra(claims),
     })
+}
+
+/// What else a token tells of its bearer, in the order of the keys.
+fn extra(claims: &Value) -> Vec<(String, Vec<String>)> {
+    let bound = claims.at("kubernetes.io");
+    let id = claims.str_at(&["jti"]).filter(|id| !id.is_empty()).map(|id| format!("JTI={id}"));
+    let of = |path: &[&str]| bound.str_at(path).map(str::to_owned);
+    let told = [
+        ("credential-id", id),
+        ("node-name", of(&["node", "name"])),
+        ("node-uid", of(&["node", "uid"])),
+        ("pod-name", of(&["pod", "name"])),
+        ("pod-uid", of(&["pod", "uid"])),
+    ];
+    let known = told.into_iter().filter_map(|(key, text)| Some((key, text?)));
+    known.map(|(key, text)| (format!("authentication.kubernetes.io/{key}"), vec![text])).collect()
 }

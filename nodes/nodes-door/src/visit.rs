@@ -11,7 +11,9 @@ use store_catalog::{Item, Snapshot};
 use store_mvcc::Key;
 
 use crate::{
-    Door, Entry, PatchKind, Request, Response, ResponseBody, Step, Verb, read, review, sub, write,
+    Door, Entry, PatchKind, Request, Response, ResponseBody, Step, Verb,
+    authz::{Authorizer, authorize_as},
+    read, review, sub, write,
 };
 
 /// One request on its way.
@@ -170,6 +172,15 @@ impl<'a> Visit<'a> {
     /// A 200 with an object.
     pub(crate) fn reply(&self, code: u16, entry: Entry) -> Step {
         Step::Reply(Response::new(code, ResponseBody::Entry(entry)))
+    }
+
+    /// An apply or a PUT of what is not there makes it, which must be allowed as a creation, too.
+    /// Spec: Kubernetes documentation, "Server-Side Apply", "Using Server-Side Apply".
+    ///
+    /// # Errors
+    /// 403.
+    pub(crate) fn authorize_create(&self) -> Result<(), ApiError> {
+        authorize_as(self.request, "create", &Authorizer::new(self.snapshot))
     }
 
     /// Which patches of this request's kind are understood.

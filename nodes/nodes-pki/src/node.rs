@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use x509_parser::{pem::parse_x509_pem, prelude::GeneralName};
 
 use crate::{
-    Authority, AuthorityError, Pki, PkiError,
+    Authority, AuthorityError, Leaf, Pki, PkiError,
     authority::{subject, validity},
     files::{at, write_secret},
 };
@@ -34,11 +34,11 @@ use crate::{
 /// How long a node's certificate lives.
 pub(crate) const NODE_LIFE: Duration = Duration::from_secs(90 * 86_400);
 
-/// A node's certificate with less than this left is renewed.
-const RENEW_BEFORE_SECS: i64 = 30 * 86_400;
+/// A node's certificate is renewed when this part of its life is left: 30 days of 90.
+const RENEW_AT_LEFT: i64 = 3;
 
 /// Longest certificate signing request that is looked at.
-const CSR_LEN_MAX: usize = 16 * 1024;
+pub(crate) const CSR_LEN_MAX: usize = 16 * 1024;
 
 /// What a machine is in its cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -176,7 +176,7 @@ impl Authority {
 }
 
 /// Sixteen random bytes, positive as RFC 5280 section 4.1.2.2 wants it.
-fn new_serial() -> Option<SerialNumber> {
+pub(crate) fn new_serial() -> Option<SerialNumber> {
     let mut bytes = [0; 16];
     SystemRandom::new().fill(&mut bytes).ok()?;
     bytes[0] = bytes[0] & 0x7f | 0x40;
@@ -189,37 +189,40 @@ fn refused(node: &str) -> impl Fn(rcgen::Error) -> AuthorityError {
 }
 
 impl NodeKeys {
-    /// Reads `ca.crt`, `node.crt` and `node.key` of the folder.
+    /// Reads the authority (`ca.crt`) and the pair `node` of the folder.
     ///
     /// # Errors
-    /// If a file cannot be read.
+    /// If a file cannot be read, or the pair is none.
     pub fn open(folder: &Path) -> Result<Self, PkiError> {
-        let read = |name: &str| {
-            let path = folder.join(name);
-            fs::read_to_string(&path).map_err(at(&path))
-        };
-        Ok(Self {
-            authority_pem: read("ca.crt")?,
-            certificate_pem: read("node.crt")?,
-            key_pem: read("node.key")?,
-        })
+        let path = folder.join("ca.crt");
+        let authority_pem = fs::read_to_string(&path).map_err(at(&path))?;
+        let Leaf { certificate_pem, key_pem } = Leaf::open(folder, "node")?;
+        Ok(Self { authority_pem, certificate_pem, key_pem })
     }
 
-    /// Writes the three files; each is there wholly or not at all.
+    /// Writes the authority and the pair; each is there wholly or not at all.
     ///
     /// # Errors
     /// If a file cannot be written.
     pub fn store(&self, folder: &Path) -> Result<(), PkiError> {
-        crate::files::make_folder(folder)?;
-        write_secret(&folder.join("node.key"), self.key_pem.as_bytes())?;
-        write_secret(&folder.join("node.crt"), self.certificate_pem.as_bytes())?;
+        let (certificate_pem, key_pem) = (self.certificate_pem.clone(), self.key_pem.clone());
+        Leaf { certificate_pem, key_pem }.store(folder, "node")?;
         write_secret(&folder.join("ca.crt"), self.authority_pem.as_bytes())
     }
 
     /// Whether the certificate is to be renewed.
     #[must_use]
     pub fn is_due(&self, now: Wall) -> bool {
-        seconds_left(&self.certificate_pem, now).is_none_or(|left| left < RENEW_BEFORE_SECS)
+        self.due_in(now).is_zero()
+    }
+
+    /// In what time the certificate is to be renewed: when a third of its life is left, which is more than enough to
+    /// try again every hour. Nothing if it is due, or is no certificate.
+    #[must_use]
+    pub fn due_in(&self, now: Wall) -> Duration {
+        let Some((from, until)) = life_of(&self.certificate_pem) else { return Duration::ZERO };
+        let due = until - (until - from) / RENEW_AT_LEFT;
+        Duration::from_secs(u64::try_from(due - now.as_secs()).unwrap_or(0))
     }
 }
 
@@ -271,9 +274,14 @@ pub fn serial_of(certificate_pem: &str) -> Option<String> {
 /// How many seconds a certificate is still valid; negative if it is no more.
 #[must_use]
 pub fn seconds_left(certificate_pem: &str, now: Wall) -> Option<i64> {
+    life_of(certificate_pem).map(|(_, until)| until - now.as_secs())
+}
+
+/// From when to when a certificate is valid, in seconds of the clock on the wall.
+fn life_of(certificate_pem: &str) -> Option<(i64, i64)> {
     let (_, pem) = parse_x509_pem(certificate_pem.as_bytes()).ok()?;
-    let certificate = pem.parse_x509().ok()?;
-    Some(certificate.validity().not_after.timestamp() - now.as_secs())
+    let validity = pem.parse_x509().ok()?.validity().clone();
+    Some((validity.not_before.timestamp(), validity.not_after.timestamp()))
 }
 
 fn uri_of(certificate_pem: &str) -> Option<String> {
@@ -332,6 +340,27 @@ mod tests {
         let certificate = der.parse_x509().expect("a certificate");
         assert_eq!(certificate.public_key().raw, spki);
         assert!(!csr.contents.is_empty() && !made.csr_pem.contains("PRIVATE"));
+    }
+
+    #[test]
+    fn a_certificate_is_renewed_when_a_third_of_its_life_is_left() {
+        let authority = Authority::create("starling-ca", NOW).expect("an authority");
+        let made = NodeKey::create("agent-1").expect("a key");
+        let certificate_pem = authority.sign_node(&made.csr_pem, &subject(), NOW).expect("signed");
+        let keys =
+            NodeKeys { authority_pem: String::new(), certificate_pem, key_pem: made.key_pem };
+        let after = |days: u64| NOW.after(Duration::from_secs(days * 86_400));
+        let check = |days: u64, is_due: bool| {
+            assert_eq!(keys.is_due(after(days)), is_due, "after {days} days");
+            assert_eq!(keys.due_in(after(days)).is_zero(), is_due, "after {days} days");
+        };
+        [0, 30, 59].into_iter().for_each(|days| check(days, false));
+        [60, 75, 90, 100].into_iter().for_each(|days| check(days, true));
+        let in_all = keys.due_in(NOW) + Duration::from_secs(NODE_LIFE.as_secs() / 3);
+        let off = in_all.abs_diff(NODE_LIFE);
+        assert!(off < Duration::from_secs(300), "{off:?}: the five minutes for clocks behind");
+        let none = NodeKeys { certificate_pem: "none".to_owned(), ..keys.clone() };
+        assert!(none.is_due(NOW));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! Way in: [`subject_of`].
 
+use ring::digest::{SHA256, digest};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 /// The parts of a subject that name a user.
@@ -11,6 +12,8 @@ pub struct Subject {
     pub common_name: String,
     /// The organizations: its groups.
     pub organizations: Vec<String>,
+    /// Which certificate it is: SHA-256 of its DER, in hexadecimal digits.
+    pub fingerprint: String,
 }
 
 /// The subject of a DER certificate whose chain was verified already; `None` if it has no common name.
@@ -21,5 +24,7 @@ pub fn subject_of(der: &[u8]) -> Option<Subject> {
     let common_name = subject.iter_common_name().next()?.as_str().ok()?.to_owned();
     let organizations =
         subject.iter_organization().filter_map(|name| name.as_str().ok()).map(str::to_owned);
-    Some(Subject { common_name, organizations: organizations.collect() })
+    let hash = digest(&SHA256, der);
+    let fingerprint = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    Some(Subject { common_name, organizations: organizations.collect(), fingerprint })
 }

@@ -21,6 +21,7 @@ const TOKEN_LEN_MAX: usize = 16 * 1024;
 /// Signs and verifies the tokens of one cluster.
 pub struct TokenKey {
     pair: EcdsaKeyPair,
+    id: String,
     header: String,
     random: SystemRandom,
 }
@@ -40,6 +41,9 @@ pub struct Claims {
     pub iat: i64,
     /// Seconds since the epoch before which it is invalid.
     pub nbf: i64,
+    /// Which token it is; older ones have none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub jti: String,
     /// Namespace, names and uids that it is bound to.
     #[serde(rename = "kubernetes.io")]
     pub kubernetes: serde_json::Value,
@@ -77,7 +81,28 @@ impl TokenKey {
         let digest = ring::digest::digest(&ring::digest::SHA256, pair.public_key().as_ref());
         let id = BASE64URL.encode(digest.as_ref());
         let header = BASE64URL.encode(format!(r#"{{"alg":"ES256","kid":"{id}","typ":"JWT"}}"#));
-        Ok(Self { pair, header, random })
+        Ok(Self { pair, id, header, random })
+    }
+
+    /// How its tokens are signed. Spec: RFC 7518 section 3.1.
+    pub const ALGORITHM: &str = "ES256";
+
+    /// The public key as a JWK set, by which others verify tokens. Spec: RFC 7517, RFC 7518 section 6.2.
+    #[must_use]
+    pub fn key_set(&self) -> String {
+        // An uncompressed point: 4, x, y (SEC 1 section 2.3.3).
+        let point = self.pair.public_key().as_ref();
+        let (x, y) = point.get(1..).unwrap_or_default().split_at(point.len() / 2);
+        let key = serde_json::json!({
+            "use": "sig",
+            "kty": "EC",
+            "kid": self.id,
+            "crv": "P-256",
+            "alg": Self::ALGORITHM,
+            "x": BASE64URL.encode(x),
+            "y": BASE64URL.encode(y),
+        });
+        serde_json::json!({ "keys": [key] }).to_string()
     }
 
     /// The token of these claims, which are the JSON of [`Claims`].
@@ -149,6 +174,7 @@ mod tests {
             exp: 200,
             iat: 100,
             nbf: 100,
+            jti: "one".to_owned(),
             kubernetes,
         }
     }
@@ -169,6 +195,23 @@ mod tests {
             key.verify(&token, &["x".to_owned()], at(150)),
             Err(TokenError::Audience(claims().aud))
         );
+    }
+
+    #[test]
+    fn others_verify_a_token_by_the_published_key() {
+        let key = key();
+        let token = key.sign(&serde_json::to_vec(&claims()).expect("JSON")).expect("a token");
+        let set: serde_json::Value = serde_json::from_str(&key.key_set()).expect("JSON");
+        let part = |name: &str| {
+            BASE64URL.decode(set["keys"][0][name].as_str().expect("a text")).expect("base64url")
+        };
+        let point = [vec![4], part("x"), part("y")].concat();
+        assert_eq!(point.len(), 65);
+        let (signed, signature) = token.rsplit_once('.').expect("three parts");
+        let signature = BASE64URL.decode(signature).expect("base64url");
+        UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point)
+            .verify(signed.as_bytes(), &signature)
+            .expect("verified");
     }
 
     #[test]

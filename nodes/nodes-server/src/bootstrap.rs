@@ -12,7 +12,7 @@ use actors_runtime::Failure;
 use futures_util::future::try_join_all;
 use nodes_client::{Calls, SharedClient};
 use nodes_control::{health, roles_of};
-use nodes_door::{Identity, Target, bootstrap_objects};
+use nodes_door::{Identity, Options, Repair, Target, bootstrap_objects, controller_roles, repair};
 
 use crate::{ServerConfig, node_object};
 
@@ -38,7 +38,8 @@ pub(crate) async fn run(bootstrap: &Bootstrap) -> Result<(), Failure> {
     let is_own = |object: &Object| {
         own.iter().any(|role| role.kind() == object.kind() && role.name() == object.name())
     };
-    let given = bootstrap_objects().into_iter().filter(|object| !is_own(object));
+    let given = bootstrap_objects().into_iter().chain(controller_roles());
+    let given = given.filter(|object| !is_own(object));
     let all = given.chain(own.iter().cloned()).chain(cluster_objects(bootstrap));
     // Namespaces first; nothing else asks for another object. Many at once share a sync of the log.
     let (namespaces, others): (Vec<_>, Vec<_>) = all.partition(|one| one.kind() == "Namespace");
@@ -48,7 +49,8 @@ pub(crate) async fn run(bootstrap: &Bootstrap) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Creates the object; a role or the API's own endpoints that exist are set to what they should be.
+/// Creates the object; a role or binding that exists gets what it lacks, the API's own endpoints are set to what they
+/// should be.
 async fn ensure(calls: &Calls, bootstrap: &Bootstrap, object: &Object) -> Result<(), Failure> {
     let facts = bootstrap.registry.kind_of(object).ok_or_else(ApiError::no_such_resource)?;
     let of = |name: Option<&str>| Target {
@@ -65,9 +67,18 @@ async fn ensure(calls: &Calls, bootstrap: &Bootstrap, object: &Object) -> Result
             Ok(())
         }
         Err(error) => Err(error.into()),
-        Ok(_) => {
-            let keeps =
-                ["rules", "subjects", "aggregationRule", "subsets", "endpoints", "ports", "data"];
+        Ok(found) => {
+            match repair(object, &found) {
+                Repair::Nothing => {}
+                Repair::Patch(patch) => {
+                    calls.merge(of(Some(object.name())), &patch).await?;
+                }
+                Repair::Replace => {
+                    calls.delete(of(Some(object.name())), Options::default()).await?;
+                    calls.create(of(None), &object.0).await?;
+                }
+            }
+            let keeps = ["subsets", "endpoints", "ports", "data"];
             let mut patch = Value::Map(actors_object::Map::default());
             for field in keeps.into_iter().filter(|field| object.0.get(field).is_some()) {
                 patch.set_path(&[field], object.0.at(field).clone());

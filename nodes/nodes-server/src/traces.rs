@@ -5,6 +5,7 @@
 use actors_controller::{Cause, Item, Key, Kind, Plan, Verdict, World as _};
 use actors_kinds::Registry;
 use actors_object::Object;
+use actors_runtime::Trace;
 use nodes_client::{Client as _, Open, Tracer};
 use nodes_control::SnapshotWorld;
 use nodes_door::{Entry, Request, Response, ResponseBody, Verb};
@@ -26,6 +27,14 @@ pub(crate) struct Visit {
     is_event: bool,
     /// Whether it was asked for by a step that is remembered.
     is_asked_for: bool,
+}
+
+/// What messages between actors carry on behalf of a step.
+pub(crate) fn carried(step: Option<&Open>) -> Trace {
+    step.map_or(Trace::NONE, |step| {
+        let TraceContext { trace, span } = step.context();
+        Trace { trace, span }
+    })
 }
 
 impl Visit {
@@ -249,7 +258,8 @@ fn key_of(item: &Item) -> Key {
         | Item::Status { target, .. }
         | Item::Delete { target, .. }
         | Item::Finalize { target }
-        | Item::Bind { target, .. } => target.key.clone(),
+        | Item::Bind { target, .. }
+        | Item::Approve { target, .. } => target.key.clone(),
         Item::Event(happening) => happening.regarding.key.clone(),
     }
 }

@@ -29,6 +29,10 @@ impl fmt::Display for Item {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Create(object) => write!(f, "create {}", made(object)),
+            // What is in a Secret is told to nobody, also not in traces.
+            Self::Patch { target, .. } if target.key.kind.kind() == "Secret" => {
+                write!(f, "patch {}", Short(target))
+            }
             Self::Patch { target, patch } => {
                 write!(f, "patch {}", Short(target))?;
                 write_leaves(f, &mut String::new(), patch)
@@ -49,6 +53,10 @@ impl fmt::Display for Item {
             }
             Self::Finalize { target } => write!(f, "finalize {}", Short(target)),
             Self::Bind { target, node } => write!(f, "bind {} to {node}", Short(target)),
+            Self::Approve { target, patch } => {
+                write!(f, "approve {}", Short(target))?;
+                write_leaves(f, &mut String::new(), patch.at("status"))
+            }
             Self::Event(happening) => {
                 let (subject, kind) = (Short(&happening.regarding), happening.kind.as_str());
                 write!(f, "event {subject} {kind} {}: {}", happening.reason, happening.message)

@@ -83,11 +83,13 @@ impl MemoryWorld {
                     object.set_status(status);
                 }
             }),
-            Item::Status { target, patch } => self.edit(target, |object| {
-                let status =
-                    Value::Map([("status", patch.at("status").clone())].into_iter().collect());
-                merge_patch(&mut object.0, status);
-            }),
+            Item::Status { target, patch } | Item::Approve { target, patch } => {
+                self.edit(target, |object| {
+                    let status =
+                        Value::Map([("status", patch.at("status").clone())].into_iter().collect());
+                    merge_patch(&mut object.0, status);
+                })
+            }
             Item::Delete { target, propagation, grace_seconds } => {
                 self.delete(target, *propagation, *grace_seconds)
             }

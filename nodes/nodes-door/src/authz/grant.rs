@@ -3,91 +3,157 @@
 //! Way in: [`check_grant`].  Spec: Kubernetes documentation, "Using RBAC Authorization", "Privilege
 //! escalation prevention and bootstrapping": the verbs `escalate` and `bind` lift the check.
 
-use actors_object::{ApiError, Object, Value, json, value};
+use std::collections::{BTreeMap, BTreeSet};
+
+use actors_kinds::rbac::{covers_path, texts};
+use actors_object::{ApiError, GroupResource, Object, Value, value};
 
 use super::{Ask, Authorizer, rules::is_master};
 use crate::Identity;
 
 const GROUP: &str = "rbac.authorization.k8s.io";
 
-/// Refuses a role or binding that gives more than its writer has. Other kinds pass.
+/// Refuses a role or binding that gives more than its writer has. Other kinds pass; so does a change that only lets
+/// the garbage collector do its work.
 pub(crate) fn check_grant(
     who: &Identity,
-    object: &Object,
+    (object, old): (&Object, Option<&Object>),
     plural: &str,
     authorizer: &Authorizer<'_>,
 ) -> Result<(), ApiError> {
+    if !object.api_version().starts_with(GROUP) || is_master(who) {
+        return Ok(());
+    }
+    if old.is_some_and(|old| is_only_collecting(object, old)) {
+        return Ok(());
+    }
     let namespace = object.namespace();
     let may = |verb: &str, resource: &str, name: &str| {
-        authorizer.allows(who, Ask::Resource { verb, group: GROUP, resource, namespace, name })
+        let ask = Ask::Resource { verb, group: GROUP, resource, namespace, name, fields: "" };
+        authorizer.allows(who, ask)
     };
-    let (granted, lifted) = match object.kind() {
-        _ if !object.api_version().starts_with(GROUP) || is_master(who) => return Ok(()),
+    let granted = match object.kind() {
+        "Role" | "ClusterRole" if may("escalate", plural, object.name()) => return Ok(()),
         "Role" | "ClusterRole" => {
-            (object.list_at(&["rules"]).to_vec(), may("escalate", plural, object.name()))
+            check_aggregation(who, (object, old), plural, authorizer)?;
+            object.list_at(&["rules"]).to_vec()
         }
         "RoleBinding" | "ClusterRoleBinding" => {
             let text = |field: &str| object.str_at(&["roleRef", field]).unwrap_or_default();
             let (kind, name) = (text("kind"), text("name"));
             let resource = if kind == "Role" { "roles" } else { "clusterroles" };
-            let role = authorizer.role(kind, namespace, name);
-            let lifted = may("bind", resource, name);
-            match role {
-                Some(role) => (role.list_at(&["rules"]).to_vec(), lifted),
-                None if lifted => return Ok(()),
-                None => {
-                    let resource = actors_object::GroupResource::new(GROUP, resource);
-                    return Err(ApiError::not_found(&resource, name));
-                }
+            if may("bind", resource, name) {
+                return Ok(());
             }
+            let role = authorizer.role(kind, namespace, name);
+            let missing = || ApiError::not_found(&GroupResource::new(GROUP, resource), name);
+            role.ok_or_else(missing)?.list_at(&["rules"]).to_vec()
         }
         _ => return Ok(()),
     };
-    if lifted {
-        return Ok(());
-    }
     let held = authorizer.rules_of(who, namespace);
-    let missing: Vec<String> = granted
-        .iter()
-        .flat_map(atoms)
-        .filter(|atom| !held.iter().any(|rule| covers(rule, atom)))
-        .map(|atom| json::to_string(&atom))
-        .collect();
+    let missing = uncovered(&held, &granted);
     if missing.is_empty() {
         return Ok(());
     }
-    let resource = actors_object::GroupResource::new(GROUP, plural);
     let why = format!(
-        "user {:?} of groups {:?} cannot grant what they do not hold:\n{}",
+        "user {:?} (groups={}) is attempting to grant RBAC permissions not currently held:\n{}",
         who.user,
-        who.groups,
+        quoted(&who.groups),
         missing.join("\n")
     );
-    Err(ApiError::forbidden(&resource, object.name(), why))
+    Err(ApiError::forbidden(&GroupResource::new(GROUP, plural), object.name(), why))
+}
+
+/// What a role will hold by aggregation is not known when it is written: only who may everything may say so.
+fn check_aggregation(
+    who: &Identity,
+    (role, old): (&Object, Option<&Object>),
+    plural: &str,
+    authorizer: &Authorizer<'_>,
+) -> Result<(), ApiError> {
+    let rule = role.at("aggregationRule");
+    if rule.is_null() || old.is_some_and(|old| old.at("aggregationRule") == rule) {
+        return Ok(());
+    }
+    let everything = [
+        value!({ "verbs": ["*"], "apiGroups": ["*"], "resources": ["*"] }),
+        value!({ "verbs": ["*"], "nonResourceURLs": ["*"] }),
+    ];
+    if uncovered(&authorizer.rules_of(who, ""), &everything).is_empty() {
+        return Ok(());
+    }
+    let why = "must have cluster-admin privileges to use the aggregationRule";
+    Err(ApiError::forbidden(&GroupResource::new(GROUP, plural), role.name(), why))
+}
+
+fn is_only_collecting(new: &Object, old: &Object) -> bool {
+    let bare = |object: &Object| {
+        let mut object = object.clone();
+        for field in ["ownerReferences", "finalizers", "managedFields", "resourceVersion"] {
+            object.metadata_mut().remove(field);
+        }
+        object
+    };
+    bare(new) == bare(old)
+}
+
+/// The parts of `granted` that none of `held` gives, as sentences of rules: sorted, verbs of one thing together.
+fn uncovered(held: &[Value], granted: &[Value]) -> Vec<String> {
+    let mut missing: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for atom in granted.iter().flat_map(atoms) {
+        if held.iter().any(|rule| covers(rule, &atom)) {
+            continue;
+        }
+        let verb = texts(&atom, "verbs").next().unwrap_or_default().to_owned();
+        missing.entry(subject_of(&atom)).or_default().insert(verb);
+    }
+    let shown = missing.into_iter().map(|(what, verbs)| {
+        let verbs: Vec<String> = verbs.into_iter().collect();
+        format!("{{{what}, Verbs:{}}}", quoted(&verbs))
+    });
+    shown.collect()
+}
+
+/// What an atom is about, without its verb.
+fn subject_of(atom: &Value) -> String {
+    let names = [
+        ("nonResourceURLs", "NonResourceURLs"),
+        ("apiGroups", "APIGroups"),
+        ("resources", "Resources"),
+        ("resourceNames", "ResourceNames"),
+    ];
+    let told = names.iter().filter(|(field, _)| !atom.list_at(&[field]).is_empty());
+    let told = told.map(|(field, name)| {
+        let list: Vec<String> = texts(atom, field).map(str::to_owned).collect();
+        format!("{name}:{}", quoted(&list))
+    });
+    told.collect::<Vec<_>>().join(", ")
+}
+
+fn quoted(texts: &[String]) -> String {
+    let each: Vec<String> = texts.iter().map(|text| format!("{text:?}")).collect();
+    format!("[{}]", each.join(" "))
 }
 
 /// A rule taken apart: one verb of one resource of one group, perhaps of one name.
 fn atoms(rule: &Value) -> Vec<Value> {
-    let texts = |field: &str| -> Vec<String> {
-        rule.list_at(&[field]).iter().filter_map(Value::as_str).map(str::to_owned).collect()
-    };
     let mut atoms = Vec::new();
-    for verb in texts("verbs") {
-        for path in texts("nonResourceURLs") {
-            atoms.push(value!({ "verbs": [&verb], "nonResourceURLs": [path] }));
+    for verb in texts(rule, "verbs") {
+        for path in texts(rule, "nonResourceURLs") {
+            atoms.push(value!({ "verbs": [verb], "nonResourceURLs": [path] }));
         }
-        for group in texts("apiGroups") {
-            for resource in texts("resources") {
+        for group in texts(rule, "apiGroups") {
+            for resource in texts(rule, "resources") {
                 let atom =
-                    value!({ "verbs": [&verb], "apiGroups": [&group], "resources": [resource] });
-                let names = texts("resourceNames");
-                if names.is_empty() {
+                    value!({ "verbs": [verb], "apiGroups": [group], "resources": [resource] });
+                if rule.list_at(&["resourceNames"]).is_empty() {
                     atoms.push(atom);
                     continue;
                 }
-                for name in names {
+                for name in texts(rule, "resourceNames") {
                     let mut named = atom.clone();
-                    named.set_path(&["resourceNames"], vec![name]);
+                    named.set_path(&["resourceNames"], value!([name]));
                     atoms.push(named);
                 }
             }
@@ -98,33 +164,33 @@ fn atoms(rule: &Value) -> Vec<Value> {
 
 /// Whether a held rule gives everything that an atom gives.
 fn covers(rule: &Value, atom: &Value) -> bool {
-    let first = |field: &str| atom.list_at(&[field]).first().and_then(Value::as_str);
+    let first = |field: &str| texts(atom, field).next();
     let has = |field: &str| {
         let wanted = first(field);
-        let held = rule.list_at(&[field]).iter().filter_map(Value::as_str);
-        wanted.is_none() || { held }.any(|text| text == "*" || Some(text) == wanted)
+        wanted.is_none() || texts(rule, field).any(|text| text == "*" || Some(text) == wanted)
     };
     let has_resource = || {
         let wanted = first("resources").unwrap_or_default();
         let sub = wanted.split_once('/').map(|(_, sub)| format!("*/{sub}"));
-        let held = rule.list_at(&["resources"]).iter().filter_map(Value::as_str);
-        wanted.is_empty() || { held }
-            .any(|text| text == "*" || text == wanted || Some(text) == sub.as_deref())
+        let fits = |text: &str| text == "*" || text == wanted || Some(text) == sub.as_deref();
+        wanted.is_empty() || texts(rule, "resources").any(fits)
     };
     let has_name = || {
         let names = rule.list_at(&["resourceNames"]);
-        names.is_empty() || names.iter().any(|name| name.as_str() == first("resourceNames"))
+        names.is_empty()
+            || texts(rule, "resourceNames").any(|it| Some(it) == first("resourceNames"))
     };
     let has_path = || {
         let wanted = first("nonResourceURLs").unwrap_or_default();
-        let fits = |text: &str| match text.strip_suffix('*') {
-            Some(beginning) => wanted.starts_with(beginning),
-            None => wanted == text,
-        };
-        let held = rule.list_at(&["nonResourceURLs"]).iter().filter_map(Value::as_str);
-        wanted.is_empty() || { held }.any(fits)
+        wanted.is_empty() || texts(rule, "nonResourceURLs").any(|text| covers_path(text, wanted))
     };
     has("verbs") && has("apiGroups") && has_resource() && has_name() && has_path()
+}
+
+/// What of these rules a role lacks: whole rules, as they were written. Spec: "Auto-reconciliation".
+pub(crate) fn lacking(held: &[Value], wanted: &[Value]) -> Vec<Value> {
+    let lacks = |rule: &&Value| !uncovered(held, std::slice::from_ref(*rule)).is_empty();
+    wanted.iter().filter(lacks).cloned().collect()
 }
 
 #[cfg(test)]
@@ -139,12 +205,16 @@ mod tests {
             found.map(|role| role.list_at(&["rules"]).to_vec()).unwrap_or_default()
         };
         for (more, less) in [("admin", "edit"), ("edit", "view"), ("cluster-admin", "admin")] {
-            let held = rules(more);
-            let atoms: Vec<Value> = rules(less).iter().flat_map(atoms).collect();
-            assert!(!atoms.is_empty());
-            for atom in atoms {
-                assert!(held.iter().any(|rule| covers(rule, &atom)), "{more} lacks {atom:?}");
-            }
+            assert!(!rules(less).is_empty(), "{less}");
+            assert_eq!(uncovered(&rules(more), &rules(less)), Vec::<String>::new(), "{more}");
         }
+    }
+
+    #[test]
+    fn what_a_role_lacks_is_told_by_whole_rules() {
+        let held = [value!({ "verbs": ["get"], "apiGroups": [""], "resources": ["pods"] })];
+        let more = value!({ "verbs": ["get", "list"], "apiGroups": [""], "resources": ["pods"] });
+        assert_eq!(lacking(&held, &held), Vec::new());
+        assert_eq!(lacking(&held, std::slice::from_ref(&more)), [more]);
     }
 }

@@ -1,19 +1,27 @@
-//! Bindings, roles and rules.
+//! Bindings and roles: who holds which rules, and through what.
 
-use std::sync::Arc;
+use std::{ops::ControlFlow, sync::Arc};
 
-use actors_object::{Object, Value};
+use actors_kinds::rbac::{is_subject, rule_allows};
+use actors_object::{Object, Value, value};
 use store_catalog::Snapshot;
 use store_mvcc::Key;
 
-use super::{Ask, MASTERS};
+use super::{Ask, MASTERS, node};
 use crate::Identity;
 
 const GROUP: &str = "rbac.authorization.k8s.io";
 
 /// Answers from the roles and bindings of one snapshot.
 pub(crate) struct Authorizer<'a> {
-    snapshot: &'a Snapshot,
+    pub(super) snapshot: &'a Snapshot,
+}
+
+/// A role that somebody holds, and through which binding.
+struct Held<'a> {
+    role: &'a Object,
+    binding: &'a Object,
+    subject: &'a Value,
 }
 
 impl<'a> Authorizer<'a> {
@@ -23,30 +31,52 @@ impl<'a> Authorizer<'a> {
 
     /// Whether somebody may do something.
     pub(crate) fn allows(&self, who: &Identity, what: Ask<'_>) -> bool {
+        is_master(who)
+            || node::judge(self, who, what).is_some_and(|verdict| verdict.is_ok())
+            || self.find(who, namespace_of(what), &mut |held| allowing(held.role, what)).is_some()
+    }
+
+    /// As [`Self::allows`], with the reason where there is one.
+    pub(crate) fn judge(&self, who: &Identity, what: Ask<'_>) -> (bool, String) {
         if is_master(who) {
-            return true;
+            return (true, String::new());
         }
-        let namespace = match what {
-            Ask::Resource { namespace, .. } => namespace,
-            Ask::Url { .. } => "",
-        };
-        self.find_role(who, namespace, &mut |role| {
-            role.list_at(&["rules"]).iter().any(|rule| rule_allows(rule, what))
-        })
+        let by_node = node::judge(self, who, what);
+        if let Some(Ok(())) = by_node {
+            return (true, String::new());
+        }
+        let mut reason = String::new();
+        let found = self.find(who, namespace_of(what), &mut |held| {
+            let flow = allowing(held.role, what);
+            if flow.is_break() {
+                reason = because(held);
+            }
+            flow
+        });
+        match (found, by_node) {
+            (Some(()), _) => (true, reason),
+            (None, Some(Err(why))) => (false, why),
+            (None, _) => (false, String::new()),
+        }
     }
 
     /// All rules that hold for somebody in a namespace; those of the whole cluster come first.
     pub(crate) fn rules_of(&self, who: &Identity, namespace: &str) -> Vec<Value> {
-        let mut rules = Vec::new();
+        let mut rules: Vec<Value> = Vec::new();
+        let mut add = |more: &[Value]| {
+            for rule in more {
+                if !rules.contains(rule) {
+                    rules.push(rule.clone());
+                }
+            }
+        };
         if is_master(who) {
-            rules.push(
-                actors_object::value!({ "verbs": ["*"], "apiGroups": ["*"], "resources": ["*"] }),
-            );
-            rules.push(actors_object::value!({ "verbs": ["*"], "nonResourceURLs": ["*"] }));
+            let everything = value!({ "verbs": ["*"], "apiGroups": ["*"], "resources": ["*"] });
+            add(&[everything, value!({ "verbs": ["*"], "nonResourceURLs": ["*"] })]);
         }
-        self.find_role(who, namespace, &mut |role| {
-            rules.extend_from_slice(role.list_at(&["rules"]));
-            false
+        self.find(who, namespace, &mut |held| {
+            add(held.role.list_at(&["rules"]));
+            ControlFlow::Continue(())
         });
         rules
     }
@@ -61,31 +91,33 @@ impl<'a> Authorizer<'a> {
         self.snapshot.get(&key).map(|item| item.object())
     }
 
-    /// Shows `visit` every role bound to somebody until it returns true.
-    fn find_role(
+    /// Shows `visit` every role that somebody holds until it breaks off.
+    fn find(
         &self,
         who: &Identity,
         namespace: &str,
-        visit: &mut dyn FnMut(&Object) -> bool,
-    ) -> bool {
+        visit: &mut dyn FnMut(&Held<'_>) -> ControlFlow<()>,
+    ) -> Option<()> {
         let cluster = Key::prefix(GROUP, "clusterrolebindings", None);
         let local = Key::prefix(GROUP, "rolebindings", Some(namespace));
         let prefixes = [Some(cluster), Some(local).filter(|_| !namespace.is_empty())];
         for prefix in prefixes.iter().flatten() {
             for item in self.snapshot.list(prefix, None, usize::MAX) {
                 let binding = item.object();
-                let subjects = binding.list_at(&["subjects"]);
-                if !subjects.iter().any(|subject| is_subject(subject, binding.namespace(), who)) {
+                let place = binding.namespace();
+                let mut subjects = binding.list_at(&["subjects"]).iter();
+                let of = (who.user.as_str(), who.groups.as_slice());
+                let Some(subject) = subjects.find(|subject| is_subject(subject, place, of)) else {
                     continue;
-                }
+                };
                 let text = |field: &str| binding.str_at(&["roleRef", field]).unwrap_or_default();
-                let role = self.role(text("kind"), binding.namespace(), text("name"));
-                if role.is_some_and(|role| visit(&role)) {
-                    return true;
+                let Some(role) = self.role(text("kind"), place, text("name")) else { continue };
+                if visit(&Held { role: &role, binding: &binding, subject }).is_break() {
+                    return Some(());
                 }
             }
         }
-        false
+        None
     }
 }
 
@@ -93,55 +125,37 @@ pub(super) fn is_master(who: &Identity) -> bool {
     who.groups.iter().any(|group| group == MASTERS)
 }
 
-fn is_subject(subject: &Value, namespace: &str, who: &Identity) -> bool {
-    let name = subject.at("name").as_str().unwrap_or_default();
-    match subject.at("kind").as_str().unwrap_or_default() {
-        "User" => who.user == name,
-        "Group" => who.groups.iter().any(|group| group == name),
-        "ServiceAccount" => {
-            let namespace = subject.at("namespace").as_str().unwrap_or(namespace);
-            let rest = who.user.strip_prefix("system:serviceaccount:");
-            rest.and_then(|rest| rest.split_once(':')) == Some((namespace, name))
-        }
-        _ => false,
-    }
-}
-
-fn rule_allows(rule: &Value, what: Ask<'_>) -> bool {
+fn namespace_of(what: Ask<'_>) -> &str {
     match what {
-        Ask::Resource { verb, group, resource, name, .. } => {
-            has(rule, "verbs", verb)
-                && has(rule, "apiGroups", group)
-                && has_resource(rule, resource)
-                && (rule.list_at(&["resourceNames"]).is_empty() || has_exactly(rule, name))
-        }
-        Ask::Url { verb, path } => {
-            let fits = |pattern: &str| match pattern.strip_suffix('*') {
-                Some(beginning) => path.starts_with(beginning),
-                None => path == pattern,
-            };
-            has(rule, "verbs", verb) && texts(rule, "nonResourceURLs").any(fits)
-        }
+        Ask::Resource { namespace, .. } => namespace,
+        Ask::Url { .. } => "",
     }
 }
 
-fn texts<'a>(rule: &'a Value, field: &'a str) -> impl Iterator<Item = &'a str> {
-    rule.list_at(&[field]).iter().filter_map(Value::as_str)
+fn allowing(role: &Object, what: Ask<'_>) -> ControlFlow<()> {
+    match role.list_at(&["rules"]).iter().any(|rule| rule_allows(rule, what)) {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    }
 }
 
-fn has(rule: &Value, field: &str, wanted: &str) -> bool {
-    texts(rule, field).any(|text| text == "*" || text == wanted)
-}
-
-/// A named rule never covers requests without a name: creates and lists.
-fn has_exactly(rule: &Value, name: &str) -> bool {
-    !name.is_empty() && texts(rule, "resourceNames").any(|text| text == name)
-}
-
-/// `*` covers everything, `*/status` that subresource of everything, `pods` only itself.
-fn has_resource(rule: &Value, wanted: &str) -> bool {
-    texts(rule, "resources").any(|text| {
-        let everywhere = text.strip_prefix("*/").zip(wanted.split_once('/'));
-        text == "*" || text == wanted || everywhere.is_some_and(|(sub, (_, wanted))| sub == wanted)
-    })
+/// Why somebody may, for who asks in a review.
+fn because(held: &Held<'_>) -> String {
+    let text = |value: &Value, field: &str| value.str_at(&[field]).unwrap_or_default().to_owned();
+    let (binding, role) = (held.binding, held.binding.at("roleRef"));
+    let place = match binding.namespace() {
+        "" => binding.name().to_owned(),
+        namespace => format!("{}/{namespace}", binding.name()),
+    };
+    let subject = match held.subject.str_at(&["namespace"]) {
+        Some(namespace) => format!("{}/{namespace}", text(held.subject, "name")),
+        None => text(held.subject, "name"),
+    };
+    format!(
+        "RBAC: allowed by {} {place:?} of {} {:?} to {} {subject:?}",
+        binding.kind(),
+        text(role, "kind"),
+        text(role, "name"),
+        text(held.subject, "kind"),
+    )
 }

@@ -103,6 +103,6 @@ fn answered(step: Step) -> Decision {
             pending.answer_with(success(201));
             Step::Propose { proposal, pending }
         }
-        signed @ Step::Sign(_) => signed,
+        other @ (Step::Sign(_) | Step::Verify(_)) => other,
     })
 }

@@ -36,6 +36,6 @@ pub(super) fn evict(visit: &mut Visit<'_>) -> Decision {
             pending.answer_with(success(201));
             Step::Propose { proposal, pending }
         }
-        signed @ Step::Sign(_) => signed,
+        other @ (Step::Sign(_) | Step::Verify(_)) => other,
     })
 }

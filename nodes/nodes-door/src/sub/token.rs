@@ -8,7 +8,9 @@ use actors_object::{ApiError, FieldError, FieldPath, Object, Value, uid, value};
 use store_mvcc::Key;
 
 use crate::{
-    Step, TokenTicket, decode,
+    Step, TokenTicket,
+    authz::node_of,
+    decode,
     visit::{Decision, Visit},
 };
 
@@ -77,17 +79,21 @@ fn check_seconds(seconds: i64) -> Option<FieldError> {
 /// Ties the token to an object that must be there, with the uid that the request names.
 fn bind(visit: &Visit<'_>, reference: &Value, bound: &mut Value) -> Result<(), ApiError> {
     let text = |field: &str| reference.at(field).as_str().unwrap_or_default();
-    let (field, plural) = match text("kind") {
-        "Pod" => ("pod", "pods"),
-        "Secret" => ("secret", "secrets"),
-        other => {
-            let why = format!("a token can be bound to a Pod or a Secret, not to {other:?}");
+    let (field, plural) = match (text("apiVersion"), text("kind")) {
+        ("" | "v1", "Pod") => ("pod", "pods"),
+        ("" | "v1", "Secret") => ("secret", "secrets"),
+        ("" | "v1", "Node") => ("node", "nodes"),
+        (version, kind) => {
+            let given = format!("{version} {kind}");
+            let why =
+                format!("a token can be bound to a Pod, a Secret or a Node, not to {given:?}");
             return Err(ApiError::bad_request(why));
         }
     };
     let resource = actors_object::GroupResource::new("", plural);
     let name = text("name");
-    let found = visit.snapshot.get(&Key::object("", plural, Some(visit.namespace()), name));
+    let namespace = Some(visit.namespace()).filter(|_| field != "node");
+    let found = visit.snapshot.get(&Key::object("", plural, namespace, name));
     let found = found.ok_or_else(|| ApiError::not_found(&resource, name))?;
     let uid = text("uid");
     if !uid.is_empty() && uid != found.uid() {
@@ -98,6 +104,12 @@ fn bind(visit: &Visit<'_>, reference: &Value, bound: &mut Value) -> Result<(), A
         check_account(&found.object(), account, &resource)?;
     }
     bound.set_path(&[field], value!({ "name": name, "uid": found.uid() }));
+    if let (true, Some(node)) = (field == "pod", found.field("spec.nodeName")) {
+        // Told where it is known; the token does not depend on it.
+        if let Some(item) = visit.snapshot.get(&Key::object("", "nodes", None, node)) {
+            bound.set_path(&["node"], value!({ "name": node, "uid": item.uid() }));
+        }
+    }
     Ok(())
 }
 
@@ -116,10 +128,10 @@ fn check_account(
 
 /// A node gets tokens for its own pods only (NodeRestriction).
 fn check_node(visit: &Visit<'_>, reference: Option<&Value>) -> Result<(), ApiError> {
-    let Some(node) = visit.request.identity.user.strip_prefix("system:node:") else {
-        return Ok(());
-    };
-    let name = reference.and_then(|it| it.at("name").as_str()).unwrap_or_default();
+    let Some(node) = node_of(&visit.request.identity) else { return Ok(()) };
+    let is_pod = reference.is_some_and(|it| it.at("kind").as_str() == Some("Pod"));
+    let name = reference.filter(|_| is_pod).and_then(|it| it.at("name").as_str());
+    let name = name.unwrap_or_default();
     let pod = visit.snapshot.get(&Key::object("", "pods", Some(visit.namespace()), name));
     let runs_here = pod.is_some_and(|pod| pod.field("spec.nodeName") == Some(node));
     if runs_here {

@@ -134,25 +134,19 @@ fn nobody_gives_away_more_than_they_have() {
               201 Role pods @102
               + /registry/rbac.authorization.k8s.io/roles/default/pods
             POST /apis/rbac.authorization.k8s.io/v1/namespaces/default/roles
-              403 Forbidden: roles.rbac.authorization.k8s.io "nodes" is forbidden: user "jane" of groups ["system:authenticated"] cannot grant what they do not hold:
-            {"verbs":["get"],"apiGroups":[""],"resources":["nodes"]}
+              403 Forbidden: roles.rbac.authorization.k8s.io "nodes" is forbidden: user "jane" (groups=["system:authenticated"]) is attempting to grant RBAC permissions not currently held:
+            {APIGroups:[""], Resources:["nodes"], Verbs:["get"]}
             POST /apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings
               201 RoleBinding bob @103
               + /registry/rbac.authorization.k8s.io/rolebindings/default/bob
             POST /apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings
-              403 Forbidden: rolebindings.rbac.authorization.k8s.io "eve" is forbidden: user "jane" of groups ["system:authenticated"] cannot grant what they do not hold:
-            {"verbs":["get"],"apiGroups":[""],"resources":["nodes"]}
-            {"verbs":["list"],"apiGroups":[""],"resources":["nodes"]}
-            {"verbs":["watch"],"apiGroups":[""],"resources":["nodes"]}
-            {"verbs":["create"],"apiGroups":[""],"resources":["events"]}
-            {"verbs":["patch"],"apiGroups":[""],"resources":["events"]}
-            {"verbs":["update"],"apiGroups":[""],"resources":["events"]}
-            {"verbs":["create"],"apiGroups":["events.k8s.io"],"resources":["events"]}
-            {"verbs":["patch"],"apiGroups":["events.k8s.io"],"resources":["events"]}
-            {"verbs":["update"],"apiGroups":["events.k8s.io"],"resources":["events"]}
+              403 Forbidden: rolebindings.rbac.authorization.k8s.io "eve" is forbidden: user "jane" (groups=["system:authenticated"]) is attempting to grant RBAC permissions not currently held:
+            {APIGroups:[""], Resources:["nodes"], Verbs:["get" "list" "watch"]}
+            {APIGroups:["events.k8s.io"], Resources:["events"], Verbs:["create" "patch" "update"]}
+            {APIGroups:["networking.k8s.io"], Resources:["servicecidrs"], Verbs:["list" "watch"]}
             MERGE /apis/rbac.authorization.k8s.io/v1/namespaces/default/roles/pods
-              403 Forbidden: roles.rbac.authorization.k8s.io "pods" is forbidden: user "jane" of groups ["system:authenticated"] cannot grant what they do not hold:
-            {"verbs":["*"],"apiGroups":["*"],"resources":["*"]}
+              403 Forbidden: roles.rbac.authorization.k8s.io "pods" is forbidden: user "jane" (groups=["system:authenticated"]) is attempting to grant RBAC permissions not currently held:
+            {APIGroups:["*"], Resources:["*"], Verbs:["*"]}
         "#]],
     );
 }
@@ -195,7 +189,7 @@ fn reviews_answer_and_store_nothing() {
                 status = {"allowed":false}
             POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews
               201 SelfSubjectAccessReview  @
-                status = {"allowed":true}
+                status = {"allowed":true,"reason":"RBAC: allowed by ClusterRoleBinding \"system:discovery\" of ClusterRole \"system:discovery\" to Group \"system:authenticated\""}
             POST /apis/authorization.k8s.io/v1/selfsubjectrulesreviews
               201 SelfSubjectRulesReview  @
                 status.resourceRules.0 = {"verbs":["create"],"resources":["selfsubjectaccessreviews","selfsubjectrulesreviews"],"apiGroups":["authorization.k8s.io"]}
@@ -204,7 +198,7 @@ fn reviews_answer_and_store_nothing() {
               403 Forbidden: subjectaccessreviews.authorization.k8s.io is forbidden: User "jane" cannot create resource "subjectaccessreviews" in API group "authorization.k8s.io" at the cluster scope
             POST /apis/authorization.k8s.io/v1/subjectaccessreviews
               201 SubjectAccessReview  @
-                status = {"allowed":true}
+                status = {"allowed":false}
             POST /apis/authorization.k8s.io/v1/subjectaccessreviews
               422 Invalid: SubjectAccessReview.authorization.k8s.io "" is invalid: spec.resourceAttributes: Invalid value: null: set either resourceAttributes or nonResourceAttributes
             POST /apis/authorization.k8s.io/v1/namespaces/default/localsubjectaccessreviews
@@ -224,4 +218,95 @@ fn paths_that_are_no_objects_have_rules_too() {
     assert_eq!(may(&Identity::new("jane", &[]), "/apis/apps/v1"), Ok(()));
     let refused = "forbidden: User \"system:anonymous\" cannot get path \"/apis\"";
     assert_eq!(may(&Identity::anonymous(), "/apis"), Err(refused.to_owned()));
+}
+
+#[test]
+fn an_apply_that_creates_needs_the_right_to_create() {
+    check(
+        "
+        POST /apis/rbac.authorization.k8s.io/v1/namespaces/default/roles
+          metadata: {name: r}
+          rules: [{apiGroups: [''], resources: [configmaps, endpoints], verbs: [get, patch, update]}]
+        POST /apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings
+          metadata: {name: r}
+          roleRef: {kind: Role, name: r}
+          subjects: [{kind: User, name: jane}]
+        POST /api/v1/namespaces/default/configmaps
+          metadata: {name: there}
+        @ jane
+        APPLY /api/v1/namespaces/default/configmaps/there?fieldManager=m
+          metadata: {name: there}
+          data: {a: b}
+        APPLY /api/v1/namespaces/default/configmaps/new?fieldManager=m
+          metadata: {name: new}
+          data: {a: b}
+        PUT /api/v1/namespaces/default/endpoints/new
+          metadata: {name: new}
+        ",
+        &expect![[r#"
+            POST /apis/rbac.authorization.k8s.io/v1/namespaces/default/roles
+              201 Role r @101
+              + /registry/rbac.authorization.k8s.io/roles/default/r
+            POST /apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings
+              201 RoleBinding r @102
+              + /registry/rbac.authorization.k8s.io/rolebindings/default/r
+            POST /api/v1/namespaces/default/configmaps
+              201 ConfigMap there @103
+              + /registry/configmaps/default/there
+            APPLY /api/v1/namespaces/default/configmaps/there?fieldManager=m
+              200 ConfigMap there @104
+              + /registry/configmaps/default/there
+            APPLY /api/v1/namespaces/default/configmaps/new?fieldManager=m
+              403 Forbidden: configmaps "new" is forbidden: User "jane" cannot create resource "configmaps" in API group "" in the namespace "default"
+            PUT /api/v1/namespaces/default/endpoints/new
+              403 Forbidden: endpoints "new" is forbidden: User "jane" cannot create resource "endpoints" in API group "" in the namespace "default"
+        "#]],
+    );
+}
+
+#[test]
+fn only_who_may_everything_may_gather_rules_and_roles_stay_bound() {
+    check(
+        "
+        POST /apis/rbac.authorization.k8s.io/v1/clusterroles
+          metadata: {name: roles}
+          rules:
+          - {apiGroups: [rbac.authorization.k8s.io], resources: ['*'], verbs: ['*'], resourceNames: [none]}
+          - {apiGroups: [rbac.authorization.k8s.io], resources: [clusterroles], verbs: [create, patch, update]}
+        POST /apis/rbac.authorization.k8s.io/v1/clusterrolebindings
+          metadata: {name: roles}
+          roleRef: {kind: ClusterRole, name: roles}
+          subjects: [{kind: User, name: jane}]
+        MERGE /apis/rbac.authorization.k8s.io/v1/clusterrolebindings/roles
+          roleRef: {kind: ClusterRole, name: view}
+        @ jane
+        POST /apis/rbac.authorization.k8s.io/v1/clusterroles
+          metadata: {name: gathers}
+          aggregationRule: {clusterRoleSelectors: [{matchLabels: {a: b}}]}
+        POST /apis/rbac.authorization.k8s.io/v1/clusterroles
+          metadata: {name: mine}
+          rules: [{apiGroups: [rbac.authorization.k8s.io], resources: [clusterroles], verbs: [patch]}]
+        POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews
+          spec: {resourceAttributes: {verb: patch, group: rbac.authorization.k8s.io, resource: clusterroles}}
+        ? status
+        ",
+        &expect![[r#"
+            POST /apis/rbac.authorization.k8s.io/v1/clusterroles
+              201 ClusterRole roles @101
+              + /registry/rbac.authorization.k8s.io/clusterroles/roles
+            POST /apis/rbac.authorization.k8s.io/v1/clusterrolebindings
+              201 ClusterRoleBinding roles @102
+              + /registry/rbac.authorization.k8s.io/clusterrolebindings/roles
+            MERGE /apis/rbac.authorization.k8s.io/v1/clusterrolebindings/roles
+              422 Invalid: ClusterRoleBinding.rbac.authorization.k8s.io "roles" is invalid: roleRef: Invalid value: {"apiGroup":"rbac.authorization.k8s.io","kind":"ClusterRole","name":"view"}: cannot change: delete the binding and create another
+            POST /apis/rbac.authorization.k8s.io/v1/clusterroles
+              403 Forbidden: clusterroles.rbac.authorization.k8s.io "gathers" is forbidden: must have cluster-admin privileges to use the aggregationRule
+            POST /apis/rbac.authorization.k8s.io/v1/clusterroles
+              201 ClusterRole mine @103
+              + /registry/rbac.authorization.k8s.io/clusterroles/mine
+            POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews
+              201 SelfSubjectAccessReview  @
+                status = {"allowed":true,"reason":"RBAC: allowed by ClusterRoleBinding \"roles\" of ClusterRole \"roles\" to User \"jane\""}
+        "#]],
+    );
 }

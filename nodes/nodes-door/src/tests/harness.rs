@@ -63,11 +63,15 @@ impl Scene {
             trace: String::new(),
         };
         for object in bootstrap_objects() {
+            let roles = "/apis/rbac.authorization.k8s.io/v1";
+            let namespace = object.namespace();
             let plural = match object.kind() {
-                "Namespace" => "/api/v1/namespaces",
-                "PriorityClass" => "/apis/scheduling.k8s.io/v1/priorityclasses",
-                "ClusterRole" => "/apis/rbac.authorization.k8s.io/v1/clusterroles",
-                _ => "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+                "Namespace" => "/api/v1/namespaces".to_owned(),
+                "PriorityClass" => "/apis/scheduling.k8s.io/v1/priorityclasses".to_owned(),
+                "ClusterRole" => format!("{roles}/clusterroles"),
+                "ClusterRoleBinding" => format!("{roles}/clusterrolebindings"),
+                "Role" => format!("{roles}/namespaces/{namespace}/roles"),
+                _ => format!("{roles}/namespaces/{namespace}/rolebindings"),
             };
             let response = scene.request(&format!("POST {plural}"), &json::to_vec(&object));
             assert_eq!(response.code, 201, "{:?}", response.body);
@@ -157,6 +161,10 @@ impl Scene {
             match step {
                 Step::Reply(response) => break response,
                 Step::Sign(ticket) => break ticket.finish("signed"),
+                Step::Verify(question) => {
+                    let why = Err("no signature is good here".to_owned());
+                    break question.finish(why, &self.catalog.snapshot());
+                }
                 Step::Propose { proposal, pending } => {
                     let applied = self.apply(&proposal);
                     let shown = applied.changes.iter().map(|change| shown_change(change));
@@ -234,7 +242,8 @@ impl Scene {
         }
     }
 
-    fn turn<T>(&mut self, work: impl FnOnce(&Door, &mut Turn<'_, Snapshot>) -> T) -> T {
+    /// Works with the door on what is there now.
+    pub(super) fn turn<T>(&mut self, work: impl FnOnce(&Door, &mut Turn<'_, Snapshot>) -> T) -> T {
         let snapshot = self.catalog.snapshot();
         let mut turn = Turn { now: self.now, rng: &mut self.rng, view: &snapshot };
         work(&self.door, &mut turn)
@@ -328,6 +337,8 @@ fn options(query: &str) -> Options {
             "grace" => options.grace_period_seconds = text.parse().ok(),
             "uid" => options.precondition_uid = Some(text),
             "ifrv" => options.precondition_resource_version = Some(text),
+            "bookmarks" => options.allow_bookmarks = text == "true",
+            "timeout" => options.timeout_seconds = text.parse().ok(),
             "initial" => options.send_initial_events = Some(text == "true"),
             "fieldManager" => options.field_manager = Some(text),
             "force" => options.force = text == "true",

@@ -57,7 +57,7 @@ fn a_node_writes_itself_and_its_lease() {
               201 Lease n1 @105
               + /registry/coordination.k8s.io/leases/kube-node-lease/n1
             PUT /apis/coordination.k8s.io/v1/namespaces/default/leases/n1
-              403 Forbidden: leases.coordination.k8s.io "n1" is forbidden: node "n1" can only write its own Lease in kube-node-lease
+              403 Forbidden: leases.coordination.k8s.io "n1" is forbidden: User "system:node:n1" cannot update resource "leases" in API group "coordination.k8s.io" in the namespace "default": can only access leases in the "kube-node-lease" system namespace
         "#]],
     );
 }
@@ -101,6 +101,138 @@ fn a_node_writes_the_pods_that_run_on_it() {
             POST /api/v1/namespaces/default/pods
               201 Pod mirror @105
               + /registry/pods/default/mirror
+        "#]],
+    );
+}
+
+#[test]
+fn a_node_reads_what_its_pods_name_and_itself() {
+    check(
+        "
+    POST /api/v1/namespaces/default/pods
+      metadata: {name: mine}
+      spec: {nodeName: n1, containers: [{name: c, image: i, envFrom: [{secretRef: {name: mine}}]}]}
+    POST /api/v1/namespaces/default/pods
+      metadata: {name: other}
+      spec: {nodeName: n2, containers: [{name: c, image: i, envFrom: [{secretRef: {name: theirs}}]}]}
+    POST /api/v1/namespaces/default/configmaps
+      metadata: {name: kube-root-ca.crt}
+    @ system:node:n1 system:nodes
+    GET /api/v1/namespaces/default/secrets/mine
+    GET /api/v1/namespaces/default/secrets/theirs
+    GET /api/v1/namespaces/default/secrets
+    GET /api/v1/namespaces/default/secrets?fields=metadata.name=mine
+    GET /api/v1/namespaces/default/configmaps/kube-root-ca.crt
+    GET /api/v1/namespaces/default/configmaps/other
+    GET /api/v1/namespaces/default/pods/mine
+    GET /api/v1/namespaces/default/pods/other
+    GET /api/v1/namespaces/default/pods/none
+    GET /api/v1/pods
+    GET /api/v1/pods?fields=spec.nodeName=n2
+    GET /api/v1/pods?fields=spec.nodeName=n1
+    GET /apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/n2
+    GET /apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/n1
+    POST /api/v1/namespaces/default/serviceaccounts/robot/token
+      spec: {}
+",
+        &expect![[r#"
+            POST /api/v1/namespaces/default/pods
+              201 Pod mine @101
+              + /registry/pods/default/mine
+            POST /api/v1/namespaces/default/pods
+              201 Pod other @102
+              + /registry/pods/default/other
+            POST /api/v1/namespaces/default/configmaps
+              201 ConfigMap kube-root-ca.crt @103
+              + /registry/configmaps/default/kube-root-ca.crt
+            GET /api/v1/namespaces/default/secrets/mine
+              404 NotFound: secrets "mine" not found
+            GET /api/v1/namespaces/default/secrets/theirs
+              403 Forbidden: secrets "theirs" is forbidden: User "system:node:n1" cannot get resource "secrets" in API group "" in the namespace "default": no relationship found between node 'n1' and this object
+            GET /api/v1/namespaces/default/secrets
+              403 Forbidden: secrets is forbidden: User "system:node:n1" cannot list resource "secrets" in API group "" in the namespace "default": No Object name found
+            GET /api/v1/namespaces/default/secrets?fields=metadata.name=mine
+              200 SecretList []
+            GET /api/v1/namespaces/default/configmaps/kube-root-ca.crt
+              200 ConfigMap kube-root-ca.crt @103
+            GET /api/v1/namespaces/default/configmaps/other
+              403 Forbidden: configmaps "other" is forbidden: User "system:node:n1" cannot get resource "configmaps" in API group "" in the namespace "default": no relationship found between node 'n1' and this object
+            GET /api/v1/namespaces/default/pods/mine
+              200 Pod mine @101
+            GET /api/v1/namespaces/default/pods/other
+              403 Forbidden: pods "other" is forbidden: User "system:node:n1" cannot get resource "pods" in API group "" in the namespace "default": no relationship found between node 'n1' and this object
+            GET /api/v1/namespaces/default/pods/none
+              404 NotFound: pods "none" not found
+            GET /api/v1/pods
+              403 Forbidden: pods is forbidden: User "system:node:n1" cannot list resource "pods" in API group "" at the cluster scope: can only list/watch pods with spec.nodeName field selector
+            GET /api/v1/pods?fields=spec.nodeName=n2
+              403 Forbidden: pods is forbidden: User "system:node:n1" cannot list resource "pods" in API group "" at the cluster scope: can only list/watch pods with spec.nodeName field selector
+            GET /api/v1/pods?fields=spec.nodeName=n1
+              200 PodList [mine]
+            GET /apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/n2
+              403 Forbidden: leases.coordination.k8s.io "n2" is forbidden: User "system:node:n1" cannot get resource "leases" in API group "coordination.k8s.io" in the namespace "kube-node-lease": can only access node lease with the same name as the requesting node
+            GET /apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/n1
+              404 NotFound: leases.coordination.k8s.io "n1" not found
+            POST /api/v1/namespaces/default/serviceaccounts/robot/token
+              403 Forbidden: serviceaccounts "robot" is forbidden: User "system:node:n1" cannot create resource "serviceaccounts/token" in API group "" in the namespace "default": no relationship found between node 'n1' and this object
+        "#]],
+    );
+}
+
+#[test]
+fn a_node_gives_itself_no_label_that_others_trust_and_no_taint() {
+    check_node(
+        "
+    POST /api/v1/nodes
+      metadata: {name: n1, labels: {node-role.kubernetes.io/control-plane: ''}}
+    POST /api/v1/nodes
+      metadata: {name: n1, labels: {kubernetes.io/hostname: n1, pool: a}}
+    MERGE /api/v1/nodes/n1
+      spec: {taints: [{key: a, effect: NoSchedule}]}
+    MERGE /api/v1/nodes/n1/status
+      status: {conditions: [{type: Ready, status: 'True'}]}
+    MERGE /api/v1/nodes/n1
+      spec: {taints: []}
+    MERGE /api/v1/nodes/n1
+      metadata: {labels: {node-restriction.kubernetes.io/secure: 'yes'}}
+    MERGE /api/v1/nodes/n1
+      metadata: {labels: {pool: b}}
+    MERGE /api/v1/namespaces/default/pods/mine/status
+      metadata: {labels: {app: web}}
+      status: {phase: Running}
+    POST /api/v1/namespaces/default/pods
+      metadata: {name: mirror, annotations: {kubernetes.io/config.mirror: x}}
+      spec: {nodeName: n1, containers: [{name: c, image: i, envFrom: [{secretRef: {name: s}}]}]}
+",
+        &expect![[r#"
+            POST /api/v1/namespaces/default/pods
+              201 Pod mine @101
+              + /registry/pods/default/mine
+            POST /api/v1/namespaces/default/pods
+              201 Pod other @102
+              + /registry/pods/default/other
+            POST /api/v1/nodes
+              403 Forbidden: nodes "n1" is forbidden: node "n1" is not allowed to modify labels: node-role.kubernetes.io/control-plane
+            POST /api/v1/nodes
+              201 Node n1 @103
+              + /registry/nodes/n1
+            MERGE /api/v1/nodes/n1
+              200 Node n1 @104
+              + /registry/nodes/n1
+            MERGE /api/v1/nodes/n1/status
+              200 Node n1 @105
+              + /registry/nodes/n1
+            MERGE /api/v1/nodes/n1
+              403 Forbidden: nodes "n1" is forbidden: node "n1" is not allowed to modify taints
+            MERGE /api/v1/nodes/n1
+              403 Forbidden: nodes "n1" is forbidden: node "n1" is not allowed to modify labels: node-restriction.kubernetes.io/secure
+            MERGE /api/v1/nodes/n1
+              200 Node n1 @106
+              + /registry/nodes/n1
+            MERGE /api/v1/namespaces/default/pods/mine/status
+              403 Forbidden: pods "mine" is forbidden: node "n1" can not change labels of pods
+            POST /api/v1/namespaces/default/pods
+              403 Forbidden: pods "mirror" is forbidden: node "n1" can not create pods that reference secrets, configmaps or claims
         "#]],
     );
 }

@@ -8,7 +8,9 @@
 
 use std::sync::Arc;
 
-use actors_kinds::{default_object, validate_status_update, validate_update};
+use actors_kinds::{
+    default_object, validate::validate_subresource_update, validate_status_update, validate_update,
+};
 use actors_object::{ApiError, FieldError, FieldPath, Object, Value};
 use store_catalog::Item;
 
@@ -46,6 +48,8 @@ pub(crate) enum Scope {
     Status,
     /// A namespace's `spec.finalizers`.
     Finalize,
+    /// What was decided about a certificate signing request.
+    Approval,
     /// What the server itself changed, as it is: a binding.
     Server,
 }
@@ -75,8 +79,11 @@ pub(crate) fn update(visit: &mut Visit<'_>) -> Decision {
     let item = match visit.current() {
         Ok(item) => item,
         Err(error) if error.is_not_found() => {
-            let creates = visit.kind.strategy.create_on_update && visit.sub.is_none();
-            return if creates { create_object(visit, new) } else { Err(error) };
+            if !visit.kind.strategy.create_on_update || visit.sub.is_some() {
+                return Err(error);
+            }
+            visit.authorize_create()?;
+            return create_object(visit, new);
         }
         Err(error) => return Err(error),
     };
@@ -89,6 +96,7 @@ pub(crate) fn update(visit: &mut Visit<'_>) -> Decision {
     let scope = match visit.sub.map(|sub| sub.name.as_str()) {
         None => Scope::Main,
         Some("finalize") => Scope::Finalize,
+        Some("approval") => Scope::Approval,
         Some(_) => Scope::Status,
     };
     replace(visit, Change { item, new, scope, render: None, conditional })
@@ -103,23 +111,39 @@ pub(crate) fn replace(visit: &mut Visit<'_>, change: Change) -> Decision {
     keep_metadata(&mut new, &old);
     match scope {
         Scope::Main => prepare_main(visit, &mut new, &old)?,
-        Scope::Status => new = with_status(&old, &new),
+        Scope::Status | Scope::Approval => new = with_status(&old, &new),
         Scope::Finalize => new = with_finalizers(&old, &new),
         Scope::Server => {}
     }
     let errors = match scope {
         Scope::Main => validate_update(visit.kind, &new, &old),
         Scope::Status => validate_status_update(visit.kind, &new, &old),
+        Scope::Approval => validate_subresource_update(visit.kind, "approval", &new, &old),
         Scope::Finalize | Scope::Server => Vec::new(),
     };
     if !errors.is_empty() {
         return Err(ApiError::invalid(&visit.group_kind(), new.name(), &errors));
     }
+    check_change(visit, (&new, &old), scope)?;
     ownership::track(visit, Some(&old), (&mut new, scope))?;
     if new.is_terminating() && !delete::is_held(visit.kind, &new) {
         return delete::finish(visit, (&item, &old), Some((new, render)));
     }
     propose(visit, (item, &old, new), (render, conditional))
+}
+
+/// What may not be changed by just anybody.
+fn check_change(
+    visit: &Visit<'_>,
+    (new, old): (&Object, &Object),
+    scope: Scope,
+) -> Result<(), ApiError> {
+    admission::check_node_change(visit, (new, old))?;
+    match scope {
+        Scope::Approval => admission::certificates::check_approval(visit, old),
+        Scope::Status => admission::certificates::check_signing(visit, (new, old)),
+        Scope::Main | Scope::Finalize | Scope::Server => Ok(()),
+    }
 }
 
 fn prepare_main(visit: &mut Visit<'_>, new: &mut Object, old: &Object) -> Result<(), ApiError> {
@@ -137,7 +161,7 @@ fn prepare_main(visit: &mut Visit<'_>, new: &mut Object, old: &Object) -> Result
         new.set_generation(old.generation() + 1);
     }
     let authorizer = Authorizer::new(visit.snapshot);
-    check_grant(&visit.request.identity, new, &visit.kind.plural, &authorizer)
+    check_grant(&visit.request.identity, (new, Some(old)), &visit.kind.plural, &authorizer)
 }
 
 fn propose(

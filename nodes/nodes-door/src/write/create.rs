@@ -70,7 +70,7 @@ pub(super) fn create_object(visit: &mut Visit<'_>, mut object: Object) -> Decisi
         return Err(ApiError::invalid(&visit.group_kind(), object.name(), &errors));
     }
     let authorizer = Authorizer::new(visit.snapshot);
-    check_grant(&visit.request.identity, &object, &visit.kind.plural, &authorizer)?;
+    check_grant(&visit.request.identity, (&object, None), &visit.kind.plural, &authorizer)?;
     propose(visit, object, generated)
 }
 

@@ -44,6 +44,7 @@ pub(super) fn apply(visit: &mut Visit<'_>) -> Decision {
     let scope = match visit.sub.map(|sub| sub.name.as_str()) {
         None => Scope::Main,
         Some("finalize") => Scope::Finalize,
+        Some("approval") => Scope::Approval,
         Some(_) => Scope::Status,
     };
     let mut config = decode::body(visit, &expected)?;
@@ -54,6 +55,7 @@ pub(super) fn apply(visit: &mut Visit<'_>) -> Decision {
     let item = match visit.current() {
         Ok(item) => item,
         Err(error) if error.is_not_found() && visit.sub.is_none() => {
+            visit.authorize_create()?;
             restrict(visit, &mut config, scope);
             let made = merged(visit, &nothing(), (&config, scope))?;
             return create_object(visit, made);
@@ -88,7 +90,7 @@ fn restrict(visit: &Visit<'_>, config: &mut Object, scope: Scope) {
             map.remove("status");
         }
         Scope::Main | Scope::Server => {}
-        Scope::Status => {
+        Scope::Status | Scope::Approval => {
             map.retain(|name, _| matches!(&**name, "apiVersion" | "kind" | "metadata" | "status"))
         }
         Scope::Finalize => {
@@ -188,7 +190,7 @@ fn reach(visit: &Visit<'_>, scope: Scope) -> Reach<'static> {
     match scope {
         Scope::Main if visit.kind.strategy.status => Reach::AllBut(STATUS),
         Scope::Main | Scope::Server => Reach::AllBut(&[]),
-        Scope::Status => Reach::Only(WITH_STATUS),
+        Scope::Status | Scope::Approval => Reach::Only(WITH_STATUS),
         Scope::Finalize => Reach::Only(FINALIZERS),
     }
 }

@@ -32,6 +32,7 @@ pub(crate) fn patch(visit: &mut Visit<'_>, patch: PatchKind) -> Decision {
     let scope = match visit.sub.map(|sub| sub.name.as_str()) {
         None => Scope::Main,
         Some("finalize") => Scope::Finalize,
+        Some("approval") => Scope::Approval,
         Some(_) => Scope::Status,
     };
     replace(visit, Change { item, new, scope, render: None, conditional })

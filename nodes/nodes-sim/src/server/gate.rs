@@ -174,6 +174,11 @@ impl Server {
                 self.reply(ctx, number, response);
             }
             Step::Sign(ticket) => self.reply(ctx, number, ticket.finish("signed")),
+            Step::Verify(question) => {
+                let why = Err("nothing is signed in a simulation".to_owned());
+                let response = question.finish(why, &self.replica.snapshot());
+                self.reply(ctx, number, response);
+            }
             Step::Propose { proposal, pending } => self.propose(ctx, number, proposal, pending),
         }
     }
