@@ -3,6 +3,7 @@
 //! Way in: [`Arguments`].  Never: a default that depends on the machine; `place` and `record` have those.
 
 mod machines;
+mod sim;
 
 use std::path::PathBuf;
 
@@ -11,6 +12,10 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 pub(crate) use machines::{
     InitOptions, JoinOptions, MeshFrom, MeshVerb, NodeVerb, ServerVerb, TokenRole, TokenVerb,
 };
+
+#[cfg(test)]
+pub(crate) use sim::Seeds;
+pub(crate) use sim::{SimRunOptions, SimVerb};
 
 use crate::{DEFAULT_NAME, Failure};
 
@@ -121,6 +126,17 @@ pub enum Verb {
     /// Show, kill and suspend the actors of a running cluster.
     #[command(subcommand)]
     Actors(ActorsVerb),
+    /// Run whole clusters in one thread under virtual time, from seeds; nothing of them is real.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  starling sim run --seed 7                                 one run; the same seed is the same run
+  starling sim run --seeds 1..=100 --jobs 2                 many
+  starling sim run --seed 7 --plan my-plan.yaml -o json
+  starling sim plans                                        the plans that come with the binary
+  starling sim plans links                                  the file of one, to begin with"
+    )]
+    Sim(SimVerb),
     /// Print shell completions.
     Completion {
         /// Which shell.

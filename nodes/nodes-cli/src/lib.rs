@@ -18,6 +18,7 @@ mod preflight;
 mod processes;
 mod readiness;
 mod record;
+mod sim;
 mod status;
 mod table;
 mod up;
@@ -70,6 +71,7 @@ pub fn run(arguments: &Arguments, caller: &mut Caller<'_>) -> Result<(), Failure
         Verb::Logs(options) => objects::logs(arguments, options, caller),
         Verb::Exec(options) => exec::run(arguments, options, caller),
         Verb::Actors(verb) => actors::run(arguments, verb, caller, &output),
+        Verb::Sim(verb) => sim::run(verb, &output),
         Verb::Completion { shell } => arguments::completion(*shell),
         Verb::Run(_) | Verb::Guardian(_) => {
             Err(Failure::usage("this verb is run by the binary itself"))
