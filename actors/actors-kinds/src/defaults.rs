@@ -75,6 +75,18 @@ pub fn default_body(kind: &str, body: &mut Object) {
     }
 }
 
+/// The kinds whose status is there from the beginning, with nothing in it.
+const EMPTY_STATUS: [(&str, &str); 8] = [
+    ("", "ResourceQuota"),
+    ("admissionregistration.k8s.io", "ValidatingAdmissionPolicy"),
+    ("apiregistration.k8s.io", "APIService"),
+    ("certificates.k8s.io", "CertificateSigningRequest"),
+    ("flowcontrol.apiserver.k8s.io", "FlowSchema"),
+    ("flowcontrol.apiserver.k8s.io", "PriorityLevelConfiguration"),
+    ("networking.k8s.io", "ServiceCIDR"),
+    ("resource.k8s.io", "ResourceClaim"),
+];
+
 /// The status that a new object begins with, whatever its author wrote there; nothing for kinds whose status is
 /// made by their controller alone.
 #[must_use]
@@ -85,6 +97,11 @@ pub fn initial_status(kind: &KindFacts, object: &Object) -> Option<Value> {
         ("", "PersistentVolume" | "PersistentVolumeClaim") => Some(value!({ "phase": "Pending" })),
         ("", "Service") | ("networking.k8s.io", "Ingress") => Some(value!({ "loadBalancer": {} })),
         ("apps", "Deployment") | ("batch", "CronJob" | "Job") => Some(value!({})),
+        ("storage.k8s.io", "VolumeAttachment") => Some(value!({ "attached": false })),
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => {
+            Some(extension::initial_status(object))
+        }
+        (group, name) if EMPTY_STATUS.contains(&(group, name)) => Some(value!({})),
         ("apps", "ReplicaSet") | ("", "ReplicationController") => Some(value!({ "replicas": 0 })),
         ("apps", "StatefulSet") => Some(value!({ "replicas": 0, "availableReplicas": 0 })),
         ("apps", "DaemonSet") => Some(value!({

@@ -1,6 +1,6 @@
 //! Definitions of resources, and API servers behind this one.
 
-use actors_object::{Map, Value};
+use actors_object::{Map, Object, Value, value};
 
 use super::{Row, inner};
 
@@ -35,4 +35,16 @@ fn default_definition(root: &mut Map) {
             names.insert(name, text);
         }
     }
+}
+
+/// A definition begins without accepted names, and with the version that its objects will be stored in.
+pub(super) fn initial_status(definition: &Object) -> Value {
+    let mut versions = definition.list_at(&["spec", "versions"]).iter();
+    let stored = versions.find(|version| version.bool_at(&["storage"]) == Some(true));
+    let stored: Vec<Value> = stored.map(|version| version.at("name").clone()).into_iter().collect();
+    value!({
+        "conditions": [],
+        "acceptedNames": { "plural": "", "kind": "" },
+        "storedVersions": Value::List(stored),
+    })
 }

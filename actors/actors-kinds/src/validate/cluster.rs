@@ -108,9 +108,11 @@ pub(super) fn validate_priority_class(root: &Spot<'_>, out: &mut Errors) {
 
 /// The value and policy of a class never change: pods carry copies of them.
 pub(super) fn validate_priority_class_change(new: &Spot<'_>, old: &Spot<'_>, out: &mut Errors) {
-    for name in ["preemptionPolicy", "value"] {
-        out.immutable(&new.field(name), &old.field(name));
+    let (value, before) = (new.field("value"), old.field("value"));
+    if !is_same(value.value, before.value) {
+        out.forbidden(&value, "may not be changed in an update");
     }
+    out.immutable(&new.field("preemptionPolicy"), &old.field("preemptionPolicy"));
 }
 
 /// A controller revision.

@@ -126,6 +126,7 @@ fn validate_endpoint(endpoint: &Spot<'_>, family: &str, out: &mut Errors) {
         for hint in hints.each(list) {
             out.check_required(&hint.field("name"), text::label_value);
         }
+        out.unique(&hints, list, "name");
     }
 }
 

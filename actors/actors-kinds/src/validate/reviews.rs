@@ -24,6 +24,10 @@ pub(super) fn validate(kind: &str, root: &Spot<'_>, out: &mut Errors) {
         "LocalSubjectAccessReview" | "SubjectAccessReview" => {
             let spec = root.field("spec");
             validate_access(&spec, out);
+            let path = spec.field("nonResourceAttributes");
+            if kind == "LocalSubjectAccessReview" && path.is_set() {
+                out.invalid(&path, "paths are in no namespace");
+            }
             if spec.field("user").is_empty() && spec.field("groups").is_empty() {
                 out.required(&spec.field("user"), "a user or a group must be given");
             }

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use actors_core::{Mono, Now, Wall};
 use actors_kinds::{
     ColumnDefinition, KindFacts, Registry, column_definitions, columns, conform, default_object,
-    initial_status, selectable_fields, validate::validate_subresource_update, validate_create,
-    validate_status_update, validate_update,
+    initial_status, selectable_fields, validate::validate_subresource_update, validate_body,
+    validate_create, validate_status_update, validate_update,
 };
 use actors_object::{
     FieldError, FieldPath, Gvk, Object, Value,
@@ -90,6 +90,7 @@ impl<'a> Stage<'a> {
             "create" => told(&validate_create(self.kind(), &self.object(rest))),
             "new" => told(&validate_update(self.kind(), &self.object(rest), self.old())),
             "status" => told(&validate_status_update(self.kind(), &self.object(rest), self.old())),
+            "body" => told(&validate_body(&self.kind().gvk.kind, &self.object(rest))),
             "default" => self.defaults(rest),
             "begin" => {
                 let status = initial_status(self.kind(), &self.object(rest));

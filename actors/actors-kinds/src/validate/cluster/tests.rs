@@ -103,8 +103,8 @@ fn high_priorities_are_the_systems() {
         &priority_class("a", 1),
         &priority_class("a", 2),
         &expect![[r#"
-        value: Invalid value: 2: field is immutable
-    "#]],
+            value: Forbidden: may not be changed in an update
+        "#]],
     );
 }
 
