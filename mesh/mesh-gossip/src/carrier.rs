@@ -42,14 +42,14 @@ pub struct GossipSettings {
     /// Between two rounds; in each, three others are spoken to.
     ///
     /// What is urgent does not wait for a round (see the crate's documentation), so that rounds
-    /// only mend what was missed: every five seconds is plenty, and five idle members then spend
-    /// less on gossip than on anything else.
+    /// only mend what was missed: four in a minute are plenty, and five idle members then spend less
+    /// on gossip than on anything else.
     pub round: Duration,
 }
 
 impl Default for GossipSettings {
     fn default() -> Self {
-        Self { round: Duration::from_secs(5) }
+        Self { round: Duration::from_secs(15) }
     }
 }
 

@@ -58,8 +58,7 @@ struct MemberDriver {
 
 impl MemberDriver {
     fn probe(&mut self, peer: String, inbox: &Inbox<MemberEvent>) {
-        let links = self.shared.mesh.links();
-        let Some(link) = links.into_iter().find(|link| link.node == peer) else { return };
+        let Some(link) = self.shared.mesh.link(&peer) else { return };
         if self.probed.len() >= MembershipMachine::KNOWN_MAX {
             self.probed.clear();
         }

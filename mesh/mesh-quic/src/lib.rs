@@ -14,7 +14,7 @@
 //! mesh.ask(to, Ask::new(lane, service, body, within).traced(trace)).await -> Result<Bytes, AskError>
 //! mesh.open_stream(to, service, head, trace).await -> Result<MeshStream, AskError>
 //!     MeshStream { send: FrameSender, recv: FrameReceiver, trace }
-//! mesh.links() -> Vec<LinkView>                  mesh.link_events() -> broadcast::Receiver<LinkEvent>
+//! mesh.links() -> Vec<LinkView>, mesh.link(node)  mesh.link_events() -> broadcast::Receiver<LinkEvent>
 //! mesh.refusals() -> Vec<Refusal>
 //! mesh.replace_identity(certificate_pem, key_pem) -> Result<(), MeshError>
 //! mesh.set_revoked(serials)

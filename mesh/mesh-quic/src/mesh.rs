@@ -151,6 +151,12 @@ impl Mesh {
         self.0.peers.all().iter().map(|slot| slot.view()).collect()
     }
 
+    /// The link to one node, if it is kept or came in.
+    #[must_use]
+    pub fn link(&self, node: &str) -> Option<LinkView> {
+        self.0.peers.get(node).map(|slot| slot.view())
+    }
+
     /// What happens to links from now on.
     #[must_use]
     pub fn link_events(&self) -> broadcast::Receiver<LinkEvent> {

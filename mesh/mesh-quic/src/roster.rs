@@ -16,8 +16,9 @@ use crate::{link, shared::Shared};
 /// The name of the supervisor of all links, beside the roster.
 pub(crate) const LINKS: &str = "links";
 
-/// How often it is looked whether actors are missing, for instance after the supervisor's restart.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often it is looked whether actors are missing, for instance after the supervisor's restart; what
+/// is wished is told at once.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// When an actor is looked for again that is just ending.
 const LOOK_SOON: Duration = Duration::from_millis(50);

@@ -42,8 +42,10 @@ impl Service {
     pub const SPANS: Self = Self(13);
     /// The actors of a process, looked at and handled for operators; servers ask.
     pub const ACTORS: Self = Self(14);
+    /// Certificates that are worth nothing any more; servers tell.
+    pub const REVOKED: Self = Self(15);
 
-    const NAMES: [(Self, &'static str); 14] = [
+    const NAMES: [(Self, &'static str); 15] = [
         (Self::GOSSIP, "gossip"),
         (Self::MEMBER, "member"),
         (Self::RAFT, "raft"),
@@ -58,6 +60,7 @@ impl Service {
         (Self::OPS, "ops"),
         (Self::SPANS, "spans"),
         (Self::ACTORS, "actors"),
+        (Self::REVOKED, "revoked"),
     ];
 }
 
@@ -95,7 +98,8 @@ pub fn may_speak(role: Role, service: Service) -> bool {
             | Service::NODE_EXEC
             | Service::OPS
             | Service::SPANS
-            | Service::ACTORS,
+            | Service::ACTORS
+            | Service::REVOKED,
         ) => role == Role::Server,
         (_, Service(_)) => false,
     }
@@ -110,7 +114,7 @@ mod tests {
     #[test]
     fn who_may_speak_to_what() {
         let mut table = String::new();
-        for number in 0..=15 {
+        for number in 0..=16 {
             let service = Service(number);
             let yes = |role| if may_speak(role, service) { "may" } else { "-" };
             let (server, agent) = (yes(Role::Server), yes(Role::Agent));
@@ -133,7 +137,8 @@ mod tests {
             ops        server may agent -
             spans      server may agent -
             actors     server may agent -
-            service 15 server -   agent -
+            revoked    server may agent -
+            service 16 server -   agent -
         "]]
         .assert_eq(&table);
     }

@@ -3,7 +3,6 @@
 //! Way in: [`Client::of`].  Never: a retry of a write.
 
 use std::{
-    fs,
     net::{Ipv4Addr, SocketAddr},
     sync::Arc,
     time::Duration,
@@ -16,7 +15,7 @@ use ureq::{
     tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig, TlsProvider},
 };
 
-use crate::{ClusterRecord, Failure};
+use crate::{ClusterRecord, Failure, operator::Operator};
 
 /// A connection to one cluster.
 pub(crate) struct Client {
@@ -35,20 +34,14 @@ impl Client {
 
     /// The same, for one server.
     pub(crate) fn at(record: &ClusterRecord, address: SocketAddr) -> Result<Self, Failure> {
-        let read = |file: &str| {
-            let path = record.data_dir.join("pki").join(file);
-            fs::read(&path).map_err(|error| {
-                Failure::new(format!("cannot read {}: {error}", path.display()))
-                    .next(format!("starling up --name {}", record.name))
-                    .code(3)
-            })
-        };
         let bad = |error: ureq::Error| {
             Failure::new(format!("the keys of this cluster are damaged: {error}"))
         };
-        let authority = Certificate::from_pem(&read("ca.crt")?).map_err(bad)?;
-        let chain = Certificate::from_pem(&read("kubernetes-admin.crt")?).map_err(bad)?;
-        let key = PrivateKey::from_pem(&read("kubernetes-admin.key")?).map_err(bad)?;
+        // A certificate and a key that are no pair would panic below.
+        let Operator { authority_pem, leaf } = Operator::of(record)?;
+        let authority = Certificate::from_pem(authority_pem.as_bytes()).map_err(bad)?;
+        let chain = Certificate::from_pem(leaf.certificate_pem.as_bytes()).map_err(bad)?;
+        let key = PrivateKey::from_pem(leaf.key_pem.as_bytes()).map_err(bad)?;
         let tls = TlsConfig::builder()
             .provider(TlsProvider::Rustls)
             .root_certs(RootCerts::from(vec![authority]))

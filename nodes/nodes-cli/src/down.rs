@@ -2,7 +2,10 @@
 //!
 //! Way in: [`run`].  Order: guardian first (it stops the server), then pods, mounts, interfaces, rules, cgroups.
 
-use std::fs;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use nix::{errno::Errno, sys::signal::Signal, unistd::Pid};
 use nodes_machines::group;
@@ -37,8 +40,12 @@ pub(crate) fn run(
     }
     if options.purge {
         output.progress(&format!("  removing {}", record.data_dir.display()));
+        // Without it, nothing tells this cluster's entries from those of another one of its name.
+        let authority = fs::read_to_string(record.data_dir.join("pki/ca.crt")).ok();
         remove(&record.data_dir)?;
-        forget(&record.name, caller)?;
+        if let Some(authority) = authority {
+            forget(&record, &authority, caller)?;
+        }
     }
     let state = if options.purge { "purged" } else { "stopped" };
     let kept = if options.purge {
@@ -97,7 +104,7 @@ pub(crate) fn stop(what: &str, pid: i32) -> Result<(), Failure> {
     Err(Failure::new(format!("the {what} (pid {pid}) does not end, even killed")))
 }
 
-pub(crate) fn remove(folder: &std::path::Path) -> Result<(), Failure> {
+pub(crate) fn remove(folder: &Path) -> Result<(), Failure> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(Failure::new(format!("cannot remove {}: {error}", folder.display()))
@@ -107,12 +114,17 @@ pub(crate) fn remove(folder: &std::path::Path) -> Result<(), Failure> {
     }
 }
 
-/// Takes the cluster out of the kubeconfig file; a purged cluster's keys are worth nothing.
-fn forget(name: &str, caller: &Caller<'_>) -> Result<(), Failure> {
-    let path = caller.environment.kubeconfig_path();
-    let mut config = read_kubeconfig(&path)?;
-    match Kubeconfig::remove_from(&mut config, name) {
-        true => save_kubeconfig(&path, &config),
-        false => Ok(()),
+/// Takes the cluster out of the kubeconfig files that it was written into, and out of the caller's; a purged cluster's
+/// keys are worth nothing.
+fn forget(record: &ClusterRecord, authority_pem: &str, caller: &Caller<'_>) -> Result<(), Failure> {
+    let own = caller.environment.kubeconfig_path();
+    let mut paths: Vec<&Path> = record.kubeconfigs.iter().map(PathBuf::as_path).collect();
+    paths.push(&own);
+    for path in paths.into_iter().filter(|path| path.is_file()) {
+        let mut config = read_kubeconfig(path)?;
+        if Kubeconfig::remove_from(&mut config, &record.name, authority_pem) {
+            save_kubeconfig(path, &config)?;
+        }
     }
+    Ok(())
 }

@@ -3,7 +3,7 @@
 //! Way in: [`run`].  Spec: the WebSocket protocol `v5.channel.k8s.io`: the first byte of each binary message is its
 //! channel (1 stdout, 2 stderr, 3 the final Status). Standard input and terminals are kubectl's.
 
-use std::{fs, io::Write as _, net::TcpStream, sync::Arc};
+use std::{io::Write as _, net::TcpStream, sync::Arc};
 
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, StreamOwned,
@@ -16,7 +16,8 @@ use tungstenite::{
 };
 
 use crate::{
-    Arguments, Caller, ClusterRecord, Failure, actors::escape, arguments::ExecOptions, up::known,
+    Arguments, Caller, ClusterRecord, Failure, actors::escape, arguments::ExecOptions,
+    operator::Operator, up::known,
 };
 
 type Tls = StreamOwned<ClientConnection, TcpStream>;
@@ -95,18 +96,15 @@ fn verdict(status: &[u8]) -> Result<(), Failure> {
 fn connect(record: &ClusterRecord) -> Result<Tls, Failure> {
     let bad =
         |what: &str, why: &dyn std::fmt::Display| Failure::new(format!("cannot use {what}: {why}"));
-    let read = |file: &str| {
-        let path = record.data_dir.join("pki").join(file);
-        fs::read(&path).map_err(|error| bad(&path.display().to_string(), &error))
-    };
+    let Operator { authority_pem, leaf } = Operator::of(record)?;
     let mut roots = RootCertStore::empty();
-    let authority =
-        CertificateDer::from_pem_slice(&read("ca.crt")?).map_err(|error| bad("ca.crt", &error))?;
-    roots.add(authority).map_err(|error| bad("ca.crt", &error))?;
-    let chain = CertificateDer::from_pem_slice(&read("kubernetes-admin.crt")?);
-    let chain = chain.map_err(|error| bad("kubernetes-admin.crt", &error))?;
-    let key = PrivateKeyDer::from_pem_slice(&read("kubernetes-admin.key")?);
-    let key = key.map_err(|error| bad("kubernetes-admin.key", &error))?;
+    let authority = CertificateDer::from_pem_slice(authority_pem.as_bytes())
+        .map_err(|error| bad("the authority", &error))?;
+    roots.add(authority).map_err(|error| bad("the authority", &error))?;
+    let chain = CertificateDer::from_pem_slice(leaf.certificate_pem.as_bytes());
+    let chain = chain.map_err(|error| bad("the operator's certificate", &error))?;
+    let key = PrivateKeyDer::from_pem_slice(leaf.key_pem.as_bytes());
+    let key = key.map_err(|error| bad("the operator's key", &error))?;
     let config =
         ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()

@@ -12,6 +12,7 @@ mod image;
 mod launch;
 mod machines;
 mod objects;
+mod operator;
 mod output;
 mod place;
 mod preflight;

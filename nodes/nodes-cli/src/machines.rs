@@ -2,7 +2,7 @@
 //!
 //! Way in: [`up`] for machines in namespaces of this host, [`real`] for this computer as one machine; both make and
 //! join machines by [`joining`].  [`node`], [`token`], [`server`], [`mesh`] are the verbs about them.
-//! Owns: `machine.json` of each machine, and the operator's keys in the cluster's folder.
+//! Owns: `machine.json` of each machine.
 
 pub(crate) mod down;
 pub(crate) mod joining;
@@ -13,18 +13,12 @@ pub(crate) mod server;
 pub(crate) mod token;
 pub(crate) mod up;
 
-use std::{
-    fs, io,
-    net::{Ipv4Addr, SocketAddr},
-};
+use std::net::{Ipv4Addr, SocketAddr};
 
 use nodes_machines::{MESH_PORT, MachinePlan, MachineRecord, Role, Seed};
 use nodes_pki::JoinAnswer;
 
 use crate::{ClusterRecord, Failure};
-
-/// The files of the operator's certificate, which servers make.
-const OPERATOR_FILES: [&str; 3] = ["ca.crt", "kubernetes-admin.crt", "kubernetes-admin.key"];
 
 /// A machine that is about to be part of a cluster.
 #[derive(Debug, Clone, Copy)]
@@ -115,24 +109,4 @@ impl Newcomer<'_> {
 fn first_range(pod_cidr: &str) -> String {
     let network = pod_cidr.split('/').next().unwrap_or_default();
     format!("{network}/24")
-}
-
-/// Puts the operator's certificate, which a server of this host made, where the verbs look for it.
-pub(crate) fn take_operator_keys(record: &ClusterRecord) -> Result<(), Failure> {
-    let own = record.data_dir.join("pki");
-    let made = record.plan().machines.into_iter().find(|machine| {
-        machine.role == Role::Server
-            && OPERATOR_FILES.iter().all(|file| machine.data_dir.join("pki").join(file).is_file())
-    });
-    let Some(made) = made else { return Ok(()) };
-    let copy = |file: &str| -> io::Result<()> {
-        let (from, beside) = (made.data_dir.join("pki").join(file), own.join("new"));
-        fs::create_dir_all(&own)?;
-        // Permissions are copied too.
-        fs::copy(from, &beside)?;
-        fs::rename(&beside, own.join(file))
-    };
-    OPERATOR_FILES.iter().try_for_each(|file| copy(file)).map_err(|error| {
-        Failure::new(format!("cannot keep the operator's keys in {}: {error}", own.display()))
-    })
 }

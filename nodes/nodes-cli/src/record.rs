@@ -19,6 +19,9 @@ use crate::place::Place;
 /// Most clusters of one machine: each has a /16 for pods and one for Services within 10.0.0.0/8.
 const CLUSTERS_MAX: u8 = 64;
 
+/// Most kubeconfig files that are remembered of a cluster.
+const KUBECONFIGS_MAX: usize = 8;
+
 /// The API's port of the default cluster; others take the next free one.
 pub const API_PORT: u16 = 6443;
 
@@ -58,6 +61,9 @@ pub struct ClusterRecord {
     /// Where clients reach all servers, if the operator said so: `HOST:PORT`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
+    /// The kubeconfig files that the cluster was written into, the last one last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kubeconfigs: Vec<PathBuf>,
 }
 
 impl ClusterRecord {
@@ -265,11 +271,39 @@ impl Records {
             run_dir: self.place.cluster_run(name),
             machines: wanted.machines.clone(),
             endpoint: wanted.endpoint.clone(),
+            kubeconfigs: Vec::new(),
         };
         record.check_alone(machine.stranger)?;
         self.write(&record)?;
         self.all.push(record.clone());
         Ok(record)
+    }
+
+    /// Notes that a cluster stands in this kubeconfig. The oldest of too many is forgotten.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub(crate) fn note_kubeconfig(&self, name: &str, path: &Path) -> Result<(), RecordError> {
+        let Some(record) = self.find(name) else { return Ok(()) };
+        if record.kubeconfigs.last().is_some_and(|last| last == path) {
+            return Ok(());
+        }
+        let mut record = record.clone();
+        record.kubeconfigs.retain(|known| known != path);
+        record.kubeconfigs.push(path.to_owned());
+        let from = record.kubeconfigs.len().saturating_sub(KUBECONFIGS_MAX);
+        record.kubeconfigs.drain(..from);
+        self.write(&record)
+    }
+
+    /// Forgets a machine of a cluster on this host.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub(crate) fn drop_machine(&self, name: &str, node: &str) -> Result<(), RecordError> {
+        let Some(mut record) = self.find(name).cloned() else { return Ok(()) };
+        record.machines.retain(|machine| machine.node != node);
+        self.write(&record)
     }
 
     /// Writes a record that has changed, or one whose cluster others named.
@@ -339,6 +373,30 @@ fn is_cluster_name(name: &str) -> bool {
 }
 
 #[cfg(test)]
+impl ClusterRecord {
+    /// One of this name, with these data.
+    pub(crate) fn for_test(name: &str, data: &Path) -> Self {
+        Self {
+            name: name.to_owned(),
+            uid: "0".repeat(32),
+            index: 0,
+            api_port: API_PORT,
+            pod_cidr: "10.64.0.0/16".to_owned(),
+            service_cidr: "10.160.0.0/16".to_owned(),
+            bridge: bridge(0),
+            table: format!("starling-{name}"),
+            node: "n".to_owned(),
+            runtime: "oci".to_owned(),
+            data_dir: data.to_owned(),
+            run_dir: data.join("run"),
+            machines: Vec::new(),
+            endpoint: None,
+            kubeconfigs: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -394,6 +452,25 @@ mod tests {
         assert!(!place.cluster_data("two").exists());
         // Another machine of that cluster, whose folder this is not.
         assert!(records.create(&node("c"), &here).is_ok());
+        fs::remove_dir_all(&data).expect("cleaned up");
+    }
+
+    #[test]
+    fn the_files_that_a_cluster_was_written_into_are_remembered_and_bounded() {
+        let data = std::env::temp_dir().join(format!("starling-noted-{}", std::process::id()));
+        let place = Place { data: data.clone(), run: data.join("run"), is_root: true };
+        let mut records = Records::open(&place).expect("opened");
+        records.create(&wanted("one"), &machine(&|_| true)).expect("one");
+        drop(records);
+        let note = |path: &str| {
+            let records = Records::open(&place).expect("opened");
+            records.note_kubeconfig("one", Path::new(path)).expect("noted");
+        };
+        ["/a", "/b", "/a"].into_iter().for_each(note);
+        let noted = || Records::open(&place).expect("opened").all()[0].kubeconfigs.clone();
+        assert_eq!(noted(), [Path::new("/b"), Path::new("/a")]);
+        (0..20).for_each(|number| note(&format!("/{number}")));
+        assert_eq!(noted().len(), KUBECONFIGS_MAX);
         fs::remove_dir_all(&data).expect("cleaned up");
     }
 

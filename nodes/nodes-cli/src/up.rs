@@ -11,7 +11,7 @@ use std::{
 };
 
 use nodes_machines::{MachineRecord, Role};
-use nodes_pki::{Kubeconfig, Leaf};
+use nodes_pki::Kubeconfig;
 use serde_json::{Value, json};
 
 use crate::{
@@ -19,7 +19,9 @@ use crate::{
     arguments::UpOptions,
     client::Client,
     launch::Launch,
-    machines, preflight, processes,
+    machines,
+    operator::Operator,
+    preflight, processes,
     record::{NewCluster, RecordError},
 };
 
@@ -56,6 +58,9 @@ pub(crate) fn run(
         launch.wait_ready(output, || {
             Client::of(&record).and_then(|client| client.text("/readyz")).map(drop)
         })?;
+        if !options.no_kubeconfig {
+            write_kubeconfig(&record, caller)?;
+        }
         return answer(&record, output, "already running");
     }
     if living.server.is_none() {
@@ -192,29 +197,23 @@ pub(crate) fn with_kubeconfig<T>(
     record: &ClusterRecord,
     use_it: impl FnOnce(&Kubeconfig<'_>) -> T,
 ) -> Result<T, Failure> {
-    let read = |file: &str| {
-        let path = record.data_dir.join("pki").join(file);
-        fs::read_to_string(&path).map_err(|error| {
-            Failure::new(format!("cannot read {}: {error}", path.display()))
-                .next(format!("starling up --name {}", record.name))
-        })
-    };
-    let authority = read("ca.crt")?;
-    let client = Leaf {
-        certificate_pem: read("kubernetes-admin.crt")?,
-        key_pem: read("kubernetes-admin.key")?,
-    };
+    let Operator { authority_pem, leaf } = Operator::of(record)?;
     let server = server_of(record);
     Ok(use_it(&Kubeconfig {
         name: &record.name,
         server: &server,
-        authority_pem: &authority,
-        client: &client,
+        authority_pem: &authority_pem,
+        client: &leaf,
     }))
 }
 
+/// Writes the cluster into the caller's kubeconfig, and notes where: a purge takes it out of there again.
 pub(crate) fn write_kubeconfig(record: &ClusterRecord, caller: &Caller<'_>) -> Result<(), Failure> {
     let path = caller.environment.kubeconfig_path();
+    let path = std::path::absolute(&path).unwrap_or(path);
+    let records = Records::open(&caller.place).map_err(|error| unusable(&error))?;
+    records.note_kubeconfig(&record.name, &path).map_err(|error| unusable(&error))?;
+    // Under the same lock, so that two clusters that come up at once do not write over each other.
     let mut config = read_kubeconfig(&path)?;
     with_kubeconfig(record, |kubeconfig| kubeconfig.merge_into(&mut config))?;
     save_kubeconfig(&path, &config)

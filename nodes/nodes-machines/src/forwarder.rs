@@ -2,8 +2,10 @@
 //!
 //! Way in: [`run`].  Owns: the port of the kubeconfig, and the host's routes to Services and pods.
 //! Never: a look into a connection; bytes go through as they come.
-//! Time and order: each server is asked every 500 ms whether it is ready, and at once when it closes its connection; it
-//! has 500 ms for its answer; what goes through a server that is not ready is cut, so that its clients come again and are led to another.
+//! Time and order: while there are connections, each server is asked every 500 ms whether it is ready, and at once when it
+//! closes its connection; it has 500 ms for its answer; what goes through a server that is not ready is cut, so that its
+//! clients come again and are led to another. Without connections it is asked every two seconds, and the first one waits
+//! for an answer that is newer than itself.
 
 mod probe;
 
@@ -14,7 +16,7 @@ use std::{
     pin::pin,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -66,6 +68,8 @@ struct Server {
     node: String,
     address: SocketAddr,
     ready: watch::Sender<bool>,
+    /// How often it was asked.
+    asked: AtomicU64,
     connections: AtomicUsize,
 }
 
@@ -87,19 +91,23 @@ pub fn run(listen: SocketAddr, config: ForwarderConfig) -> io::Result<()> {
 pub async fn serve(listener: TcpListener, config: ForwarderConfig) -> io::Result<()> {
     let connector = connector(&config.authority_pem)?;
     let servers: Servers = Arc::new(config.servers.iter().map(Server::of).collect());
-    let changed = watch::Sender::new(());
+    // What servers are changed; one of them was asked; there are connections.
+    let (changed, said) = (watch::Sender::new(()), watch::Sender::new(()));
+    let busy = watch::Sender::new(false);
     let mut tasks = JoinSet::new();
     for place in 0..servers.len() {
         let (servers, connector) = (Arc::clone(&servers), connector.clone());
-        let changed = changed.clone();
+        let (changed, said, busy) = (changed.clone(), said.clone(), busy.subscribe());
         tasks.spawn(async move {
             let Some(server) = servers.get(place) else { return };
-            probe::keep(server.address, &connector, |is_ready| {
+            probe::keep(server.address, &connector, busy, |is_ready| {
                 if server.ready.send_if_modified(|was| std::mem::replace(was, is_ready) != is_ready)
                 {
                     tracing::info!(node = server.node, is_ready, "server");
                     changed.send_replace(());
                 }
+                server.asked.fetch_add(1, Ordering::Relaxed);
+                said.send_replace(());
             })
             .await;
         });
@@ -107,17 +115,29 @@ pub async fn serve(listener: TcpListener, config: ForwarderConfig) -> io::Result
     let routes =
         Routes { config, servers: Arc::clone(&servers), used: None, reached: BTreeSet::new() };
     tasks.spawn(routes.keep(changed.subscribe()));
+    let own = tasks.len();
     loop {
-        let free = tasks.len() < CONNECTIONS_MAX + servers.len();
+        let free = tasks.len() < CONNECTIONS_MAX + own;
         tokio::select! {
             accepted = listener.accept(), if free => match accepted {
                 Ok((client, _)) => {
-                    tasks.spawn(forward(client, Arc::clone(&servers), changed.subscribe()));
+                    let was_busy = busy.send_replace(true);
+                    // What was known of servers while nobody needed them may be old.
+                    let known = |one: &Server| match was_busy {
+                        true => 0,
+                        false => one.asked.load(Ordering::Relaxed) + 1,
+                    };
+                    let needed = servers.iter().map(known).collect();
+                    tasks.spawn(forward(client, (Arc::clone(&servers), needed), said.subscribe()));
                 }
                 // Out of descriptors: some connection ends, and then it goes on.
                 Err(error) => tracing::warn!(%error, "cannot accept"),
             },
-            Some(_ended) = tasks.join_next() => {}
+            Some(_ended) = tasks.join_next() => {
+                if tasks.len() <= own {
+                    busy.send_replace(false);
+                }
+            }
         }
     }
 }
@@ -138,13 +158,18 @@ fn connector(authority_pem: &[u8]) -> io::Result<TlsConnector> {
 impl Server {
     fn of((node, address): &(String, SocketAddr)) -> Self {
         let (ready, connections) = (watch::Sender::new(false), AtomicUsize::new(0));
-        Self { node: node.clone(), address: *address, ready, connections }
+        Self { node: node.clone(), address: *address, ready, asked: AtomicU64::new(0), connections }
     }
 }
 
-/// Leads one client to a server that is ready, until either ends or the server is not ready any more.
-async fn forward(mut client: TcpStream, servers: Servers, mut changed: watch::Receiver<()>) {
-    let found = timeout(WAIT_FOR_SERVER, find(&servers, &mut changed)).await;
+/// Leads one client to a server that is ready, until either ends or the server is not ready any more. `needed` says how
+/// often each must have been asked.
+async fn forward(
+    mut client: TcpStream,
+    (servers, needed): (Servers, Vec<u64>),
+    mut said: watch::Receiver<()>,
+) {
+    let found = timeout(WAIT_FOR_SERVER, find(&servers, &needed, &mut said)).await;
     // Closing is the answer when there is no server: clients try again.
     let Ok(Some((server, mut upstream))) = found else { return };
     // Small answers must not wait for the acknowledgement of earlier ones; without it they are only slower.
@@ -165,11 +190,16 @@ async fn forward(mut client: TcpStream, servers: Servers, mut changed: watch::Re
 /// A connection to the ready server with the fewest; waits for one to be ready.
 async fn find<'a>(
     servers: &'a [Server],
-    changed: &mut watch::Receiver<()>,
+    needed: &[u64],
+    said: &mut watch::Receiver<()>,
 ) -> Option<(&'a Server, TcpStream)> {
     loop {
-        changed.mark_unchanged();
-        let mut ready: Vec<&Server> = servers.iter().filter(|one| *one.ready.borrow()).collect();
+        said.mark_unchanged();
+        let is_good = |(one, needed): &(&Server, &u64)| {
+            one.asked.load(Ordering::Relaxed) >= **needed && *one.ready.borrow()
+        };
+        let ready = servers.iter().zip(needed).filter(is_good);
+        let mut ready: Vec<&Server> = ready.map(|(one, _)| one).collect();
         ready.sort_by_key(|server| server.connections.load(Ordering::Relaxed));
         for server in ready {
             if let Ok(Ok(upstream)) =
@@ -178,7 +208,7 @@ async fn find<'a>(
                 return Some((server, upstream));
             }
         }
-        changed.changed().await.ok()?;
+        said.changed().await.ok()?;
     }
 }
 

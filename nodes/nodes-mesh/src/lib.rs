@@ -16,7 +16,7 @@
 //! let agent = Agent::open(agent_config, Arc::new(client.clone()))?;
 //! serve_streams(&mesh, Arc::new(agent.handle()));
 //! tree: mesh.tree("mesh"), membership.tree("membership"), client.child(),
-//!       renewal(&mesh, &client, pki_folder), agent.tree("agent")
+//!       renewal(&mesh, &client, pki_folder), hear_revocations(&mesh), agent.tree("agent")
 //! ```
 //!
 //! A **server**, which is also a node:
@@ -41,6 +41,7 @@ mod following;
 mod raft;
 mod remote;
 mod renewal;
+mod revoked;
 mod spans;
 mod streams;
 mod wire;
@@ -50,6 +51,7 @@ pub use directory::{Directory, View};
 pub use door::DoorService;
 pub use raft::MeshTransport;
 pub use remote::RemoteClient;
-pub use renewal::{SignedLog, renewal, serve_renewals, subject_of_peer};
+pub use renewal::{SignedLog, own_renewal, renewal, serve_renewals, subject_of_peer};
+pub use revoked::{hear_revocations, tell_revocations};
 pub use spans::{ask_spans, serve_spans};
 pub use streams::{RoutedStreams, serve_streams};

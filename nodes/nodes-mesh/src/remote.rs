@@ -3,8 +3,8 @@
 //! Way in: [`RemoteClient`]; [`RemoteClient::child`] beside it, for the supervisor, looks whether the server still
 //! answers.
 //! Invariant: a write is sent again only if it is certain that nothing was done.
-//! Time and order: a watch whose server is gone ends with an error event within a second and a half; its reader lists
-//! again, or resumes, at whichever server is next.
+//! Time and order: a watch whose server is gone ends with an error event, at once if its connection ended, and within two
+//! and a half seconds if it is silent; its reader lists again, or resumes, at whichever server is next.
 
 use std::{
     sync::{
@@ -19,7 +19,7 @@ use actors_object::ApiError;
 use actors_runtime::{Child, Clock, Failure, Service as Hosted};
 use bytes::Bytes;
 use mesh_member::MemberState;
-use mesh_quic::{Ask, AskError, LinkState, Mesh, MeshStream, SendError};
+use mesh_quic::{Ask, AskError, LinkState, Mesh, MeshStream, SendError, Traffic};
 use mesh_wire::{Lane, Role, Service, TraceContext};
 use nodes_client::{Client, Later, Tracer, WatchStream};
 use nodes_door::{Identity, Request, Response, Verb};
@@ -48,10 +48,14 @@ const SERVERS_MAX: usize = 3;
 /// Larger bodies go by a stream, in pieces of this size.
 const PIECE_LEN: usize = 256 * 1024;
 
-/// From one look at the server to the next, while there are watches.
+/// From one look at the link to the server to the next, while there are watches.
 const LOOK_EVERY: Duration = Duration::from_millis(600);
 
-/// How long it may take to say that it is there; after two silences in a row it is not.
+/// Looks without news after which the server is asked. Members are heard every second, so that one that lives is hardly
+/// ever asked: questions would wake both machines.
+const QUIET_LOOKS: u32 = 2;
+
+/// How long it may take to say that it is there.
 const LOOK_WITHIN: Duration = Duration::from_millis(400);
 
 /// Calls the door of a server over the mesh. Cheap to clone; all clones speak to the same server.
@@ -301,6 +305,7 @@ impl Inner {
 
     /// The service that looks whether the present server answers.
     async fn look(inner: Arc<Self>, service: Hosted) -> Result<(), Failure> {
+        let mut quiet = Quiet::default();
         loop {
             if timeout(LOOK_EVERY, service.stopping()).await.is_ok() {
                 return Ok(());
@@ -309,6 +314,10 @@ impl Inner {
                 continue;
             }
             let Some(server) = inner.choice().present().map(str::to_owned) else { continue };
+            let received = inner.mesh.link(&server).map(|link| link.received);
+            if quiet.look(&server, received) < QUIET_LOOKS {
+                continue;
+            }
             if !inner.answers(&server).await {
                 tracing::info!(%server, "the server does not answer; its watches end");
                 inner.avoid(&server);
@@ -319,19 +328,38 @@ impl Inner {
     }
 
     async fn answers(&self, server: &str) -> bool {
-        for _ in 0..2 {
-            match self.ask(server, &Asked::Ping, LOOK_WITHIN, TraceContext::NONE).await {
-                Ok(Answered::Pong(ready)) => return ready,
-                Ok(_) => return false,
-                // Busy is not gone.
-                Err(AskError::NotSent(SendError::Full(_))) => return true,
-                Err(AskError::Timeout(_)) => {}
-                Err(_) => return false,
-            }
+        match self.ask(server, &Asked::Ping, LOOK_WITHIN, TraceContext::NONE).await {
+            Ok(Answered::Pong(ready)) => return ready,
+            Ok(_) => return false,
+            // Busy is not gone.
+            Err(AskError::NotSent(SendError::Full(_))) => return true,
+            Err(AskError::Timeout(_)) => {}
+            Err(_) => return false,
         }
         // One that is only slow is better than none.
         let good = |one: &Candidate| one.node != server && one.is_alive && one.link.is_some();
         !self.candidates().iter().any(good)
+    }
+}
+
+/// For how many looks in a row nothing has come from a server.
+#[derive(Debug, Default)]
+struct Quiet {
+    server: String,
+    received: Option<Traffic>,
+    looks: u32,
+}
+
+impl Quiet {
+    /// Looks once more.
+    fn look(&mut self, server: &str, received: Option<Traffic>) -> u32 {
+        let is_same = self.server == server && self.received == received;
+        *self = Self {
+            server: server.to_owned(),
+            received,
+            looks: if is_same { self.looks.saturating_add(1) } else { 0 },
+        };
+        self.looks
     }
 }
 

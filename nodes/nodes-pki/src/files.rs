@@ -6,6 +6,7 @@ use std::{
     fs, io,
     os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -54,6 +55,14 @@ pub enum PkiError {
     /// The token key cannot be read.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// A certificate and a key that are not a pair: what replaced them was interrupted.
+    #[error("the certificate {name} and its key in {folder} do not belong together")]
+    Pair {
+        /// The folder.
+        folder: PathBuf,
+        /// The name of both files.
+        name: String,
+    },
     /// A file has other contents than it should.
     #[error("{path} is damaged: restore it from a backup")]
     Damaged {
@@ -136,17 +145,14 @@ fn open_leaf(
     wanted: &LeafRequest<'_>,
     now: Wall,
 ) -> Result<Leaf, PkiError> {
-    let certificate = folder.join(format!("{}.crt", wanted.common_name));
-    let key = folder.join(format!("{}.key", wanted.common_name));
-    if let Ok(certificate_pem) = fs::read_to_string(&certificate)
-        && is_good(&certificate_pem, wanted, now)
+    // One that is missing, about to end, or half of a pair is made anew.
+    if let Ok(leaf) = Leaf::open(folder, wanted.common_name)
+        && is_good(&leaf.certificate_pem, wanted, now)
     {
-        let key_pem = fs::read_to_string(&key).map_err(at(&key))?;
-        return Ok(Leaf { certificate_pem, key_pem });
+        return Ok(leaf);
     }
     let leaf = authority.issue(wanted, now)?;
-    write_secret(&key, leaf.key_pem.as_bytes())?;
-    write_secret(&certificate, leaf.certificate_pem.as_bytes())?;
+    leaf.store(folder, wanted.common_name)?;
     Ok(leaf)
 }
 
@@ -183,9 +189,12 @@ fn open_secret(
     Ok(bytes)
 }
 
-/// Writes the whole file or nothing: beside it, synced, then renamed.
+/// Writes the whole file or nothing: beside it, synced, then renamed. Others may do so at the same time.
 pub(crate) fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), PkiError> {
-    let beside = path.with_extension("new");
+    static WRITES: AtomicU64 = AtomicU64::new(0);
+    let number = WRITES.fetch_add(1, Ordering::Relaxed);
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let beside = path.with_file_name(format!(".{name}.{}-{number}.new", std::process::id()));
     let written = fs::OpenOptions::new()
         .write(true)
         .create(true)

@@ -227,6 +227,13 @@ mod tests {
         };
         let first = open(&one, 1).expect("made");
         let made = NodeKey::create("server-2").expect("a key");
+        let subject = crate::NodeSubject {
+            cluster: "0".repeat(32),
+            site: "default".to_owned(),
+            role: NodeRole::Server,
+            node: "server-2".to_owned(),
+        };
+        let certificate = first.authority.sign_node(&made.csr_pem, &subject, NOW).expect("signed");
         let answer = JoinAnswer {
             cluster: ClusterFacts {
                 uid: "0".repeat(32),
@@ -235,7 +242,7 @@ mod tests {
                 pod_cidr: "10.96.0.0/16".to_owned(),
             },
             authority: first.authority.certificate_pem().to_owned(),
-            certificate: "C".to_owned(),
+            certificate,
             node_range: "10.96.1.0/24".to_owned(),
             member: Some(2),
             peers: Vec::new(),

@@ -43,8 +43,18 @@ impl Kubeconfig<'_> {
         config["current-context"] = json!(self.name);
     }
 
-    /// Removes the cluster of this name from a kubeconfig; says whether anything was there.
-    pub fn remove_from(config: &mut Value, name: &str) -> bool {
+    /// Removes the cluster of this name and authority from a kubeconfig; says whether it was there. Another cluster that
+    /// has taken the name stays.
+    pub fn remove_from(config: &mut Value, name: &str, authority_pem: &str) -> bool {
+        let authority = BASE64.encode(authority_pem);
+        let mut clusters = config["clusters"].as_array().into_iter().flatten();
+        let is_it = |entry: &Value| {
+            entry["name"] == name
+                && entry["cluster"]["certificate-authority-data"] == authority.as_str()
+        };
+        if !clusters.any(is_it) {
+            return false;
+        }
         let mut removed = false;
         for list in ["clusters", "users", "contexts"] {
             if let Some(entries) = config[list].as_array_mut() {
@@ -86,8 +96,11 @@ mod tests {
         assert_eq!(servers.len(), 2);
         assert_eq!(servers[1]["cluster"]["server"], "https://b");
         assert_eq!(config["current-context"], "starling");
-        assert!(Kubeconfig::remove_from(&mut config, "starling"));
+        assert!(!Kubeconfig::remove_from(&mut config, "starling", "another cluster's"));
+        assert_eq!(config["clusters"].as_array().map(Vec::len), Some(2));
+        assert!(Kubeconfig::remove_from(&mut config, "starling", "A"));
         assert_eq!(config["clusters"], json!([{"name": "other"}]));
-        assert!(!Kubeconfig::remove_from(&mut config, "starling"));
+        assert_eq!(config["current-context"], "");
+        assert!(!Kubeconfig::remove_from(&mut config, "starling", "A"));
     }
 }

@@ -10,7 +10,9 @@ mod bootstrap_token;
 mod files;
 mod join;
 mod kubeconfig;
+mod leaf_files;
 mod node;
+mod requests;
 mod subject;
 mod tokens;
 
@@ -22,5 +24,6 @@ pub use files::{Pki, PkiError};
 pub use join::{ClusterFacts, JoinAnswer, JoinPeer, JoinRequest, SharedKeys};
 pub use kubeconfig::Kubeconfig;
 pub use node::{NodeKey, NodeKeys, NodeRole, NodeSubject, authority_hash, seconds_left, serial_of};
+pub use requests::RequestOrder;
 pub use subject::{Subject, subject_of};
 pub use tokens::{Claims, TokenError, TokenKey};

@@ -14,7 +14,7 @@ use actors_runtime::{Child, Tree};
 use nodes_api::{EdgeParts, MeshPort, ServeConfig, serve};
 use nodes_client::{Calls, Client, NodeStreams};
 use nodes_door::Identity;
-use nodes_mesh::RoutedStreams;
+use nodes_mesh::{RoutedStreams, own_renewal};
 use nodes_pki::{NodeKeys, serial_of};
 
 use crate::{
@@ -51,7 +51,12 @@ impl Server {
                 ));
                 all.push((supervisor("scheduler"), Child::supervisor(scheduler)));
             }
-            Some(_) => all.push((supervisor("control"), Child::supervisor(self.seat()))),
+            Some(mesh) => {
+                let words = (self.config.node.as_str(), mesh.membership.view());
+                let health = health::tree(&self.shared_control(), &self.system, words);
+                all.push((supervisor("health"), Child::supervisor(health)));
+                all.push((supervisor("control"), Child::supervisor(self.seat())));
+            }
         }
         all.push((supervisor("edge"), Child::supervisor(self.edge(listeners, streams))));
         all
@@ -85,6 +90,10 @@ impl Server {
         door.child(ChildSpec::transient("bootstrap"), self.bootstrap())
             .child(ChildSpec::permanent("events"), self.events())
     }
+            let calls = self.calls("system:starling:certificates", "starling-certificates");
+            let (log, folder) = (Arc::new(node_object::SerialLog(calls)), self.config.data_dir.join("pki"));
+            let (spec, renewal) = own_renewal(&mesh.mesh, &self.pki, log, folder);
+            door = door.child(spec, renewal);
 
     /// The supervisor of what acts, with the seat that starts and stops it.
     fn seat(&self) -> Tree {
@@ -111,8 +120,6 @@ impl Server {
                 Child::supervisor(scheduling::tree(&control, &self.system)),
             );
         if let Some(mesh) = &self.config.mesh {
-            let health =
-                health::tree(&control, &self.system, (&self.config.node, mesh.membership.view()));
             let calls = self.calls("system:starling:endpoints", "starling-endpoints");
             let (store, view) = (self.gate.store().clone(), mesh.membership.view());
             let publish = move |service| {
@@ -122,8 +129,12 @@ impl Server {
             let (store, node) = (self.gate.store().clone(), self.config.node.clone());
             let warn =
                 move |service| votes::warn(service, calls.clone(), store.clone(), node.clone());
+            let calls = self.calls("system:starling:servers", "starling-servers");
+            let store = self.gate.store().clone();
+            let keep =
+                move |service| crate::control_plane::keep(service, (calls.clone(), store.clone()));
             tree = tree
-                .child(supervisor("health"), Child::supervisor(health))
+                .child(ChildSpec::permanent("taints"), Child::service(keep))
                 .child(ChildSpec::permanent("endpoints"), Child::service(publish))
                 .child(ChildSpec::permanent("votes"), Child::service(warn));
         }

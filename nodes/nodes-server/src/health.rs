@@ -1,6 +1,8 @@
-//! From membership's words to Node objects: the machine of `nodes-control`, driven by the holder of the shards.
+//! From membership's words to Node objects: the machine of `nodes-control`, on every server; only the holder of the
+//! shards writes.
 //!
 //! Way in: [`tree`].  Never: a decision; `HealthMachine` makes them.
+//! Time and order: it hears and counts whoever leads, so that a change of leaders begins no waiting anew.
 
 use std::{cell::Cell, time::Duration};
 
@@ -9,6 +11,7 @@ use actors_runtime::{Child, Driver, Failure, Inbox, Ref, Service, System, Tree};
 use nodes_control::health::{self, HealthEffect, HealthEvent, HealthMachine, Words};
 use nodes_mesh::View;
 use store_mvcc::Epoch;
+use store_service::Store;
 use tokio::time::timeout;
 
 use crate::{
@@ -28,8 +31,6 @@ pub(crate) fn tree(control: &Control, system: &System, (me, view): (&str, View))
     let child = Child::machine(move |start: actors_runtime::Start<Inbox<HealthEvent>>| {
         let control = own.clone();
         async move {
-            // It runs only while this member holds the shards.
-            start.inbox.send(HealthEvent::Leading(true));
             start.inbox.send(HealthEvent::Resync);
             let driver = HealthDriver { control, epoch: Cell::new(None) };
             Ok((HealthMachine::default(), driver))
@@ -40,8 +41,10 @@ pub(crate) fn tree(control: &Control, system: &System, (me, view): (&str, View))
         let words = (HealthEvent::Resync, HealthEvent::Changed as fn(_) -> _);
         feed(service, fed.clone(), vec![changes.clone()], words)
     });
-    let words = (me.to_owned(), view);
-    let words = Child::service(move |service| speak(service, machine.clone(), words.clone()));
+    let (words, store) = ((me.to_owned(), view), control.gate.store().clone());
+    let words = Child::service(move |service| {
+        speak(service, (machine.clone(), store.clone()), words.clone())
+    });
     Tree::new("health", intensity, OnLimit::Escalate)
         .child(
             ChildSpec::permanent("nodes").mailbox(MailboxPolicy::wait(16_384)),
@@ -51,19 +54,30 @@ pub(crate) fn tree(control: &Control, system: &System, (me, view): (&str, View))
         .child(ChildSpec::permanent("words"), words)
 }
 
-/// Tells the machine each new view; the present one now and then again, for a machine that was started anew.
+/// Tells the machine each new view, and whether this member holds the shards; the present ones now and then again, for
+/// a machine that was started anew.
 async fn speak(
     service: Service,
-    machine: Ref<HealthEvent>,
+    (machine, store): (Ref<HealthEvent>, Store),
     (me, mut view): (String, View),
 ) -> Result<(), Failure> {
+    let mut leadership = store.leadership();
     loop {
         let words = Words::of(&me, &view.borrow_and_update());
-        // A machine that is just being started hears the next words.
-        let _starting = machine.tell(HealthEvent::Words(words)).await;
+        let leads = leadership.borrow_and_update().epoch.is_some();
+        for event in [HealthEvent::Words(words), HealthEvent::Leading(leads)] {
+            // A machine that is just being started hears the next words.
+            let _starting = machine.tell(event).await;
+        }
+        let changed = async {
+            tokio::select! {
+                changed = view.changed() => changed,
+                changed = leadership.changed() => changed,
+            }
+        };
         tokio::select! {
             () = service.stopping() => return Ok(()),
-            changed = timeout(SAY_AGAIN_AFTER, view.changed()) => if let Ok(changed) = changed {
+            changed = timeout(SAY_AGAIN_AFTER, changed) => if let Ok(changed) = changed {
                 changed?;
             },
         }

@@ -24,6 +24,7 @@ use tokio::{sync::Mutex, time::timeout};
 
 use crate::{
     Gate, ServerConfig,
+    control_plane::{self, has_agents},
     marker::Marker,
     node_object::{self, NewNode},
     refusals::Refused,
@@ -105,7 +106,7 @@ impl Joins {
         };
         node_object::put(&calls, &node).await.map_err(|error| failed(&error))?;
         if request.role == NodeRole::Agent && !has_agents(&place.nodes) {
-            let tainted = node_object::taint_servers(&calls, &place.nodes).await;
+            let tainted = control_plane::taint(&calls, &place.nodes).await;
             tainted.map_err(|error| failed(&error))?;
         }
         if token.once {
@@ -239,11 +240,6 @@ impl Joins {
             keys: is_server.then(|| self.pki.shared_keys()),
         }
     }
-}
-
-/// Whether there are machines that are no servers.
-fn has_agents(nodes: &[Arc<Object>]) -> bool {
-    nodes.iter().any(|node| node.annotation(node_object::MEMBER).is_none())
 }
 
 /// Whom a joiner can begin with: all that are not known to be gone.

@@ -10,6 +10,7 @@ mod bootstrap;
 mod children;
 mod config;
 mod control;
+mod control_plane;
 mod endpoints;
 mod events;
 mod gate;

@@ -2,12 +2,14 @@
 //!
 //! Way in: [`put`], [`free_range`].  Writes: labels and annotations of ours, `spec.podCIDR`.
 
-use std::{collections::BTreeSet, net::Ipv4Addr, sync::Arc};
+use std::{collections::BTreeSet, net::Ipv4Addr};
 
 use actors_object::{ApiError, Object, Value, value};
 use nodes_client::{Calls, Later};
 use nodes_door::Target;
 use nodes_mesh::SignedLog;
+
+use crate::control_plane::the_taint;
 
 /// Which member of the store's group a server is.
 pub(crate) const MEMBER: &str = "starling.dev/member";
@@ -74,8 +76,14 @@ pub(crate) async fn put(calls: &Calls, node: &NewNode<'_>) -> Result<(), ApiErro
         let all = with_serial(known.as_deref(), serial);
         wanted.set_path(&["metadata", "annotations", SERIALS], all);
     }
-    if node.is_tainted && known.is_none() {
-        wanted.set_path(&["spec", "taints"], Value::List(vec![control_plane_taint()]));
+    // A node that was an agent's is a new server's too; what somebody did to a server's taints stays.
+    let was_server = known.as_ref().is_some_and(|known| known.annotation(MEMBER).is_some());
+    if node.is_tainted && !was_server {
+        let known = known.as_ref().map(|known| known.0.list_at(&["spec", "taints"]).to_vec());
+        let mut taints = known.unwrap_or_default();
+        taints.retain(|taint| *taint != the_taint());
+        taints.push(the_taint());
+        wanted.set_path(&["spec", "taints"], Value::List(taints));
     }
     if known.is_some() {
         return calls.merge(target(Some(node.name)), &wanted).await.map(drop);
@@ -124,26 +132,6 @@ impl SignedLog for SerialLog {
     fn note(&self, node: String, serial: String) -> Later<'_, Result<(), ApiError>> {
         Box::pin(async move { add_serial(&self.0, &node, &serial).await })
     }
-}
-
-/// Keeps pods that do not ask for it away from servers, from the first agent on.
-pub(crate) async fn taint_servers(calls: &Calls, nodes: &[Arc<Object>]) -> Result<(), ApiError> {
-    for node in nodes.iter().filter(|node| node.annotation(MEMBER).is_some()) {
-        let mut taints = node.0.list_at(&["spec", "taints"]).to_vec();
-        if taints.iter().any(|taint| taint.str_at(&["key"]) == Some(CONTROL_PLANE)) {
-            continue;
-        }
-        taints.push(control_plane_taint());
-        let mut patch = Value::Null;
-        patch.set_path(&["metadata", "resourceVersion"], node.resource_version());
-        patch.set_path(&["spec", "taints"], Value::List(taints));
-        calls.merge(target(Some(node.name())), &patch).await?;
-    }
-    Ok(())
-}
-
-fn control_plane_taint() -> Value {
-    value!({ "key": CONTROL_PLANE, "effect": "NoSchedule" })
 }
 
 /// The lowest /24 of the cluster's pod addresses that no node has; `None` if all are taken, or the text is no range.

@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use actors_object::{ApiError, Reason};
+use actors_object::{ApiError, Object, Reason};
 use actors_runtime::Clock;
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -19,6 +19,7 @@ use nodes_pki::{JoinRequest, Pki, authority_hash};
 use nodes_trace::Question;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use store_mvcc::Key;
 use store_service::{ProposeError, Store};
 
 use crate::{
@@ -169,6 +170,13 @@ impl Operators {
             Ok(object) => Some(object),
             Err(error) if error.is_not_found() => None,
             Err(error) => return Err(failed(&error)),
+    /// The Node objects that this replica knows.
+    fn nodes(&self) -> Vec<Arc<Object>> {
+        let prefix = Key::prefix("", "nodes", None);
+        let snapshot = self.store().snapshot();
+        snapshot.list(&prefix, None, usize::MAX).map(|item| item.object()).collect()
+    }
+
         };
         let members = self.store().members().borrow().clone();
         let member = votes::member_of(&members, node);
@@ -246,7 +254,7 @@ impl MeshPort for Operators {
         let warnings: Vec<String> = votes::warning(&members).into_iter().collect();
         json!({
             "me": self.config.node,
-            "members": views::members(&self.parts.membership.members()),
+            "members": views::members(&self.parts.membership.members(), &self.nodes()),
             "store": {
                 "leader": leader.as_ref().map(name),
                 "term": role.term,

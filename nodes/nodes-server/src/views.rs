@@ -2,21 +2,52 @@
 //!
 //! Way in: [`members`], [`links`], [`refusals`].
 
+use std::sync::Arc;
+
+use actors_controllers::dead_nodes;
 use actors_core::Wall;
-use actors_object::timefmt;
+use actors_object::{Object, timefmt};
 use mesh_member::{LinkStanding, MemberView};
 use mesh_quic::{LinkState, LinkView, Refusal};
+use mesh_wire::Role;
 use serde_json::{Value, json};
 
-use crate::refusals::Seen;
+use crate::{node_object, refusals::Seen};
 
 fn stamp(at: Wall) -> String {
     timefmt::micros(at)
 }
 
-/// Everybody that membership knows.
-pub(crate) fn members(view: &[MemberView]) -> Value {
-    view.iter().map(member).collect()
+/// Everybody that membership knows, and the machines that it has forgotten although their nodes are there.
+pub(crate) fn members(view: &[MemberView], nodes: &[Arc<Object>]) -> Value {
+    let is_known = |node: &Object| view.iter().any(|one| one.info.node == node.name());
+    let is_ours = |node: &Object| node.annotation(node_object::SERIALS).is_some();
+    let lost = nodes.iter().filter(|node| is_ours(node) && !is_known(node));
+    view.iter().map(member).chain(lost.map(|node| forgotten(node))).collect()
+}
+
+/// A machine of which nobody has heard for longer than membership remembers.
+fn forgotten(node: &Object) -> Value {
+    let mut taints = node.0.list_at(&["spec", "taints"]).iter();
+    let taint = taints.find(|taint| dead_nodes::is_dead_taint(taint));
+    let is_server = node.annotation(node_object::MEMBER).is_some();
+    json!({
+        "node": node.name(),
+        "role": if is_server { Role::Server.text() } else { Role::Agent.text() },
+        "site": null,
+        "member": null,
+        "state": "dead",
+        "since": taint.and_then(|taint| taint.str_at(&["timeAdded"])),
+        "evidence": ["nobody has heard it for longer than members are remembered"],
+        "heardAgoMs": null,
+        "rejoined": 0,
+        "dampedMs": null,
+        "meshAddress": "",
+        "apiAddress": "",
+        "version": "",
+        "started": null,
+        "link": "none",
+    })
 }
 
 fn member(one: &MemberView) -> Value {
@@ -107,4 +138,42 @@ pub(crate) fn refusals(mesh: &[Refusal], joins: &[Seen]) -> Value {
     let mut all: Vec<(Wall, Value)> = of_mesh.chain(of_joins).collect();
     all.sort_by_key(|(last, _)| std::cmp::Reverse(*last));
     all.into_iter().map(|(_, value)| value).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use actors_object::value;
+    use mesh_member::{LinkStanding, MemberInfo, MemberState};
+
+    use super::*;
+
+    #[test]
+    fn a_machine_that_membership_has_forgotten_is_shown_while_its_node_is_there() {
+        let node = |name: &str, serials: Option<&str>| {
+            let mut node = value!({ "metadata": { "name": name }, "spec": { "taints": [{
+                "key": "starling.dev/node-dead", "effect": "NoExecute",
+                "timeAdded": "2026-01-01T00:00:00Z",
+            }] } });
+            if let Some(serials) = serials {
+                node.set_path(&["metadata", "annotations", node_object::SERIALS], serials);
+            }
+            Arc::new(Object(node))
+        };
+        let known = MemberView {
+            info: MemberInfo::new("a1", Role::Agent, Wall(1)),
+            state: MemberState::Alive,
+            heard: None,
+            heard_ago: std::time::Duration::ZERO,
+            rejoined: 0,
+            damped: None,
+            links: LinkStanding::None,
+        };
+        let nodes = [node("a1", Some("01")), node("a2", Some("02")), node("foreign", None)];
+        let told = members(&[known], &nodes);
+        let told = told.as_array().cloned().unwrap_or_default();
+        let lines: Vec<String> =
+            told.iter().map(|one| format!("{} {}", one["node"], one["state"])).collect();
+        assert_eq!(lines, [r#""a1" "alive""#, r#""a2" "dead""#]);
+        assert_eq!(told[1]["since"], "2026-01-01T00:00:00Z");
+    }
 }

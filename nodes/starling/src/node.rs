@@ -13,7 +13,7 @@ use nodes_agent::Agent;
 use nodes_client::{Calls, SharedClient};
 use nodes_door::{Identity, Options, Target, WatchEvent};
 use nodes_machines::{MachineRecord, Role};
-use nodes_mesh::{RemoteClient, renewal, serve_actors, serve_streams};
+use nodes_mesh::{RemoteClient, hear_revocations, renewal, serve_actors, serve_streams};
 use nodes_pki::NodeKeys;
 use nodes_server::{Server, agent_events};
 use tokio::{
@@ -30,8 +30,8 @@ use crate::{
 /// How often a machine asks for its own node while no server answers.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
 
-/// Threads of a server's runtime: one machine needs no more.
-const THREADS: usize = 2;
+/// Most threads of a server's runtime: half of the processors, for HTTP and disks have threads of their own.
+const THREADS_MAX: usize = 4;
 
 /// Threads of an agent's: what blocks has threads of its own, and a second one costs wake-ups while nothing happens.
 const AGENT_THREADS: usize = 1;
@@ -45,7 +45,7 @@ pub(crate) fn run(record: &MachineRecord) -> Result<()> {
     crate::log_to_stderr();
     let announcer = Announcer::new(&record.run_dir);
     let threads = match record.role {
-        Role::Server => THREADS,
+        Role::Server => server_threads(),
         Role::Agent => AGENT_THREADS,
     };
     let runtime =
@@ -62,6 +62,12 @@ pub(crate) fn run(record: &MachineRecord) -> Result<()> {
     }
     runtime.shutdown_timeout(Duration::from_secs(2));
     served
+}
+
+/// A thread that is woken wakes the next one, so more than are needed cost time while nothing happens.
+fn server_threads() -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    (processors / 2).clamp(1, THREADS_MAX)
 }
 
 /// A server: control plane and agent.
@@ -118,8 +124,9 @@ async fn serve_agent(record: &MachineRecord, announcer: &Announcer) -> Result<()
     serve_streams(&linked.mesh, Arc::new(agent.handle()));
     serve_actors(&linked.mesh, system.clone());
     let mut tree = linked.plant(new_tree(), supervisor);
+    let revoked = hear_revocations(&linked.mesh);
     let events = agent_events(Arc::new(client.clone()), &record.node);
-    for (spec, child) in [client.child(), renewal(&linked.mesh, &client, pki), events] {
+    for (spec, child) in [client.child(), renewal(&linked.mesh, &client, pki), revoked, events] {
         tree = tree.child(spec, child);
     }
     let mut life = Life { root: system.run(tree).await?, asked: signal(SignalKind::terminate())? };

@@ -1,18 +1,19 @@
 //! `starling down` for clusters of several machines: everything that any of them has on this host.
 //!
-//! Way in: [`run`].  Order: the processes in order, then pods and mounts, then whatever is left in the control groups,
-//! then namespaces, cables, bridge, rules. Everything follows from the plan alone and is safe to repeat, also after an
-//! `up` that was killed.
+//! Way in: [`run`], and [`retire`] for one machine.  Order: the processes in order, then pods and mounts, then whatever
+//! is left in the control groups, then namespaces, cables, bridge, rules. Everything follows from the plan alone and is
+//! safe to repeat, also after an `up` that was killed.
 
 use std::{fs, io::ErrorKind, thread};
 
 use nodes_machines::{MachinePlan, MachineRecord, group, namespace, network};
 
 use crate::{
-    Caller, ClusterRecord, Failure, Output,
+    Caller, ClusterRecord, Failure, Output, Records,
     arguments::Part,
     down::{remove, stop},
     processes,
+    up::unusable,
 };
 
 pub(crate) fn run(
@@ -40,6 +41,36 @@ pub(crate) fn run(
     group::remove_if_empty(&plan.group).map_err(|error| left_over(record, &error.to_string()))?;
     if record.is_hosted() {
         network::clear(&plan).map_err(|error| left_over(record, &Failure::of(&error).cause))?;
+    }
+    Ok(())
+}
+
+/// Stops a machine of this host that is out of its cluster, and forgets it: what it has is worth nothing any more.
+pub(crate) fn retire(
+    record: &ClusterRecord,
+    machine: &MachinePlan,
+    caller: &Caller<'_>,
+    output: &Output,
+) -> Result<(), Failure> {
+    let again = |cause: String| {
+        Failure::new(format!("something of {} is left over: {cause}", machine.node))
+            .next(format!("starling server remove {}   (again)", machine.node))
+    };
+    output.progress(&format!("  {}: stopping, and removing what it has", machine.node));
+    power_off(machine)?;
+    clean(machine, caller.teardown)?;
+    group::kill(&machine.group).map_err(|error| again(error.to_string()))?;
+    if let Some(segment) = &machine.segment {
+        network::disconnect(segment).map_err(|error| again(Failure::of(&error).cause))?;
+    }
+    remove(&machine.run_dir)?;
+    remove(&machine.data_dir)?;
+    let records = Records::open(&caller.place).map_err(|error| unusable(&error))?;
+    records.drop_machine(&record.name, &machine.node).map_err(|error| unusable(&error))?;
+    drop(records);
+    // It reads the record when it starts, and its guardian starts it at once.
+    if let Some(pid) = processes::find_part(&record.run_dir, Part::Forwarder).server {
+        processes::signal(pid, nix::sys::signal::Signal::SIGKILL);
     }
     Ok(())
 }

@@ -12,13 +12,14 @@ use serde_json::json;
 use super::{
     Newcomer,
     joining::{Asker, Invitation, ask, join as join_machine},
-    take_operator_keys, token,
+    token,
     up::power_on,
 };
 use crate::{
     Arguments, Caller, ClusterRecord, Failure, Output, Records,
     arguments::{InitOptions, JoinOptions},
     client::Client,
+    operator::take_operator_keys,
     preflight, processes,
     record::NewCluster,
     up::{find, host_name, new_uid, server_of, unusable, write_kubeconfig},

@@ -8,7 +8,7 @@ use nodes_machines::Role;
 use nodes_pki::{BootstrapToken, TokenOptions};
 use serde_json::{Value, json};
 
-use super::{mesh, token};
+use super::{down, mesh, token};
 use crate::{
     Arguments, Caller, Failure, Output, actors::escape, arguments::ServerVerb, client::Client,
     table,
@@ -49,13 +49,41 @@ pub(crate) fn run(
         }
         ServerVerb::Remove { node } => {
             let path = format!("/starling/v1/server/remove?node={}", escape(node));
-            let told = client.post(&path, &Value::Null)?;
-            let text = format!(
-                "server {node} is out of the cluster; its machine must join again to come back"
-            );
+            let plan = record.plan();
+            let made = plan.find(node).filter(|one| one.role == Role::Server);
+            // Only machines in namespaces of this host are its to stop.
+            let made = made.filter(|one| one.segment.is_some());
+            let told = match client.post(&path, &Value::Null) {
+                // An earlier removal was interrupted when the cluster had done its part.
+                Err(failure) if failure.code == 4 && made.is_some() => json!({"removed": node}),
+                Err(failure) => return Err(explain(&client, node, failure)),
+                Ok(told) => told,
+            };
+            if let Some(machine) = made {
+                down::retire(&record, machine, caller, output)?;
+            }
+            let rest = match made {
+                Some(_) => "its machine is gone from this host",
+                None => "its machine must join again to come back",
+            };
+            let text = format!("server {node} is out of the cluster; {rest}");
             output.answer(&mesh::with_warnings(&told, &text), &told)
         }
     }
+}
+
+/// Why a server cannot be removed, with what to do instead where the name is an agent's.
+fn explain(client: &Client, node: &str, failure: Failure) -> Failure {
+    let is_agent =
+        failure.code == 4 && client.get(&format!("/api/v1/nodes/{}", escape(node))).is_ok();
+    if !is_agent {
+        return failure;
+    }
+    Failure::new(format!("{node} is an agent, not a server"))
+        .next(format!(
+            "starling node out {node}   (its pods move; then: starling delete node/{node})"
+        ))
+        .code(4)
 }
 
 fn row(server: &Value) -> Vec<String> {

@@ -11,13 +11,14 @@ use nodes_machines::{MachinePlan, MachineRecord, Plan, PlanError, Role, group, n
 use nodes_pki::{BootstrapToken, TokenOptions};
 use serde_json::json;
 
-use super::{Newcomer, joining, mesh, take_operator_keys, token};
+use super::{Newcomer, joining, mesh, token};
 use crate::{
     Arguments, Caller, ClusterRecord, Failure, Output, Records,
     arguments::{Part, UpOptions},
     client::Client,
     down::stop,
     launch::{Launch, spawn_guardian},
+    operator::{has_operator_keys, take_operator_keys},
     preflight, processes,
     record::NewCluster,
     up::{new_uid, server_of, unusable, write_kubeconfig},
@@ -271,8 +272,7 @@ impl Cluster<'_> {
             self.power_on(machine, |_| {})?;
         }
         take_operator_keys(self.record)?;
-        if !options.no_kubeconfig && self.record.data_dir.join("pki/kubernetes-admin.key").is_file()
-        {
+        if !options.no_kubeconfig && has_operator_keys(self.record) {
             write_kubeconfig(self.record, caller)?;
         }
         self.answer()

@@ -1,6 +1,7 @@
 //! What the machine remembers of nodes, and the plan that follows from it.
 //!
-//! Way in: [`Book::plan`].  Never: a write; [`super::machine`] sends the plan.
+//! Way in: [`Book::hear`] on every server, [`Book::plan`] where the shards are held.  Never: a write;
+//! [`super::machine`] sends the plan.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -32,6 +33,8 @@ struct Page {
     passed: bool,
     /// Whether it was said that it was not.
     is_told: bool,
+    /// Whether people were told of this word by this server.
+    is_announced: bool,
 }
 
 /// See the module.
@@ -55,13 +58,8 @@ impl Book {
     ) -> (Plan, Option<Mono>) {
         let mut plan = Plan::default();
         self.next = None;
-        let nodes = world.list(&NODE, None);
-        self.pages.retain(|name, _| nodes.iter().any(|node| node.name() == name));
-        for node in &nodes {
-            self.note(node, words.nodes.get(node.name()), now, &mut plan);
-        }
-        self.brake.look(self.silence(), now);
-        for node in &nodes {
+        for node in &world.list(&NODE, None) {
+            self.announce(node, words.nodes.get(node.name()), &mut plan);
             self.plan_node(node, words, now, &mut plan);
         }
         self.watch(world, now);
@@ -77,22 +75,36 @@ impl Book {
         self.fences.look(world, &vanished, now);
     }
 
-    /// For another reign: only what was seen in the store counts on.
-    pub(super) fn renewed(self) -> Self {
-        Self { fences: self.fences, ..Self::default() }
+    /// Sees what is said of each node, and since when; also where nothing may be planned, so that a
+    /// server that begins to lead knows for how long it was said.
+    pub(super) fn hear(&mut self, words: &Words, world: &dyn World, now: Now) {
+        let nodes = world.list(&NODE, None);
+        self.pages.retain(|name, _| nodes.iter().any(|node| node.name() == name));
+        for node in &nodes {
+            let word = words.nodes.get(node.name()).map(|said| said.word);
+            let (passed, is_told, is_announced) = (false, false, false);
+            let fresh = Page { word, since: now.mono, passed, is_told, is_announced };
+            let page = self.pages.entry(node.name().to_owned()).or_insert_with(|| fresh.clone());
+            if page.word != word {
+                *page = Page { passed: page.passed, is_told: page.is_told, ..fresh };
+            }
+        }
+        self.brake.look(self.silence(), now);
     }
 
-    /// Takes a new word; an event for one that people should know and that has no other
-    /// consequence.
-    fn note(&mut self, node: &Object, said: Option<&Said>, now: Now, plan: &mut Plan) {
-        let word = said.map(|said| said.word);
-        let fresh = Page { word, since: now.mono, passed: false, is_told: false };
-        match self.pages.get_mut(node.name()) {
-            None => drop(self.pages.insert(node.name().to_owned(), fresh)),
-            Some(page) if page.word != word => (page.word, page.since) = (word, now.mono),
-            Some(_) => return,
+    /// For another reign: what was seen and heard counts on, what was done is done anew.
+    pub(super) fn renewed(mut self) -> Self {
+        self.pages.values_mut().for_each(|page| (page.passed, page.is_told) = (false, false));
+        self
+    }
+
+    /// An event for a word that people should know and that has no other consequence.
+    fn announce(&mut self, node: &Object, said: Option<&Said>, plan: &mut Plan) {
+        let Some(page) = self.pages.get_mut(node.name()) else { return };
+        if std::mem::replace(&mut page.is_announced, true) {
+            return;
         }
-        let (reason, message) = match word {
+        let (reason, message) = match page.word {
             Some(NodeWord::AgentLost) => ("AgentLost", "The node's agent is gone, its pods run on"),
             Some(NodeWord::Suspect) => ("NodeSuspect", "The node is silent"),
             _ => return,

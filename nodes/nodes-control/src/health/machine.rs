@@ -14,7 +14,7 @@ use super::{NAME, Words, book::Book, fence};
 /// What can happen to it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum HealthEvent {
-    /// This server leads now, or no longer: what was remembered of words is forgotten.
+    /// This server leads now, or no longer. What it has heard and seen meanwhile counts on.
     Leading(bool),
     /// Membership's newest view.
     Words(Words),
@@ -208,6 +208,9 @@ impl Machine for HealthMachine {
             HealthEvent::Resync => self.book.vanished = fence::missing_nodes(turn.view),
             HealthEvent::PlanDone { id, verdicts } => self.settle(&mut turn, id, &verdicts),
             HealthEvent::Timer => self.timer = None,
+        }
+        if self.words.majority {
+            self.book.hear(&self.words, turn.view, turn.now);
         }
         if !self.leading || !self.words.majority {
             return self.book.watch(turn.view, turn.now);

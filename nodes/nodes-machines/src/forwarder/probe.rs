@@ -9,12 +9,16 @@ use rustls::pki_types::ServerName;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufStream},
     net::TcpStream,
-    time::{MissedTickBehavior, interval, timeout},
+    sync::watch,
+    time::{Instant, timeout, timeout_at},
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-/// How often it is asked.
+/// How often it is asked while somebody is led to it, or to another.
 const EVERY: Duration = Duration::from_millis(500);
+
+/// How often it is asked while nobody is: each question wakes two processes.
+const REST: Duration = Duration::from_secs(2);
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -24,21 +28,26 @@ const ANSWER_MAX: u64 = 64 << 10;
 
 type Connection = BufStream<TlsStream<TcpStream>>;
 
-/// Tells `say` after each question whether the server is ready. Never ends.
-pub(super) async fn keep(server: SocketAddr, connector: &TlsConnector, mut say: impl FnMut(bool)) {
-    let mut ticks = interval(EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+/// Tells `say` after each question whether the server is ready; at once when `busy` becomes true. Never ends.
+pub(super) async fn keep(
+    server: SocketAddr,
+    connector: &TlsConnector,
+    mut busy: watch::Receiver<bool>,
+    mut say: impl FnMut(bool),
+) {
+    let mut asked: Option<Instant> = None;
     let mut kept: Option<Connection> = None;
     // One that closes every connection is still asked only so often.
     let mut is_early = false;
     loop {
         is_early = tokio::select! {
-            _ = ticks.tick() => false,
+            () = pause(asked, &mut busy) => false,
             () = ends(&mut kept), if !is_early => {
                 kept = None;
                 true
             }
         };
+        asked = Some(Instant::now());
         let connection = kept.take();
         let is_old = connection.is_some();
         let mut asked = timeout(PATIENCE, ask(connection, server, connector)).await;
@@ -54,6 +63,17 @@ pub(super) async fn keep(server: SocketAddr, connector: &TlsConnector, mut say: 
             _ => false,
         };
         say(is_ready);
+    }
+}
+
+/// Returns when it is to be asked again.
+async fn pause(asked: Option<Instant>, busy: &mut watch::Receiver<bool>) {
+    let Some(asked) = asked else { return };
+    if !*busy.borrow_and_update() {
+        // An error means that the time has come.
+        drop(timeout_at(asked + REST, busy.wait_for(|is_busy| *is_busy)).await);
+    } else {
+        drop(timeout_at(asked + EVERY, std::future::pending::<()>()).await);
     }
 }
 

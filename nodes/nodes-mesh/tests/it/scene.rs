@@ -15,7 +15,7 @@ use mesh_quic::{Limits, LinkState, Mesh, MeshConfig, Peer, PeerAddress, Role};
 use nodes_client::{Client, Later, WatchStream};
 use nodes_door::{Entry, Identity, List, Request, Response, ResponseBody, Verb, WatchEvent};
 use nodes_mesh::View;
-use nodes_pki::{Authority, NodeKey, NodeRole, NodeSubject};
+use nodes_pki::{Authority, NodeKey, NodeKeys, NodeRole, NodeSubject, seconds_left};
 use store_mvcc::Revision;
 use tokio::{
     runtime::Runtime,
@@ -51,6 +51,27 @@ pub(crate) fn authority() -> Authority {
     Authority::create("starling-ca", Clock.now().wall).unwrap()
 }
 
+/// Keys of a machine whose certificate was signed at this time.
+pub(crate) fn make_keys(authority: &Authority, node: &str, at: Wall) -> NodeKeys {
+    let role = if node.starts_with("agent") { NodeRole::Agent } else { NodeRole::Server };
+    let (cluster, site) = (CLUSTER.to_owned(), "default".to_owned());
+    let made = NodeKey::create(node).unwrap();
+    let subject = NodeSubject { cluster, site, role, node: node.to_owned() };
+    NodeKeys {
+        authority_pem: authority.certificate_pem().to_owned(),
+        certificate_pem: authority.sign_node(&made.csr_pem, &subject, at).unwrap(),
+        key_pem: made.key_pem,
+    }
+}
+
+/// Keys of a machine whose certificate ends this soon: it was signed long ago.
+pub(crate) fn ending_keys(authority: &Authority, node: &str, soon: Duration) -> NodeKeys {
+    let now = Clock.now().wall;
+    let life = seconds_left(&make_keys(authority, node, now).certificate_pem, now).unwrap();
+    let ago = Duration::from_secs(life.unsigned_abs()) - soon;
+    make_keys(authority, node, Wall(now.0 - i64::try_from(ago.as_nanos()).unwrap()))
+}
+
 /// A machine: a runtime of its own, which can be killed without a word to anyone.
 pub(crate) struct Machine {
     pub(crate) mesh: Mesh,
@@ -66,17 +87,17 @@ impl Machine {
         node: &str,
         children: impl FnOnce(&Mesh, &System) -> Vec<(ChildSpec, Child)>,
     ) -> Self {
-        let is_agent = node.starts_with("agent");
-        let (role, of) = match is_agent {
-            true => (Role::Agent, NodeRole::Agent),
-            false => (Role::Server, NodeRole::Server),
-        };
-        let site = "default".to_owned();
-        let subject =
-            NodeSubject { cluster: CLUSTER.to_owned(), site, role: of, node: node.to_owned() };
-        let made = NodeKey::create(node).unwrap();
+        Self::with_keys(node, &make_keys(authority, node, Clock.now().wall), children).await
+    }
+
+    /// The same with keys that are there.
+    pub(crate) async fn with_keys(
+        node: &str,
+        keys: &NodeKeys,
+        children: impl FnOnce(&Mesh, &System) -> Vec<(ChildSpec, Child)>,
+    ) -> Self {
         let me = Peer {
-            role,
+            role: if node.starts_with("agent") { Role::Agent } else { Role::Server },
             node: node.to_owned(),
             cluster: CLUSTER.to_owned(),
             site: "default".to_owned(),
@@ -85,11 +106,9 @@ impl Machine {
         entropy().unwrap().fill(&mut reset_key);
         let config = MeshConfig {
             me,
-            certificate_pem: authority
-                .sign_node(&made.csr_pem, &subject, Clock.now().wall)
-                .unwrap(),
-            key_pem: made.key_pem,
-            authorities_pem: authority.certificate_pem().to_owned(),
+            certificate_pem: keys.certificate_pem.clone(),
+            key_pem: keys.key_pem.clone(),
+            authorities_pem: keys.authority_pem.clone(),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             revoked: Vec::new(),
             reset_key,

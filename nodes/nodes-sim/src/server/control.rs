@@ -255,7 +255,7 @@ impl Server {
         }
         let host = control.hosts.len() - 1;
         let words = Words::of(self.mesh.me(), &self.mesh.view(now));
-        for event in [HealthEvent::Leading(true), HealthEvent::Words(words)] {
+        for event in [HealthEvent::Words(words), HealthEvent::Leading(true)] {
             let event = Box::new(LoopEvent::Health(event));
             self.inbox.push_back(Inner::Host { epoch, host, event });
         }
@@ -263,9 +263,11 @@ impl Server {
     }
 
     /// Health hears what membership believes now.
-    pub(super) fn hear_mesh(&mut self) {
+    pub(super) fn hear_mesh(&mut self, ctx: &mut Ctx<'_>) {
         let Some(views) = self.mesh.take_news() else { return };
         let Some(control) = &self.control else { return };
+        let Some(control) = &self.control else { return self.watch(ctx, words) };
+        let (epoch, host) = (control.epoch.0, control.hosts.len() - 1);
         let (epoch, host) = (control.epoch.0, control.hosts.len() - 1);
         let words = HealthEvent::Words(Words::of(self.mesh.me(), &views));
         let event = Box::new(LoopEvent::Health(words));

@@ -38,7 +38,8 @@ impl Server {
         self.start_control(ctx.now);
     }
 
-    fn watch(&mut self, ctx: &mut Ctx<'_>, event: HealthEvent) {
+    /// Tells health something while this server does not lead.
+    pub(super) fn watch(&mut self, ctx: &mut Ctx<'_>, event: HealthEvent) {
         let registry = Arc::clone(&ctx.shared.registry);
         let world = SnapshotWorld::new(self.replica.snapshot(), registry);
         let view: &(dyn World + 'static) = &world;

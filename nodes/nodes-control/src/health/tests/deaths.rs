@@ -111,6 +111,54 @@ fn who_does_not_lead_does_nothing() {
 }
 
 #[test]
+fn an_agent_and_the_leader_that_die_together_are_healed_in_one_verdict_time() {
+    let [set, pod] = set_and_pod(None);
+    let mut stage = Stage::new(3).with(set).with(pod);
+    // Another server leads; this one hears the same words.
+    stage.tell(HealthEvent::Leading(false));
+    stage.say(&["n1"], NodeWord::Suspect);
+    stage.pass(seconds(1));
+    stage.say(&["n1"], NodeWord::Dead);
+    assert_eq!(stage.node("n1"), "True", "the leader is dead too, and this one does not lead yet");
+    stage.tell(HealthEvent::Leading(true));
+    stage.rest();
+    assert_eq!(stage.node("n1"), DEAD, "no clock begins anew");
+    assert_eq!(stage.pods(), ["old n1 ending", "new -"]);
+}
+
+#[test]
+fn a_new_leader_goes_on_counting_the_silence_that_it_heard_of_before() {
+    let mut stage = Stage::new(4);
+    stage.words.nodes.remove("n2");
+    stage.say(&["n1"], NodeWord::Left);
+    stage.tell(HealthEvent::Leading(false));
+    stage.pass(seconds(4));
+    stage.tell(HealthEvent::Leading(true));
+    stage.pass(Duration::from_millis(999));
+    assert_eq!(stage.node("n1"), "True");
+    stage.pass(Duration::from_millis(1));
+    assert_eq!(stage.node("n1"), DEAD, "5 s in all");
+    stage.tell(HealthEvent::Leading(false));
+    stage.pass(seconds(9));
+    stage.tell(HealthEvent::Leading(true));
+    stage.pass(Duration::from_millis(999));
+    assert_eq!(stage.node("n2"), "True");
+    stage.pass(Duration::from_millis(1));
+    assert_eq!(stage.node("n2"), DEAD, "15 s in all");
+}
+
+#[test]
+fn a_new_leader_tells_of_a_suspect_that_the_old_one_may_not_have_told_of() {
+    let mut stage = Stage::new(3);
+    stage.tell(HealthEvent::Leading(false));
+    stage.say(&["n1"], NodeWord::Suspect);
+    assert_eq!(stage.told(), Vec::<String>::new());
+    stage.tell(HealthEvent::Leading(true));
+    stage.rest();
+    assert_eq!(stage.told(), ["n1 NodeSuspect"]);
+}
+
+#[test]
 fn a_node_that_left_or_was_never_heard_is_dead_after_a_while() {
     let mut stage = Stage::new(4);
     stage.words.nodes.remove("n2");
