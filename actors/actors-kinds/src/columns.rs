@@ -5,9 +5,11 @@
 //! Spec: API concepts, "receiving resources as Tables"; the columns' names, types and priorities are what clients
 //! of Kubernetes v1.35 see. Columns of a priority above 0 are shown by `-o wide` only.
 
+mod batch;
 mod cluster;
 mod duration;
 mod extension;
+mod metrics;
 mod network;
 mod pod;
 mod policy;
@@ -70,6 +72,7 @@ const PLAIN: Layout = Layout {
 };
 
 const LAYOUTS: &[&[Layout]] = &[
+    batch::LAYOUTS,
     pod::LAYOUTS,
     workload::LAYOUTS,
     network::LAYOUTS,

@@ -55,7 +55,8 @@ fn labels(kind: &KindFacts) -> &'static [&'static str] {
         ("", "Service") => &["spec.clusterIP", "spec.type"],
         ("certificates.k8s.io", "CertificateSigningRequest") => &["spec.signerName"],
         ("resource.k8s.io", "ResourceSlice") => &["spec.driver", "spec.nodeName"],
-        ("apps", "ReplicaSet") => &["status.replicas"],
+        ("apps", "ReplicaSet") | ("", "ReplicationController") => &["status.replicas"],
+        ("batch", "Job") => &["status.successful"],
         _ => &[],
     }
 }
@@ -80,6 +81,7 @@ pub fn selectable_fields(kind: &KindFacts, object: &Object) -> Vec<(String, Stri
 fn text_of(field: &str, object: &Object) -> String {
     let path: Vec<&str> = match field {
         "source" => vec!["source", "component"],
+        "status.successful" => vec!["status", "succeeded"],
         other => other.split('.').collect(),
     };
     match object.path(&path) {
@@ -87,7 +89,7 @@ fn text_of(field: &str, object: &Object) -> String {
         Some(Value::Bool(flag)) => flag.to_string(),
         Some(Value::Int(number)) => number.to_string(),
         _ if matches!(field, "spec.hostNetwork" | "spec.unschedulable") => "false".to_owned(),
-        _ if field == "status.replicas" => "0".to_owned(),
+        _ if matches!(field, "status.replicas" | "status.successful") => "0".to_owned(),
         _ if field == "source" => {
             object.str_at(&["reportingComponent"]).unwrap_or_default().to_owned()
         }

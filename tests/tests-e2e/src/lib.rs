@@ -226,7 +226,7 @@ impl Cluster {
     /// Somebody else with this cluster's kubeconfig.
     #[must_use]
     pub fn user(&self) -> User {
-        User { folder: self.folder.clone() }
+        User { folder: self.folder.clone(), place: None }
     }
 
     fn command(&self, program: &Path) -> Command {
@@ -238,6 +238,8 @@ impl Cluster {
 #[derive(Debug, Clone)]
 pub struct User {
     folder: PathBuf,
+    /// Where it works, if that is said.
+    place: Option<PathBuf>,
 }
 
 impl User {
@@ -248,14 +250,30 @@ impl User {
         Ran::of(&command.args(arguments).output().expect("kubectl can be run"))
     }
 
+    /// The same user in another folder.
+    #[must_use]
+    pub fn within(mut self, place: PathBuf) -> Self {
+        self.place = Some(place);
+        self
+    }
+
     /// Starts any program that takes a kubeconfig from its environment; its standard output is piped.
     ///
     /// # Panics
     /// If it cannot be run.
     #[must_use]
     pub fn spawn(&self, program: &Path, arguments: &[&str]) -> Child {
+        self.spawn_with(program, arguments, Stdio::inherit())
+    }
+
+    /// The same, and it is said where its standard error goes.
+    ///
+    /// # Panics
+    /// If it cannot be run.
+    #[must_use]
+    pub fn spawn_with(&self, program: &Path, arguments: &[&str], errors: Stdio) -> Child {
         let mut command = self.command(program);
-        command.args(arguments).stdout(Stdio::piped());
+        command.args(arguments).stdout(Stdio::piped()).stderr(errors);
         command.spawn().unwrap_or_else(|error| panic!("{}: {error}", program.display()))
     }
 
@@ -276,6 +294,9 @@ impl User {
             .env("KUBECONFIG", self.folder.join("kubeconfig"))
             .env("HOME", &self.folder)
             .stdin(Stdio::null());
+        if let Some(place) = &self.place {
+            command.current_dir(place);
+        }
         command
     }
 }

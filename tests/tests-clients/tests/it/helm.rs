@@ -52,7 +52,7 @@ fn helm_installs_upgrades_rolls_back_and_removes() {
     assert_eq!(cluster.get("deployment", "web")["spec"]["replicas"], 1);
 
     let twice = user.try_run(&tools.helm, &["install", "web", CHART]);
-    assert!(twice.code != 0 && twice.err.contains("cannot reuse a name"), "{}", twice.err);
+    assert!(twice.code != 0 && twice.err.contains("cannot re-use a name"), "{}", twice.err);
 
     helm(&["uninstall", "web", "--wait", "--timeout", "60s"]);
     let left = cluster.kubectl(&["get", "all,configmap,secret", "-l", "app=web", "-o", "name"]);

@@ -5,10 +5,12 @@ use std::{
     fs,
     io::{BufRead as _, BufReader},
     process::Command,
+    time::Duration,
 };
 
+use actors_runtime::Clock;
 use serde_json::Value;
-use tests_e2e::{Cluster, web};
+use tests_e2e::{Cluster, until, web};
 
 fn kill9(pid: i64) {
     let killed = Command::new("kill").args(["-9", &pid.to_string()]).status().expect("kill runs");
@@ -76,6 +78,29 @@ fn a_killed_server_comes_back_with_every_acknowledged_write_and_its_containers_n
     let pod =
         cluster.list("pods", "app=web")[0]["metadata"]["name"].as_str().expect("a name").to_owned();
     assert_eq!(cluster.kubectl(&["logs", &pod]), "started\n");
+}
+
+/// What a panic while panicking comes to: the process aborts.
+#[test]
+fn a_server_that_aborts_is_back_within_a_second_and_its_containers_never_notice() {
+    if let Some(lack) = Cluster::lacking() {
+        return println!("{lack}");
+    }
+    let cluster = Cluster::up();
+    cluster.apply(&web("web", 1));
+    cluster.kubectl(&["rollout", "status", "deployment/web", "--timeout=60s"]);
+    let before = uids(&cluster);
+    let container = container_pid(&before[0]);
+    let old = cluster.pid("pid").expect("a server");
+    let began = Clock.mono();
+    let asked = Command::new("kill").args(["-ABRT", &old.to_string()]).status();
+    assert!(asked.expect("kill runs").success(), "no process {old}");
+    until("another server process runs", || cluster.pid("pid").is_some_and(|pid| pid != old));
+    let away = Clock.mono().since(began);
+    assert!(away < Duration::from_secs(1), "the next process came after {away:?}");
+    cluster.starling(&["up"]);
+    assert_eq!(container_pid(&before[0]), container);
+    assert_eq!((uids(&cluster), restarts(&cluster)), (before, 0));
 }
 
 #[test]

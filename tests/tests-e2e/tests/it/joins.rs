@@ -5,6 +5,7 @@ use std::{
     fs,
     net::{IpAddr, SocketAddr},
     path::Path,
+    process::Command,
 };
 
 use actors_runtime::{Root, System};
@@ -305,4 +306,54 @@ fn a_paused_machine_is_suspect_and_then_dead_on_the_word_of_the_servers() {
     }
     let members = cluster.starling(&["mesh", "members", "--from", "server-1"]);
     assert!(members.contains("suspect") && members.contains("lost its quorum"), "{members}");
+}
+
+/// The machines of a cluster on this host, by its status.
+fn machines(cluster: &Cluster) -> Vec<String> {
+    let status = cluster.status();
+    let nodes = status["nodes"].as_array().into_iter().flatten();
+    nodes.filter_map(|node| node["name"].as_str().map(str::to_owned)).collect()
+}
+
+#[test]
+fn a_server_that_is_taken_out_is_gone_from_the_host_and_a_purged_cluster_from_kubeconfigs() {
+    if let Some(lack) = Cluster::lacking() {
+        return println!("{lack}");
+    }
+    let cluster = Cluster::prepared();
+    cluster.starling(&["up", "--servers", "3", "--agents", "1"]);
+    let refused = cluster.try_starling(&["server", "remove", "agent-1"]);
+    assert_eq!(refused.code, 4, "{}", refused.err);
+    assert!(refused.err.contains("agent-1 is an agent, not a server"), "{}", refused.err);
+    assert!(refused.err.contains("try: starling node out agent-1"), "{}", refused.err);
+
+    cluster.starling(&["server", "remove", "server-3"]);
+    assert_eq!(machines(&cluster), ["server-1", "server-2", "agent-1"]);
+    let data = cluster.folder.join("data").join(&cluster.name).join("machines/server-3");
+    assert!(!data.exists(), "its keys and its store are worth nothing");
+    let left = format!(
+        "pgrep -fa 'starling .*{name}/machines/server-3'; ls /run/netns | grep -F 'stl-{name}-server-3'; \
+         find /sys/fs/cgroup -type d -path '*{name}/server-3*'",
+        name = cluster.name
+    );
+    let left = Command::new("sh").args(["-c", &left]).output().expect("a shell");
+    // The shell finds itself.
+    let left = String::from_utf8_lossy(&left.stdout).into_owned();
+    let left: Vec<&str> = left.lines().filter(|line| !line.contains("pgrep")).collect();
+    assert_eq!(left, Vec::<&str>::new());
+    cluster.kubectl(&["wait", "--for=delete", "node/server-3", "--timeout=30s"]);
+    // The others go on, also after they were all started anew.
+    cluster.starling(&["down"]);
+    cluster.starling(&["up"]);
+    cluster.kubectl(&["wait", "node", "--all", "--for=condition=Ready", "--timeout=60s"]);
+    assert_eq!(machines(&cluster), ["server-1", "server-2", "agent-1"]);
+
+    cluster.starling(&["down"]);
+    let kubeconfig = cluster.folder.join("kubeconfig");
+    let says = || fs::read_to_string(&kubeconfig).expect("a kubeconfig").contains(&cluster.name);
+    assert!(says());
+    let elsewhere = format!("export KUBECONFIG={}", cluster.folder.join("other").display());
+    let purged = cluster.try_starling_where(&elsewhere, "down --purge");
+    assert_eq!(purged.code, 0, "{}", purged.err);
+    assert!(!says(), "it was written there, wherever the caller's own is now");
 }

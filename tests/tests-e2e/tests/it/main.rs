@@ -10,5 +10,7 @@ mod joins;
 mod kubectl;
 mod lifecycle;
 mod machines;
+mod strangers;
+mod storm;
 mod updates;
 mod why;
