@@ -118,7 +118,7 @@ impl Place<'_> {
 
 fn check(place: &Place<'_>, shape: &Shape, value: &Value, report: &mut FieldReport) {
     match (shape, value) {
-        (_, Value::Null) | (Shape::Any, _) => {}
+        (_, Value::Null) | (Shape::Any | Shape::SchemaOr(..), _) => {}
         (Shape::Object(id), Value::Map(map)) => {
             let Some(facts) = place.schema.facts(*id) else { return };
             for (name, value) in map.iter() {
@@ -172,7 +172,7 @@ fn scalar_fault(shape: &Shape, value: &Value) -> Option<(&'static str, String)> 
         }
         Shape::List(_) => (false, "array"),
         Shape::Object(_) | Shape::Map(_) => (false, "object"),
-        Shape::Any => (true, "any"),
+        Shape::Any | Shape::SchemaOr(..) => (true, "any"),
     };
     (!fits).then(|| (expected, format::found(shape, value)))
 }

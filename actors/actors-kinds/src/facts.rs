@@ -43,12 +43,25 @@ pub enum Shape {
     IntOrString,
     /// Anything.
     Any,
+    /// A JSON schema, which is an object of this type, or what stands for one.
+    SchemaOr(Alternative, TypeId),
     /// An object of a known type.
     Object(TypeId),
     /// A list.
     List(Box<Shape>),
     /// A map with texts as keys.
     Map(Box<Shape>),
+}
+
+/// What may stand in place of a JSON schema within another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alternative {
+    /// True or false: whether anything is allowed.
+    Bool,
+    /// A list of schemas.
+    List,
+    /// A list of names.
+    Texts,
 }
 
 /// How lists merge, as server-side apply and clients see it.

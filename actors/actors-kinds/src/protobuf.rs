@@ -8,13 +8,16 @@
 
 mod decode;
 mod encode;
+mod pieces;
 mod scalars;
 #[cfg(test)]
 mod tests;
-mod wire;
+pub(crate) mod wire;
 
 use actors_object::{Value, json};
 use bytes::Bytes;
+
+pub use pieces::ListPieces;
 
 use crate::facts::{Schema, Shape};
 

@@ -15,6 +15,7 @@ use crate::facts::{ResourceRow, Schema, Shape, Table, TableError, TypeFacts};
 
 /// The generated facts, and what is served of them.
 const FACTS: &str = include_str!("../tables/facts.txt");
+const WIRE: &str = include_str!("../tables/wire.txt");
 const SERVED: &str = include_str!("../tables/served.txt");
 
 /// How the door treats objects of a kind.
@@ -122,6 +123,7 @@ impl Registry {
     pub fn builtin() -> Result<Self, TableError> {
         let table = Table::read(FACTS, Schema::default())?;
         let kinds = served::select(SERVED, &table.resources)?;
+        let table = Table::read(WIRE, table.schema)?;
         let mut registry =
             Self { schema: Arc::new(table.schema), kinds: Vec::new(), by_gvk: BTreeMap::new() };
         kinds.into_iter().for_each(|kind| registry.add(kind));

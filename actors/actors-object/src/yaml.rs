@@ -3,6 +3,8 @@
 //! Way in: [`parse`].  Never: a tag, an include or a property that reaches outside the text.
 //! Bounds: those of [`Limits`], and at most 1,000 replayed anchors, so that aliases cannot explode.
 
+mod block;
+
 use serde::de::{Deserialize, DeserializeSeed, Deserializer};
 
 use crate::{
@@ -10,6 +12,8 @@ use crate::{
     json::{Limits, ParseError, Parsed},
     value::{Duplicates, Seed},
 };
+
+pub use block::to_block;
 
 /// Reads one YAML document.
 ///

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use actors_object::Gvk;
 
-use super::{Empty, FieldFacts, ListType, Package, Schema, Shape, TypeFacts, TypeId};
+use super::{Alternative, Empty, FieldFacts, ListType, Package, Schema, Shape, TypeFacts, TypeId};
 
 /// A table that cannot be read. The author of the table acts.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -207,11 +207,19 @@ impl Table {
             "quantity" => Shape::Quantity,
             "int-or-string" => Shape::IntOrString,
             "any" => Shape::Any,
+            "schema-or-bool" => Shape::SchemaOr(Alternative::Bool, self.json_schema()?),
+            "schema-or-list" => Shape::SchemaOr(Alternative::List, self.json_schema()?),
+            "schema-or-texts" => Shape::SchemaOr(Alternative::Texts, self.json_schema()?),
             name => {
                 let unknown = || TableProblem::Unknown(name.to_owned());
                 Shape::Object(self.schema.type_named(name).ok_or_else(unknown)?)
             }
         })
+    }
+
+    fn json_schema(&self) -> Result<TypeId, TableProblem> {
+        let found = self.schema.type_named("apiextensions.v1.JSONSchemaProps");
+        found.ok_or(TableProblem::Missing("the type of JSON schemas"))
     }
 
     fn read_resource(&mut self, rest: &str) -> Result<(), TableProblem> {

@@ -1,23 +1,36 @@
-//! `components.schemas`: the types that a version's kinds are made of.
+//! The types that kinds are made of.
 
 use std::collections::BTreeMap;
 
 use actors_object::{Gvk, Map, Value, value};
 
+use super::{Dialect, Source};
 use crate::{
-    facts::{FieldFacts, ListType, Shape, TypeFacts, TypeId},
-    registry::{KindFacts, Registry},
+    facts::{Alternative, FieldFacts, ListType, Shape, TypeFacts, TypeId},
+    registry::KindFacts,
 };
+
+/// Types with names of their own that JSON writes as scalars or as anything.
+/// Spec: Kubernetes documentation, "the Kubernetes API", the definitions of these names.
+const QUANTITY: &str = "io.k8s.apimachinery.pkg.api.resource.Quantity";
+const INT_OR_STRING: &str = "io.k8s.apimachinery.pkg.util.intstr.IntOrString";
+const TIME: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.Time";
+const MICRO_TIME: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime";
+const FIELDS: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1";
+const RAW: &str = "io.k8s.apimachinery.pkg.runtime.RawExtension";
+const JSON: &str = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSON";
+const SCHEMA_OR: &str =
+    "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOr";
 
 /// The schemas of the types that were asked for, and of all that those refer to.
 pub(super) struct Needed<'a> {
-    registry: &'a Registry,
+    source: Source<'a>,
     types: BTreeMap<String, Value>,
 }
 
 impl<'a> Needed<'a> {
-    pub(super) fn new(registry: &'a Registry) -> Self {
-        let mut needed = Self { registry, types: BTreeMap::new() };
+    pub(super) fn new(source: Source<'a>) -> Self {
+        let mut needed = Self { source, types: BTreeMap::new() };
         for name in ["meta.v1.DeleteOptions", "meta.v1.Status"] {
             needed.add_named(name);
         }
@@ -29,9 +42,9 @@ impl<'a> Needed<'a> {
         match &kind.shape {
             Shape::Object(id) => {
                 self.add_type(*id);
-                let list =
-                    self.registry.schema().facts(*id).map(|facts| format!("{}List", facts.name));
-                self.add_named(&list.unwrap_or_default());
+                if let Some(list) = self.source.list_name(kind) {
+                    self.add_named(&list);
+                }
             }
             _ => self.add_untyped(kind),
         }
@@ -43,15 +56,11 @@ impl<'a> Needed<'a> {
     }
 
     pub(super) fn into_schemas(self) -> Map {
-        let mut schemas = Map::new();
-        for (name, schema) in self.types {
-            schemas.insert(name, schema);
-        }
-        schemas
+        self.types.into_iter().collect()
     }
 
     fn add_named(&mut self, name: &str) {
-        if let Some(id) = self.registry.schema().type_named(name) {
+        if let Some(id) = self.source.registry.schema().type_named(name) {
             self.add_type(id);
         }
     }
@@ -67,29 +76,45 @@ impl<'a> Needed<'a> {
 
     /// Adds a type once, before the types of its fields: types may contain themselves.
     fn add_type(&mut self, id: TypeId) {
-        let schema = self.registry.schema();
+        let schema = self.source.registry.schema();
         let Some(facts) = schema.facts(id) else { return };
         let name = schema.openapi_name(&facts.name);
         if self.types.contains_key(&name) {
             return;
         }
-        let rendered = self.render(facts);
+        let rendered = self.render(facts, &name);
         self.types.insert(name, rendered);
         for field in &facts.fields {
-            if let Some(id) = innermost(&field.shape) {
-                self.add_type(id);
-            }
+            self.add_shape(&field.shape, facts, &field.name);
         }
     }
 
-    fn render(&self, facts: &TypeFacts) -> Value {
+    fn add_shape(&mut self, shape: &Shape, owner: &TypeFacts, field: &str) {
+        match shape {
+            Shape::Object(id) => self.add_type(*id),
+            Shape::List(item) | Shape::Map(item) => self.add_shape(item, owner, field),
+            other => {
+                let Some(name) = scalar_name(other, owner, field) else { return };
+                if !self.types.contains_key(&name) {
+                    let rendered = self.render_scalar(other, &name);
+                    self.types.insert(name, rendered);
+                }
+            }
+        }
+        if let Shape::SchemaOr(_, id) = shape {
+            self.add_type(*id);
+        }
+    }
+
+    fn render(&self, facts: &TypeFacts, name: &str) -> Value {
         let mut schema = Map::new();
+        self.add_description(&mut schema, name, None);
         schema.insert("type", "object");
         let mut properties = Map::new();
         let mut fields: Vec<&FieldFacts> = facts.fields.iter().collect();
         fields.sort_by(|one, other| one.name.cmp(&other.name));
         for field in &fields {
-            properties.insert(&*field.name, self.render_field(field));
+            properties.insert(&*field.name, self.render_field(field, facts, name));
         }
         let required = fields.iter().filter(|field| field.required);
         let required: Vec<Value> = required.map(|field| Value::from(&*field.name)).collect();
@@ -108,9 +133,46 @@ impl<'a> Needed<'a> {
         Value::Map(schema)
     }
 
-    fn render_field(&self, field: &FieldFacts) -> Value {
-        let mut schema = self.render_shape(&field.shape);
-        let map = schema.make_map();
+    fn add_description(&self, schema: &mut Map, type_name: &str, field: Option<&str>) {
+        if let Some(text) = self.source.texts.describe(type_name, field) {
+            schema.insert("description", text);
+        }
+    }
+
+    fn render_scalar(&self, shape: &Shape, name: &str) -> Value {
+        let mut schema = Map::new();
+        self.add_description(&mut schema, name, None);
+        let (is_v2, text) = (self.source.dialect == Dialect::V2, value!({ "type": "string" }));
+        match shape {
+            Shape::Time | Shape::MicroTime => {
+                schema.insert("type", "string");
+                schema.insert("format", "date-time");
+            }
+            Shape::Quantity if is_v2 => drop(schema.insert("type", "string")),
+            Shape::Quantity => {
+                schema.insert("oneOf", vec![text, value!({ "type": "number" })]);
+            }
+            Shape::IntOrString if is_v2 => {
+                schema.insert("type", "string");
+                schema.insert("format", "int-or-string");
+            }
+            Shape::IntOrString => {
+                schema.insert("oneOf", vec![value!({ "type": "integer" }), text]);
+                schema.insert("format", "int-or-string");
+            }
+            // Of the others any JSON is taken, also what is no object.
+            _ if name == FIELDS || name == RAW => drop(schema.insert("type", "object")),
+            _ => {}
+        }
+        Value::Map(schema)
+    }
+
+    fn render_field(&self, field: &FieldFacts, owner: &TypeFacts, name: &str) -> Value {
+        let mut schema = Map::new();
+        self.add_description(&mut schema, name, Some(&field.name));
+        for (key, value) in self.render_shape(&field.shape, owner, &field.name) {
+            schema.insert(key, value);
+        }
         let list = match field.list {
             ListType::Unsaid => None,
             ListType::Atomic => Some("atomic"),
@@ -118,14 +180,14 @@ impl<'a> Needed<'a> {
             ListType::Map => Some("map"),
         };
         if let Some(list) = list {
-            map.insert("x-kubernetes-list-type", list);
+            schema.insert("x-kubernetes-list-type", list);
         }
         if !field.keys.is_empty() {
             let keys: Vec<Value> = field.keys.iter().map(|key| Value::from(&**key)).collect();
-            map.insert("x-kubernetes-list-map-keys", keys);
+            schema.insert("x-kubernetes-list-map-keys", keys);
         }
         if let Some(key) = &field.merge_key {
-            map.insert("x-kubernetes-patch-merge-key", &**key);
+            schema.insert("x-kubernetes-patch-merge-key", &**key);
         }
         let strategies = [
             ("merge", field.patch_merge),
@@ -135,55 +197,104 @@ impl<'a> Needed<'a> {
         let strategies: Vec<&str> =
             strategies.into_iter().filter(|(_, is_set)| *is_set).map(|(name, _)| name).collect();
         if !strategies.is_empty() {
-            map.insert("x-kubernetes-patch-strategy", strategies.join(","));
+            schema.insert("x-kubernetes-patch-strategy", strategies.join(","));
         }
         if field.atomic {
-            map.insert("x-kubernetes-map-type", "atomic");
+            schema.insert("x-kubernetes-map-type", "atomic");
         }
-        schema
+        Value::Map(schema)
     }
 
-    fn render_shape(&self, shape: &Shape) -> Value {
-        match shape {
+    fn render_shape(&self, shape: &Shape, owner: &TypeFacts, field: &str) -> Map {
+        let schema = match shape {
             Shape::String => value!({ "type": "string" }),
             Shape::Int32 => value!({ "type": "integer", "format": "int32" }),
             Shape::Int64 => value!({ "type": "integer", "format": "int64" }),
             Shape::Double => value!({ "type": "number", "format": "double" }),
             Shape::Bool => value!({ "type": "boolean" }),
             Shape::Bytes => value!({ "type": "string", "format": "byte" }),
-            Shape::Time | Shape::MicroTime => value!({ "type": "string", "format": "date-time" }),
-            Shape::Quantity => value!({ "oneOf": [{ "type": "string" }, { "type": "number" }] }),
-            Shape::IntOrString => value!({
-                "format": "int-or-string", "oneOf": [{ "type": "integer" }, { "type": "string" }],
-            }),
-            Shape::Any => value!({ "type": "object" }),
-            Shape::List(item) => value!({ "type": "array", "items": (self.render_shape(item)) }),
-            Shape::Map(item) => {
-                value!({ "type": "object", "additionalProperties": (self.render_shape(item)) })
+            Shape::List(item) => {
+                let item = self.render_shape(item, owner, field);
+                value!({ "type": "array", "items": item })
             }
-            // A reference may have no neighbours, so that what is said about the field stands beside `allOf`.
-            Shape::Object(_) => value!({ "allOf": [(reference(self.registry, shape))] }),
+            Shape::Map(item) => {
+                let item = self.render_shape(item, owner, field);
+                value!({ "type": "object", "additionalProperties": item })
+            }
+            Shape::Object(_) => self.source.within(self.source.reference(shape)),
+            other => match scalar_name(other, owner, field) {
+                Some(name) => self.source.within(self.source.to_schema(&name)),
+                None => value!({ "type": "object" }),
+            },
+        };
+        match schema {
+            Value::Map(map) => map,
+            _ => Map::new(),
         }
     }
 }
 
-/// `{"$ref": ...}` of a known type; any object for others.
-pub(super) fn reference(registry: &Registry, shape: &Shape) -> Value {
-    match registry.schema().object_facts(shape) {
-        Some(facts) => to_component(&registry.schema().openapi_name(&facts.name)),
-        None => value!({ "type": "object" }),
+/// The name of a type that is no object of known fields.
+fn scalar_name(shape: &Shape, owner: &TypeFacts, field: &str) -> Option<String> {
+    let name = match shape {
+        Shape::Quantity => QUANTITY,
+        Shape::IntOrString => INT_OR_STRING,
+        Shape::Time => TIME,
+        Shape::MicroTime => MICRO_TIME,
+        Shape::Any if field == "fieldsV1" => FIELDS,
+        Shape::Any if &*owner.name == "apiextensions.v1.JSONSchemaProps" => JSON,
+        Shape::Any => RAW,
+        Shape::SchemaOr(Alternative::Bool, _) => return Some(format!("{SCHEMA_OR}Bool")),
+        Shape::SchemaOr(Alternative::List, _) => return Some(format!("{SCHEMA_OR}Array")),
+        Shape::SchemaOr(Alternative::Texts, _) => return Some(format!("{SCHEMA_OR}StringArray")),
+        _ => return None,
+    };
+    Some(name.to_owned())
+}
+
+impl Source<'_> {
+    /// `{"$ref": ...}` of a known type; any object for others.
+    pub(super) fn reference(&self, shape: &Shape) -> Value {
+        match self.registry.schema().object_facts(shape) {
+            Some(facts) => self.to_schema(&self.registry.schema().openapi_name(&facts.name)),
+            None => value!({ "type": "object" }),
+        }
     }
-}
 
-fn to_component(name: &str) -> Value {
-    value!({ "$ref": (format!("#/components/schemas/{name}")) })
-}
+    /// A reference may have no neighbours in version 3: what is said about the field stands beside `allOf`.
+    fn within(&self, reference: Value) -> Value {
+        match self.dialect {
+            Dialect::V2 => reference,
+            Dialect::V3 => value!({ "allOf": [reference] }),
+        }
+    }
 
-/// The reference to a kind's own schema.
-pub(super) fn kind_reference(registry: &Registry, kind: &KindFacts) -> Value {
-    match &kind.shape {
-        shape @ Shape::Object(_) => reference(registry, shape),
-        _ => to_component(&untyped_name(kind)),
+    fn to_schema(self, name: &str) -> Value {
+        let place = match self.dialect {
+            Dialect::V2 => "definitions",
+            Dialect::V3 => "components/schemas",
+        };
+        value!({ "$ref": (format!("#/{place}/{name}")) })
+    }
+
+    /// The reference to a kind's own schema.
+    pub(super) fn kind_reference(&self, kind: &KindFacts) -> Value {
+        match &kind.shape {
+            shape @ Shape::Object(_) => self.reference(shape),
+            _ => self.to_schema(&untyped_name(kind)),
+        }
+    }
+
+    /// The reference to a type by its short name: `meta.v1.Status`.
+    pub(super) fn named_reference(&self, name: &str) -> Value {
+        self.reference(&self.registry.shape_named(name))
+    }
+
+    /// The short name of the type of a kind's lists, if that is known.
+    pub(super) fn list_name(&self, kind: &KindFacts) -> Option<String> {
+        let facts = self.registry.schema().object_facts(&kind.shape)?;
+        let list = format!("{}List", facts.name);
+        self.registry.schema().type_named(&list).map(|_| list)
     }
 }
 
@@ -196,12 +307,4 @@ fn untyped_name(kind: &KindFacts) -> String {
 
 pub(super) fn gvk_value(gvk: &Gvk) -> Value {
     value!({ "group": (&gvk.group), "kind": (&gvk.kind), "version": (&gvk.version) })
-}
-
-fn innermost(shape: &Shape) -> Option<TypeId> {
-    match shape {
-        Shape::Object(id) => Some(*id),
-        Shape::List(item) | Shape::Map(item) => innermost(item),
-        _ => None,
-    }
 }

@@ -7,7 +7,7 @@ use super::{
     DEPTH_MAX, ProtobufError, scalars,
     wire::{Field, Reader, signed},
 };
-use crate::facts::{Empty, FieldFacts, Schema, Shape, TypeFacts};
+use crate::facts::{Alternative, Empty, FieldFacts, Schema, Shape, TypeFacts};
 
 pub(super) fn message(
     schema: &Schema,
@@ -138,6 +138,34 @@ impl Decoder<'_> {
         Ok((key, value.unwrap_or_else(|| nothing(item))))
     }
 
+    /// As [`super::encode`] writes it; a schema wins over what would stand for it.
+    fn schema_or(
+        &self,
+        (at, alternative): (&str, Alternative),
+        facts: &TypeFacts,
+        bytes: &[u8],
+        depth: usize,
+    ) -> Result<Value, ProtobufError> {
+        let of_schema = if alternative == Alternative::Bool { 2 } else { 1 };
+        let (mut schema, mut allows, mut items) = (None, false, Vec::new());
+        let mut fields = Reader::new(bytes, at);
+        while let Some((number, wire)) = fields.next()? {
+            match (alternative, number) {
+                (_, number) if number == of_schema => {
+                    schema = Some(self.object(facts, wire.bytes(at)?, depth)?);
+                }
+                (Alternative::Bool, 1) => allows = wire.number(at)? != 0,
+                (Alternative::List, 2) => items.push(self.object(facts, wire.bytes(at)?, depth)?),
+                (Alternative::Texts, 2) => items.push(Value::from(wire.text(at)?)),
+                _ => {}
+            }
+        }
+        Ok(schema.unwrap_or_else(|| match alternative {
+            Alternative::Bool => Value::Bool(allows),
+            Alternative::List | Alternative::Texts => Value::List(items),
+        }))
+    }
+
     fn value(
         &self,
         at: &str,
@@ -156,6 +184,10 @@ impl Decoder<'_> {
             Shape::Quantity => scalars::decode_quantity(at, wire.bytes(at)?)?,
             Shape::IntOrString => scalars::decode_int_or_string(at, wire.bytes(at)?)?,
             Shape::Any => raw(at, wire.bytes(at)?)?,
+            Shape::SchemaOr(alternative, id) => {
+                let facts = self.schema.facts(*id).ok_or(ProtobufError::NoShape)?;
+                self.schema_or((at, *alternative), facts, wire.bytes(at)?, depth)?
+            }
             Shape::Object(id) => {
                 let facts = self.schema.facts(*id).ok_or(ProtobufError::NoShape)?;
                 self.object(facts, wire.bytes(at)?, depth)?

@@ -4,7 +4,7 @@ use actors_object::{Map, Value, json};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{DEPTH_MAX, ProtobufError, scalars, wire::Writer};
-use crate::facts::{FieldFacts, Schema, Shape, TypeFacts};
+use crate::facts::{Alternative, FieldFacts, Schema, Shape, TypeFacts};
 
 pub(super) fn message(
     schema: &Schema,
@@ -111,6 +111,41 @@ impl Encoder<'_> {
         })
     }
 
+    /// A schema, or what stands for one. Spec: `JSONSchemaPropsOrBool`, `OrArray` and `OrStringArray` in the
+    /// `generated.proto` of apiextensions; whether anything is allowed is always written there.
+    fn schema_or(
+        &self,
+        (at, alternative): (&str, Alternative),
+        facts: &TypeFacts,
+        value: &Value,
+        (out, depth): (&mut Writer, usize),
+    ) -> Result<(), ProtobufError> {
+        let wrong = |what| ProtobufError::mismatch(at, what);
+        let of_schema = if alternative == Alternative::Bool { 2 } else { 1 };
+        let allows = |out: &mut Writer, allows: bool| out.number(1, i64::from(allows));
+        match (alternative, value) {
+            (_, Value::Map(_)) => {
+                if alternative == Alternative::Bool {
+                    allows(out, true);
+                }
+                out.message(of_schema, |out| self.object(facts, value, out, depth))
+            }
+            (Alternative::Bool, Value::Bool(all)) => {
+                allows(out, *all);
+                Ok(())
+            }
+            (Alternative::List, Value::List(items)) => items
+                .iter()
+                .try_for_each(|item| out.message(2, |out| self.object(facts, item, out, depth))),
+            (Alternative::Texts, Value::List(items)) => items.iter().try_for_each(|item| {
+                let text = item.as_str().ok_or_else(|| wrong("a text is expected"))?;
+                out.bytes(2, text.as_bytes());
+                Ok(())
+            }),
+            _ => Err(wrong("a schema or what stands for it is expected")),
+        }
+    }
+
     fn value(
         &self,
         (at, number): (&str, u16),
@@ -157,6 +192,12 @@ impl Encoder<'_> {
                 out.bytes(1, &json::to_vec(value));
                 Ok(())
             })?,
+            Shape::SchemaOr(alternative, id) => {
+                let facts = self.schema.facts(*id).ok_or(ProtobufError::NoShape)?;
+                out.message(number, |out| {
+                    self.schema_or((at, *alternative), facts, value, (out, depth))
+                })?;
+            }
             Shape::Object(id) => {
                 let facts = self.schema.facts(*id).ok_or(ProtobufError::NoShape)?;
                 out.message(number, |out| self.object(facts, value, out, depth))?;

@@ -6,14 +6,14 @@
 use super::ProtobufError;
 
 /// Reads the fields of one message.
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     bytes: &'a [u8],
     at: &'a str,
 }
 
 /// One field as it stands on the wire.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Field<'a> {
+pub(crate) enum Field<'a> {
     Varint(u64),
     Fixed64(u64),
     Fixed32(u32),
@@ -22,12 +22,12 @@ pub(super) enum Field<'a> {
 
 impl<'a> Reader<'a> {
     /// `at` names the message in errors.
-    pub(super) fn new(bytes: &'a [u8], at: &'a str) -> Self {
+    pub(crate) fn new(bytes: &'a [u8], at: &'a str) -> Self {
         Self { bytes, at }
     }
 
     /// The next field and its number; `None` at the end.
-    pub(super) fn next(&mut self) -> Result<Option<(u16, Field<'a>)>, ProtobufError> {
+    pub(crate) fn next(&mut self) -> Result<Option<(u16, Field<'a>)>, ProtobufError> {
         if self.bytes.is_empty() {
             return Ok(None);
         }
@@ -53,7 +53,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next varint of a packed list; `None` at the end.
-    pub(super) fn next_varint(&mut self) -> Result<Option<u64>, ProtobufError> {
+    pub(crate) fn next_varint(&mut self) -> Result<Option<u64>, ProtobufError> {
         if self.bytes.is_empty() { Ok(None) } else { self.varint().map(Some) }
     }
 
@@ -89,27 +89,27 @@ impl<'a> Reader<'a> {
 }
 
 impl<'a> Field<'a> {
-    pub(super) fn bytes(self, at: &str) -> Result<&'a [u8], ProtobufError> {
+    pub(crate) fn bytes(self, at: &str) -> Result<&'a [u8], ProtobufError> {
         match self {
             Self::Bytes(bytes) => Ok(bytes),
             _ => Err(ProtobufError::damaged(at, "counted bytes are expected")),
         }
     }
 
-    pub(super) fn text(self, at: &str) -> Result<&'a str, ProtobufError> {
+    pub(crate) fn text(self, at: &str) -> Result<&'a str, ProtobufError> {
         let text = std::str::from_utf8(self.bytes(at)?);
         text.map_err(|_| ProtobufError::damaged(at, "a text is not UTF-8"))
     }
 
     /// A signed number: protobuf's `int32` and `int64` are the two's complement of 64 bits.
-    pub(super) fn number(self, at: &str) -> Result<i64, ProtobufError> {
+    pub(crate) fn number(self, at: &str) -> Result<i64, ProtobufError> {
         match self {
             Self::Varint(number) => Ok(signed(number)),
             _ => Err(ProtobufError::damaged(at, "a number is expected")),
         }
     }
 
-    pub(super) fn double(self, at: &str) -> Result<f64, ProtobufError> {
+    pub(crate) fn double(self, at: &str) -> Result<f64, ProtobufError> {
         match self {
             Self::Fixed64(bits) => Ok(f64::from_bits(bits)),
             Self::Fixed32(bits) => Ok(f64::from(f32::from_bits(bits))),
@@ -119,30 +119,30 @@ impl<'a> Field<'a> {
 }
 
 /// The two's complement.
-pub(super) fn signed(number: u64) -> i64 {
+pub(crate) fn signed(number: u64) -> i64 {
     i64::from_le_bytes(number.to_le_bytes())
 }
 
 /// Writes the fields of one message.
 #[derive(Debug, Default)]
-pub(super) struct Writer {
+pub(crate) struct Writer {
     out: Vec<u8>,
 }
 
 impl Writer {
-    pub(super) fn with_capacity(bytes: usize) -> Self {
+    pub(crate) fn with_capacity(bytes: usize) -> Self {
         Self { out: Vec::with_capacity(bytes) }
     }
 
-    pub(super) fn as_slice(&self) -> &[u8] {
+    pub(crate) fn as_slice(&self) -> &[u8] {
         &self.out
     }
 
-    pub(super) fn into_vec(self) -> Vec<u8> {
+    pub(crate) fn into_vec(self) -> Vec<u8> {
         self.out
     }
 
-    pub(super) fn raw(&mut self, bytes: &[u8]) {
+    pub(crate) fn raw(&mut self, bytes: &[u8]) {
         self.out.extend_from_slice(bytes);
     }
 
@@ -158,24 +158,29 @@ impl Writer {
         self.varint(u64::from(number) << 3 | wire_type);
     }
 
-    pub(super) fn number(&mut self, number: u16, value: i64) {
+    pub(crate) fn number(&mut self, number: u16, value: i64) {
         self.tag(number, 0);
         self.varint(u64::from_le_bytes(value.to_le_bytes()));
     }
 
-    pub(super) fn double(&mut self, number: u16, value: f64) {
+    pub(crate) fn double(&mut self, number: u16, value: f64) {
         self.tag(number, 1);
         self.out.extend_from_slice(&value.to_bits().to_le_bytes());
     }
 
-    pub(super) fn bytes(&mut self, number: u16, bytes: &[u8]) {
+    /// The head of a field of this many bytes, which the caller writes.
+    pub(crate) fn counted(&mut self, number: u16, len: usize) {
         self.tag(number, 2);
-        self.varint(bytes.len() as u64);
+        self.varint(len as u64);
+    }
+
+    pub(crate) fn bytes(&mut self, number: u16, bytes: &[u8]) {
+        self.counted(number, bytes.len());
         self.out.extend_from_slice(bytes);
     }
 
     /// A message within this one; its length is only known when it is written.
-    pub(super) fn message<E>(
+    pub(crate) fn message<E>(
         &mut self,
         number: u16,
         write: impl FnOnce(&mut Self) -> Result<(), E>,

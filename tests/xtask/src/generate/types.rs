@@ -145,10 +145,10 @@ fn scalar_of(name: &str) -> Option<&'static str> {
         "machinery.runtime.RawExtension"
         | "meta.v1.FieldsV1"
         | "meta.v1.Patch"
-        | "apiextensions.v1.JSON"
-        | "apiextensions.v1.JSONSchemaPropsOrArray"
-        | "apiextensions.v1.JSONSchemaPropsOrBool"
-        | "apiextensions.v1.JSONSchemaPropsOrStringArray" => "any",
+        | "apiextensions.v1.JSON" => "any",
+        "apiextensions.v1.JSONSchemaPropsOrArray" => "schema-or-list",
+        "apiextensions.v1.JSONSchemaPropsOrBool" => "schema-or-bool",
+        "apiextensions.v1.JSONSchemaPropsOrStringArray" => "schema-or-texts",
         _ => return None,
     };
     Some(word)
