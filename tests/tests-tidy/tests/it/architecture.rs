@@ -14,14 +14,16 @@ const DIRECTION: [(&str, &[&str]); 6] = [
 ];
 
 /// Crates of others that decide nothing by clock, chance, thread, socket or file. The list grows by review only.
-const PURE: [&str; 24] = [
+const PURE: [&str; 26] = [
     "aes-gcm",
     "base64",
     "bytes",
     "cel",
+    "flate2",
     "hmac",
     "indexmap",
     "json-patch",
+    "k8s-openapi",
     "postcard",
     "prost",
     "raft",
