@@ -20,6 +20,10 @@ pub(crate) enum Form {
     DiscoveryV2,
     /// Aggregated discovery, version 2beta1.
     DiscoveryV2Beta1,
+    /// Aggregated discovery, version 2, in protobuf.
+    DiscoveryV2Protobuf,
+    /// Aggregated discovery, version 2beta1, in protobuf.
+    DiscoveryV2Beta1Protobuf,
 }
 
 impl Form {
@@ -50,6 +54,12 @@ impl Form {
                 Some("meta.k8s.io"),
                 _,
             ) if is_protobuf => Some(Self::ProtobufMetadata),
+            (Some("APIGroupDiscoveryList"), _, Some("v2")) if is_protobuf => {
+                Some(Self::DiscoveryV2Protobuf)
+            }
+            (Some("APIGroupDiscoveryList"), _, Some("v2beta1")) if is_protobuf => {
+                Some(Self::DiscoveryV2Beta1Protobuf)
+            }
             _ if is_protobuf => None,
             (Some("Table"), Some("meta.k8s.io"), Some("v1" | "v1beta1")) => Some(Self::Table),
             (
@@ -70,6 +80,12 @@ impl Form {
             Self::Protobuf | Self::ProtobufMetadata => "application/vnd.kubernetes.protobuf",
             Self::DiscoveryV2 => {
                 "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+            }
+            Self::DiscoveryV2Protobuf => {
+                "application/vnd.kubernetes.protobuf;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+            }
+            Self::DiscoveryV2Beta1Protobuf => {
+                "application/vnd.kubernetes.protobuf;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList"
             }
             Self::DiscoveryV2Beta1 => {
                 "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList"

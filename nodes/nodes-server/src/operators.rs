@@ -9,9 +9,9 @@ use actors_object::{ApiError, Object, Reason};
 use actors_runtime::Clock;
 use bytes::Bytes;
 use futures_util::future::join_all;
-use mesh_quic::{Ask, Handler, Later as MeshLater, Mesh};
+use mesh_quic::{Ask, Handler, Later as MeshLater, LinkState, Mesh};
 use mesh_wire::{Lane, Peer, Service, TraceContext};
-use nodes_api::{Gathered, MeshPort};
+use nodes_api::{Family, Gathered, MeshPort};
 use nodes_client::{Calls, Later};
 use nodes_door::{Identity, Options};
 use nodes_mesh::ask_spans;
@@ -24,6 +24,7 @@ use store_service::{ProposeError, Store};
 
 use crate::{
     Gate, ServerConfig, ServerMesh,
+    figures::large,
     joins::{Joins, not_leading},
     marker::Marker,
     node_object,
@@ -73,6 +74,35 @@ impl Operators {
         });
         parts.mesh.serve(Service::OPS, Arc::new(FromServers(Arc::clone(&operators))));
         operators
+    }
+
+    /// Whom the mesh and the joins turned away, and how the links are.
+    pub(crate) fn figures(&self) -> Vec<Family> {
+        let mut mesh = Family::counter(
+            "starling_mesh_refusals_total",
+            "Whom the mesh turned away and why; what was seen longest ago makes room.",
+        );
+        for refusal in self.mesh().refusals() {
+            let peer = refusal.peer.map_or_else(|| refusal.from.ip().to_string(), |peer| peer.node);
+            let labels = vec![("peer", peer), ("reason", refusal.reason)];
+            mesh = mesh.with(labels, large(refusal.count));
+        }
+        let mut joins =
+            Family::counter("starling_join_refusals_total", "Joins that were refused here.");
+        for (reason, count) in self.refusals.totals() {
+            joins = joins.with(vec![("reason", reason)], large(count));
+        }
+        let mut links = Family::gauge("starling_mesh_link_up", "Whether there is a link to a node.");
+        let mut again = Family::counter(
+            "starling_mesh_link_reconnects_total",
+            "How often the link to a node came up again.",
+        );
+        for link in self.mesh().links() {
+            let is_up = matches!(link.state, LinkState::Up { .. });
+            links = links.with(vec![("node", link.node.clone())], f64::from(u8::from(is_up)));
+            again = again.with(vec![("node", link.node)], large(link.reconnects));
+        }
+        vec![mesh, joins, links, again]
     }
 
     fn store(&self) -> &Store {
@@ -140,6 +170,13 @@ impl Operators {
         gathered
     }
 
+    /// The Node objects that this replica knows.
+    fn nodes(&self) -> Vec<Arc<Object>> {
+        let prefix = Key::prefix("", "nodes", None);
+        let snapshot = self.store().snapshot();
+        snapshot.list(&prefix, None, usize::MAX).map(|item| item.object()).collect()
+    }
+
     /// Whoever is not removed does it.
     async fn remove(&self, node: &str) -> Result<Value, Refused> {
         if node != self.config.node {
@@ -170,13 +207,6 @@ impl Operators {
             Ok(object) => Some(object),
             Err(error) if error.is_not_found() => None,
             Err(error) => return Err(failed(&error)),
-    /// The Node objects that this replica knows.
-    fn nodes(&self) -> Vec<Arc<Object>> {
-        let prefix = Key::prefix("", "nodes", None);
-        let snapshot = self.store().snapshot();
-        snapshot.list(&prefix, None, usize::MAX).map(|item| item.object()).collect()
-    }
-
         };
         let members = self.store().members().borrow().clone();
         let member = votes::member_of(&members, node);

@@ -42,13 +42,20 @@ pub(crate) struct Seen {
 
 /// All that were turned away by this process.
 #[derive(Debug, Default)]
-pub(crate) struct Refusals(Mutex<BTreeMap<(String, String), Seen>>);
+pub(crate) struct Refusals {
+    known: Mutex<BTreeMap<(String, String), Seen>>,
+    /// How many, by the word for counters: also those that made room.
+    totals: Mutex<BTreeMap<String, u64>>,
+}
 
 impl Refusals {
     /// Counts one.
     pub(crate) fn add(&self, from: &str, refused: &Refused, at: Wall) {
         let key = (from.to_owned(), refused.sentence.clone());
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
+        *totals.entry(refused.word.clone()).or_default() += 1;
+        drop(totals);
+        let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= LEN_MAX && !all.contains_key(&key) {
             let oldest = all.iter().min_by_key(|(_, seen)| seen.last).map(|(key, _)| key.clone());
             oldest.and_then(|key| all.remove(&key));
@@ -65,9 +72,14 @@ impl Refusals {
         seen.last = at;
     }
 
+    /// How many by their words, since this process began.
+    pub(crate) fn totals(&self) -> BTreeMap<String, u64> {
+        self.totals.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// All of them, the last one first.
     pub(crate) fn list(&self) -> Vec<Seen> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let mut list: Vec<Seen> = all.values().cloned().collect();
         drop(all);
         list.sort_by_key(|seen| std::cmp::Reverse(seen.last));
