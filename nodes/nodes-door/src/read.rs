@@ -1,6 +1,7 @@
 //! Reads: one object, or a list at one revision in pages.
 //!
 //! Way in: [`get`], [`list`].  Never: a stored object encoded or decoded for a read.
+//! What a revision means for each verb is a table in `tests/revisions.rs`, row by row.
 //! Spec: Kubernetes documentation, "Kubernetes API Concepts", "Resource versions" and "Retrieving
 //! large results sets in chunks".
 
@@ -8,8 +9,9 @@ mod pages;
 mod select;
 
 use actors_object::ApiError;
-pub(crate) use pages::pinned_revision;
+pub(crate) use pages::{bad_options, pinned_revision};
 pub(crate) use select::Selection;
+use store_catalog::Form;
 use store_mvcc::Revision;
 
 use crate::{
@@ -22,7 +24,7 @@ pub(crate) fn get(visit: &mut Visit<'_>) -> Decision {
     check_freshness(visit)?;
     let item = visit.current()?;
     // A version that cannot be read is told, not shown as an empty object.
-    item.try_bytes().map_err(ApiError::internal)?;
+    item.form(Form::JSON, || item.try_bytes()).map_err(ApiError::internal)?;
     Ok(visit.reply(200, visit.entry(&item)))
 }
 

@@ -123,4 +123,13 @@ impl Entry {
             Self::Made(object) => Arc::clone(object),
         }
     }
+
+    /// The same, but a stored version's tree is not kept: for those who pass over many.
+    #[must_use]
+    pub fn read_object(&self) -> Arc<Object> {
+        match self {
+            Self::Stored(item) => item.read_object().unwrap_or_default(),
+            Self::Made(object) => Arc::clone(object),
+        }
+    }
 }

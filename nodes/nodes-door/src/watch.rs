@@ -1,6 +1,7 @@
 //! Watches: what one begins with, and which of the events it shows.
 //!
-//! Way in: [`WatchPlan`].  Never: a stream; the server pumps events through [`WatchPlan::show`].
+//! Way in: [`WatchPlan`].  Never: a stream; the server pulls the beginning by
+//! [`WatchPlan::take_initial`] and shows what follows through [`WatchPlan::show`].
 //! Spec: Kubernetes documentation, "Kubernetes API Concepts", "Efficient detection of changes";
 //! KEP-3157 (`sendInitialEvents`); an object that begins or ceases to match is added or deleted for
 //! that watcher.
@@ -8,13 +9,13 @@
 use std::sync::Arc;
 
 use actors_kinds::KindFacts;
-use actors_object::{ApiError, FieldError, FieldPath, GroupKind};
+use actors_object::{ApiError, FieldError, FieldPath};
 use store_catalog::{Event, EventKind, Item, Snapshot};
 use store_mvcc::{Key, Revision};
 
 use crate::{
     Door, Request, WatchEvent,
-    read::{Selection, parse_revision},
+    read::{Selection, bad_options, parse_revision},
     visit::entry,
 };
 
@@ -25,8 +26,6 @@ pub struct WatchPlan {
     pub prefix: Key,
     /// Where it begins.
     pub start: WatchStart,
-    /// The events that are sent first.
-    pub initial: Vec<WatchEvent>,
     /// How long it lasts at most, in seconds; the server chooses if the client did not.
     pub timeout_seconds: Option<u64>,
     /// Whether the client wants bookmarks.
@@ -35,6 +34,17 @@ pub struct WatchPlan {
     /// The one object that is watched, if a path named it.
     name: Option<String>,
     selection: Selection,
+    /// What is still to be told of what was there.
+    initial: Option<Initial>,
+}
+
+/// The objects that a watch begins with, as far as they have not been told.
+#[derive(Debug)]
+struct Initial {
+    snapshot: Snapshot,
+    after: Option<Key>,
+    /// Whether a bookmark says where they end (KEP-3157).
+    is_marked: bool,
 }
 
 /// Where a watch begins.
@@ -66,13 +76,36 @@ impl WatchPlan {
         }
     }
 
+    /// The next of the events that are sent first, at most `limit`; nothing when all were taken.
+    /// They are looked up as they are taken, so that a reader who is slow holds none.
+    pub fn take_initial(&mut self, limit: usize) -> Vec<WatchEvent> {
+        let Some(mut initial) = self.initial.take() else { return Vec::new() };
+        let mut events = Vec::new();
+        let mut is_over = true;
+        for item in initial.snapshot.list(&self.prefix, initial.after.as_ref(), usize::MAX) {
+            if events.len() >= limit.max(1) {
+                is_over = false;
+                break;
+            }
+            initial.after = Some(item.key().clone());
+            if self.matches(item) {
+                events.push(WatchEvent::Added(entry(&self.kind, item)));
+            }
+        }
+        if !is_over {
+            self.initial = Some(initial);
+        } else if initial.is_marked {
+            events.push(WatchEvent::Bookmark(initial.snapshot.revision(), true));
+        }
+        events
+    }
+
     /// The last state that matched, under the revision at which it ceased to.
     fn last_match(&self, event: &Event) -> crate::Entry {
-        let Some(prev) = event.prev() else { return entry(&self.kind, event.item()) };
-        let mut object = (*prev.object()).clone();
-        actors_kinds::convert::from_storage(&self.kind, &mut object);
-        object.set_resource_version(&event.revision().to_string());
-        crate::Entry::Made(Arc::new(object))
+        match event.prev() {
+            Some(prev) => entry(&self.kind, &Arc::new(prev.at(event.revision()))),
+            None => entry(&self.kind, event.item()),
+        }
     }
 
     fn matches(&self, item: &Item) -> bool {
@@ -96,7 +129,7 @@ pub(crate) fn plan(
         return Err(ApiError::method_not_allowed(&kind.group_resource(), "watch"));
     }
     let options = &request.options;
-    check_initial_options(request, &kind.gvk.group_kind())?;
+    check_initial_options(request)?;
     let selection = Selection::of(request, kind)?;
     let asked = parse_revision(options.resource_version.as_deref())?;
     let current = snapshot.revision();
@@ -104,12 +137,13 @@ pub(crate) fn plan(
     let mut plan = WatchPlan {
         prefix: Key::prefix(&kind.storage.group, &kind.storage.resource, namespace),
         start: WatchStart(current),
-        initial: Vec::new(),
-        timeout_seconds: options.timeout_seconds,
+        // Nought means that the client does not say.
+        timeout_seconds: options.timeout_seconds.filter(|seconds| *seconds > 0),
         bookmarks: options.allow_bookmarks,
         kind: Box::new(kind.clone()),
         name: target.name.clone(),
         selection,
+        initial: None,
     };
     let from_now = asked.is_none_or(|asked| asked.0 == 0);
     let wants_initial = options.send_initial_events.unwrap_or(from_now);
@@ -126,12 +160,9 @@ pub(crate) fn plan(
         _ => {}
     }
     if wants_initial {
-        let items = snapshot.list(&plan.prefix, None, usize::MAX);
-        let found = items.filter(|item| plan.matches(item));
-        plan.initial = found.map(|item| WatchEvent::Added(entry(kind, item))).collect();
-        if options.send_initial_events == Some(true) {
-            plan.initial.push(WatchEvent::Bookmark(current, true));
-        }
+        // Only who understands bookmarks is told where the beginning ends.
+        let is_marked = options.send_initial_events == Some(true) && options.allow_bookmarks;
+        plan.initial = Some(Initial { snapshot: snapshot.clone(), after: None, is_marked });
     }
     Ok(plan)
 }
@@ -141,8 +172,9 @@ fn too_old(asked: Revision, kept: Revision) -> ApiError {
     ApiError::expired(format!("too old resource version: {asked} ({kept})"))
 }
 
-/// `sendInitialEvents` needs `resourceVersionMatch=NotOlderThan`, and the other way round.
-fn check_initial_options(request: &Request, kind: &GroupKind) -> Result<(), ApiError> {
+/// Options of a watch that mean nothing together. Spec: KEP-3157, "API changes"; "Semantics for
+/// watch".
+fn check_initial_options(request: &Request) -> Result<(), ApiError> {
     let options = &request.options;
     let matching = options.resource_version_match.as_deref().filter(|text| !text.is_empty());
     let path = FieldPath::new("resourceVersionMatch");
@@ -156,5 +188,5 @@ fn check_initial_options(request: &Request, kind: &GroupKind) -> Result<(), ApiE
             FieldError::forbidden(&path, "means nothing for a watch without sendInitialEvents")
         }
     };
-    Err(ApiError::invalid(kind, "", &[wrong]))
+    Err(bad_options(&[wrong]))
 }

@@ -1,32 +1,36 @@
 //! The door, driven: decides on the local replica, proposes, settles, signs, and pumps watches.
 //!
-//! Way in: [`Gate`].  Owns: the snapshots that pages of lists still need.  Never: a rule; those are the door's.
+//! Way in: [`Gate`].  Never: a rule; those are the door's.
 //! Time and order: an answer to a write is given when its entry is synced on a quorum and applied here; a read that
 //! must be fresh waits for a read index first. So does the *refusal* of a write, and the answer that nothing is to be
 //! done: this replica may be behind, and what it does not know yet may make the write good.
 
 use std::{
-    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     time::Duration,
 };
 
-use actors_core::{Mono, Rng, Turn};
+use actors_core::{Rng, Turn};
 use actors_object::{ApiError, json};
 use actors_runtime::{Clock, PartError, PartSpec, Service};
 use nodes_client::{Client, Later, Tracer, WatchStream};
-use nodes_door::{Door, Identity, Request, Response, Step, Verb};
+use nodes_door::{Door, Identity, Impersonation, Request, Response, Step, Verb};
 use nodes_pki::Pki;
 use store_catalog::Snapshot;
-use store_mvcc::{Epoch, Outcome, Proposal, Revision, ShardId, Writer};
+use store_mvcc::{Epoch, Key, Outcome, Proposal, Revision, ShardId, Writer};
 use store_raft::NodeId;
 use store_service::{Health, ProposeError, ReadError, Store};
 use tokio::{
-    sync::{mpsc, watch},
+    sync::watch,
     time::{Instant, timeout},
 };
 
-use crate::{traces::Visit, watching};
+use crate::{
+    pages::{Pages, read_past},
+    tokens::claims_of,
+    traces::{Visit, carried},
+    watching,
+};
 
 /// How long a write of unknown outcome is proposed again.
 const UNKNOWN_FOR: Duration = Duration::from_secs(10);
@@ -34,14 +38,8 @@ const UNKNOWN_FOR: Duration = Duration::from_secs(10);
 /// The pause between two such proposals.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
-/// How long a list's snapshot is kept for its next pages.
-const PAGES_FOR: Duration = Duration::from_secs(300);
-
-/// Most snapshots that are kept for pages.
-const PAGES_MAX: usize = 64;
-
-/// Batches that may wait for a slow watcher before the store's ring and history take over.
-const WATCH_BATCHES_MAX: usize = 8;
+/// Most watches at once.
+const WATCHES_MAX: usize = 32_768;
 
 /// Calls the door on this process's replica. Cheap to clone.
 #[derive(Clone)]
@@ -74,7 +72,7 @@ struct Inner {
     pki: Arc<Pki>,
     able: watch::Receiver<bool>,
     rng: Mutex<Rng>,
-    pages: Mutex<BTreeMap<Revision, (Mono, Snapshot)>>,
+    pages: Pages,
     /// The service whose parts the watches are; set by each of its lives.
     watches: RwLock<Option<Service>>,
 }
@@ -84,7 +82,7 @@ impl Gate {
     #[must_use]
     pub fn new(parts: GateParts, rng: Rng) -> Self {
         let GateParts { door, store, member, pki, able } = parts;
-        let (rng, pages, watches) = (Mutex::new(rng), Mutex::default(), RwLock::default());
+        let (rng, pages, watches) = (Mutex::new(rng), Pages::default(), RwLock::default());
         let inner = Inner { door, store, member, pki, able, rng, pages, watches };
         Self { inner: Arc::new(inner), epoch: None, tracer: Tracer::new(&member.0.to_string()) }
     }
@@ -110,6 +108,7 @@ impl Gate {
 
     /// From now on watches are parts of this service: they are seen in the tree and end with it.
     pub fn host_watches(&self, service: Service) {
+        service.limit_parts(WATCHES_MAX);
         *self.inner.watches.write().unwrap_or_else(PoisonError::into_inner) = Some(service);
     }
 
@@ -127,6 +126,11 @@ impl Gate {
     }
 
     async fn answer_visit(&self, request: Request, visit: &mut Visit) -> Response {
+        match self.answer_past(&request).await {
+            Ok(Some(response)) => return response,
+            Ok(None) => {}
+            Err(error) => return error.into(),
+        }
         let mut snapshot = match self.snapshot_for(&request).await {
             Ok(snapshot) => snapshot,
             Err(error) => return error.into(),
@@ -146,8 +150,42 @@ impl Gate {
         }
         let mut response = self.finish(first, &mut rng, visit).await;
         response.revision = response.revision.or(Some(snapshot.revision()));
-        self.keep_for_pages(&response, snapshot);
+        self.keep_for_pages(&response, snapshot, None);
         response
+    }
+
+    /// Answers a list of an earlier revision, if there is one and it can still be read, on whichever server it was
+    /// begun.
+    async fn answer_past(&self, request: &Request) -> Result<Option<Response>, ApiError> {
+        let (door, store) = (&self.inner.door, &self.inner.store);
+        let Some(revision) = door.pinned_revision(request) else { return Ok(None) };
+        let Some(prefix) = door.list_prefix(request) else { return Ok(None) };
+        if revision > store.revision() && self.may_be_behind() {
+            self.confirm_fresh().await?;
+        }
+        let snapshot = store.snapshot();
+        if revision > snapshot.revision() {
+            return Ok(None);
+        }
+        let (past, read_of) = match self.inner.pages.find(revision, &prefix) {
+            _ if revision == snapshot.revision() => (snapshot.clone(), None),
+            Some((past, is_read)) => (past, is_read.then_some(prefix)),
+            None => {
+                door.authorize(request, &snapshot)?;
+                match read_past((store, door), revision, prefix.clone()).await {
+                    Some(past) => (past, Some(prefix)),
+                    None => return Ok(None),
+                }
+            }
+        };
+        let mut rng = self.turn_rng();
+        let step = door.decide_past(request, &mut turn(&snapshot, &mut rng), &past);
+        let Step::Reply(mut response) = step else {
+            return Err(ApiError::internal("a list wanted more than an answer"));
+        };
+        response.revision = Some(past.revision());
+        self.keep_for_pages(&response, past, read_of);
+        Ok(Some(response))
     }
 
     /// Whether others may have acknowledged what this replica does not show: never, if it votes alone.
@@ -185,9 +223,16 @@ impl Gate {
                         Err(error) => ApiError::internal(error).into(),
                     };
                 }
+                Step::Verify(question) => {
+                    let audiences = &question.audiences;
+                    let claims = claims_of(&self.inner.pki, &question.token, audiences);
+                    let claims = claims.map_err(|why| why.to_string());
+                    return question.finish(claims, &self.inner.store.snapshot());
+                }
                 Step::Propose { proposal, pending } => {
                     let storing = visit.store();
-                    let outcome = match self.propose(proposal).await {
+                    let proposing = carried(storing.as_ref()).cover(self.propose(proposal));
+                    let outcome = match proposing.await {
                         Ok(outcome) => outcome,
                         Err(error) => return error.into(),
                     };
@@ -246,12 +291,11 @@ impl Gate {
         Err(ProposeError::Unknown)
     }
 
-    /// The snapshot that a request is decided on: fresh, cached, or that of a list's first page.
+    /// The snapshot that a request is decided on: fresh, or cached.
     async fn snapshot_for(&self, request: &Request) -> Result<Snapshot, ApiError> {
-        if let Some(revision) = self.inner.door.pinned_revision(request) {
-            let kept =
-                locked(&self.inner.pages).get(&revision).map(|(_, snapshot)| snapshot.clone());
-            return Ok(kept.unwrap_or_else(|| self.inner.store.snapshot()));
+        // Its revision is gone, or is still to come: the door says which.
+        if self.inner.door.pinned_revision(request).is_some() {
+            return Ok(self.inner.store.snapshot());
         }
         let reads = !is_write(request);
         let asked = request.options.resource_version.as_deref().unwrap_or_default();
@@ -264,18 +308,11 @@ impl Gate {
     }
 
     /// A list that has more pages is read on at the same revision.
-    fn keep_for_pages(&self, response: &Response, snapshot: Snapshot) {
+    fn keep_for_pages(&self, response: &Response, snapshot: Snapshot, read_of: Option<Key>) {
         let nodes_door::ResponseBody::List(list) = &response.body else { return };
-        if list.continue_token.is_none() {
-            return;
+        if list.continue_token.is_some() {
+            self.inner.pages.keep(snapshot, read_of, Clock.now());
         }
-        let now = Clock.mono();
-        let mut pages = locked(&self.inner.pages);
-        pages.retain(|_, (kept, _)| now.since(*kept) < PAGES_FOR);
-        while pages.len() >= PAGES_MAX {
-            pages.pop_first();
-        }
-        pages.insert(list.revision, (now, snapshot));
     }
 
     async fn open_watch(&self, request: Request) -> Result<WatchStream, ApiError> {
@@ -286,17 +323,16 @@ impl Gate {
         };
         let plan = self.inner.door.watch(&request, &snapshot)?;
         let changes = self.inner.store.watch(plan.start.after(), plan.prefix.clone());
-        let (sender, receiver) = mpsc::channel(WATCH_BATCHES_MAX);
         let random = self.turn_rng().between(1_800, 3_600);
-        let pump = watching::pump(plan, changes, sender, random);
+        let (events, alive) = watching::watch(plan, changes, random);
         let service = self.inner.watches.read().unwrap_or_else(PoisonError::into_inner).clone();
         let busy =
             || ApiError::service_unavailable("watches cannot be served right now").retry_after(1);
-        service.ok_or_else(busy)?.spawn_part(part, pump).map_err(|error| match error {
+        service.ok_or_else(busy)?.spawn_part(part, alive).map_err(|error| match error {
             PartError::Full { .. } => ApiError::too_many_requests(error.to_string(), 1),
             PartError::Ending { .. } => busy(),
         })?;
-        Ok(WatchStream::new(receiver))
+        Ok(WatchStream::from_stream(events))
     }
 }
 
@@ -317,6 +353,22 @@ impl Client for Gate {
         };
         Box::pin(async move {
             allowed() || (self.may_be_behind() && self.confirm_fresh().await.is_ok() && allowed())
+        })
+    }
+
+    fn impersonate<'a>(
+        &'a self,
+        by: &'a Identity,
+        wanted: &'a Impersonation,
+    ) -> Later<'a, Result<Identity, ApiError>> {
+        let decide =
+            || self.inner.door.impersonate(by, wanted, &self.inner.store.snapshot());
+        Box::pin(async move {
+            match decide() {
+                // What allows it may be younger than what this replica shows.
+                Err(_) if self.may_be_behind() && self.confirm_fresh().await.is_ok() => decide(),
+                decided => decided,
+            }
         })
     }
 

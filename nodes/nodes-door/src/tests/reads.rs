@@ -90,11 +90,11 @@ fn revisions_are_those_of_this_replica() {
             GET /api/v1/configmaps?rv=x
               400 BadRequest: Invalid value: "x": the resource version is not a number
             GET /api/v1/configmaps?match=Exact
-              400 BadRequest: resourceVersionMatch means nothing without resourceVersion
+              422 Invalid: ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: means nothing without resourceVersion
             GET /api/v1/configmaps?rv=5&match=Exact
               410 Expired: the list at this resourceVersion is no longer kept
             GET /api/v1/configmaps?rv=5&match=Newest
-              400 BadRequest: resourceVersionMatch must be Exact or NotOlderThan
+              422 Invalid: ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Unsupported value: "Newest": supported values: "Exact", "NotOlderThan"
             GET /api/v1/configmaps?rv=5&match=NotOlderThan
               200 ConfigMapList [a b c]
             GET /api/v1/namespaces/default/configmaps/a?rv=99999
@@ -157,7 +157,7 @@ fn odd_names_do_not_break_pages() {
     let mut token = String::new();
     let mut names = Vec::new();
     for _ in 0..3 {
-        let line = "GET /apis/rbac.authorization.k8s.io/v1/roles?limit=1";
+        let line = "GET /apis/rbac.authorization.k8s.io/v1/namespaces/default/roles?limit=1";
         let list = scene.request(&format!("{line}&continue={token}"), b"").into_list();
         let list = list.expect("a page");
         names.extend(list.entries.iter().map(|entry| entry.object().name().to_owned()));

@@ -29,9 +29,11 @@ fn an_object_that_begins_or_ceases_to_match_is_added_or_deleted() {
     scene.run(
         "POST /api/v1/namespaces/default/configmaps\n  metadata: {name: a, labels: {x: '1'}}\n",
     );
-    let request =
-        scene.parse("WATCH /api/v1/configmaps?labels=x=1&initial=true&match=NotOlderThan", b"");
-    let plan = scene.door.watch(&request, &scene.catalog.snapshot()).expect("allowed");
+    let request = scene.parse(
+        "WATCH /api/v1/configmaps?labels=x=1&initial=true&match=NotOlderThan&bookmarks=true",
+        b"",
+    );
+    let mut plan = scene.door.watch(&request, &scene.catalog.snapshot()).expect("allowed");
     let known = scene.events.len();
     scene.run(
         "
@@ -47,7 +49,7 @@ fn an_object_that_begins_or_ceases_to_match_is_added_or_deleted() {
         DELETE /api/v1/namespaces/default/configmaps/b
         ",
     );
-    let mut lines: Vec<String> = plan.initial.iter().map(shown).collect();
+    let mut lines: Vec<String> = plan.take_initial(usize::MAX).iter().map(shown).collect();
     let events = scene.events[known..].iter().filter_map(|event| plan.show(event));
     lines.extend(events.map(|event| shown(&event)));
     expect![[r#"
@@ -66,7 +68,7 @@ fn options_that_do_not_go_together_are_refused() {
     let check = |line: &str| {
         let request = scene.parse(line, b"");
         let plan = scene.door.watch(&request, &scene.catalog.snapshot());
-        plan.map(|plan| plan.initial.len())
+        plan.map(|mut plan| plan.take_initial(usize::MAX).len())
             .map_err(|error| format!("{} {}", error.code, error.message))
     };
     assert_eq!(check("WATCH /api/v1/namespaces?rv=0"), Ok(4));
@@ -85,8 +87,8 @@ fn options_that_do_not_go_together_are_refused() {
     .collect();
     expect![[r#"
         Err("504 Timeout: Too large resource version: 99999, current: 100")
-        Err("422 Namespace \"\" is invalid: resourceVersionMatch: Forbidden: must be NotOlderThan when sendInitialEvents is set")
-        Err("422 Namespace \"\" is invalid: resourceVersionMatch: Forbidden: means nothing for a watch without sendInitialEvents")
-        Err("422 Namespace \"\" is invalid: resourceVersionMatch: Unsupported value: \"Exact\": supported values: \"NotOlderThan\"")
+        Err("422 ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: must be NotOlderThan when sendInitialEvents is set")
+        Err("422 ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: means nothing for a watch without sendInitialEvents")
+        Err("422 ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Unsupported value: \"Exact\": supported values: \"NotOlderThan\"")
         Err("405 watch is not supported on resources of kind \"namespaces\"")"#]].assert_eq(&lines.join("\n"));
 }

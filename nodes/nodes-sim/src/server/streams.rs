@@ -74,7 +74,7 @@ impl Server {
             let mut shown: Vec<WatchEvent> =
                 events.iter().filter_map(|event| stream.plan.show(event)).collect();
             if stream.batch == 0 {
-                shown.splice(0..0, std::mem::take(&mut stream.plan.initial));
+                shown.splice(0..0, stream.plan.take_initial(usize::MAX));
             }
             let planted = ctx.shared.config.has(Planted::LostWatchEvent);
             if planted && !shown.is_empty() && ctx.rng.chance(50_000) {
