@@ -44,13 +44,13 @@ impl Query {
         self.pairs.iter().filter(|(key, _)| key == name).map(|(_, value)| value.clone()).collect()
     }
 
-    /// A truth value; what is neither is refused.
+    /// A truth value in any case, since Python's clients say `True`; what is neither is refused.
     pub(crate) fn truth(&self, name: &str) -> Result<Option<bool>, ApiError> {
-        match self.text(name).as_deref() {
-            None => Ok(None),
-            Some("true" | "1") => Ok(Some(true)),
-            Some("false" | "0") => Ok(Some(false)),
-            Some(other) => Err(bad(name, other, "must be true or false")),
+        let Some(text) = self.text(name) else { return Ok(None) };
+        match text.to_ascii_lowercase().as_str() {
+            "true" | "1" => Ok(Some(true)),
+            "false" | "0" => Ok(Some(false)),
+            _ => Err(bad(name, &text, "must be true or false")),
         }
     }
 
@@ -179,6 +179,8 @@ mod tests {
         assert_eq!(options.label_selector.as_deref(), Some("app=web,tier in (a)"));
         assert_eq!((options.limit, query.truth("watch")), (Some(5), Ok(Some(true))));
         assert_eq!(query.all("command"), ["a", "b"]);
+        assert_eq!(Query::parse("watch=True").truth("watch"), Ok(Some(true)));
+        assert_eq!(Query::parse("watch=False").truth("watch"), Ok(Some(false)));
         for wrong in
             ["limit=x", "dryRun=Some", "fieldValidation=no", "watch=maybe&force=maybe", "limit=-1"]
         {
