@@ -7,31 +7,31 @@ use std::sync::Arc;
 use actix_web::{
     HttpRequest, HttpResponse,
     http::Method,
-    web::{self, Bytes, BytesMut},
+    web::{self, Bytes},
 };
 use actors_kinds::Registry;
 use actors_object::ApiError;
 use actors_runtime::Clock;
-use futures_util::StreamExt as _;
 use nodes_client::{Authenticator, Client, NodeStreams};
 use nodes_door::{Body, Identity, Media, PatchKind, Request, Target, Verb};
 
 use crate::{
-    ActorsPort, MeshPort, Readiness, actors, discovery, encode, exec, health,
+    ActorsPort, MeshPort, Readiness, actors,
+    body::read,
+    connection, discovery,
+    documents::Documents,
+    encode, exec, health,
     identity::identify,
+    issuer,
     logs, mesh,
+    metrics::{About, Metrics},
     negotiate::Form,
     path::{self, Route},
     query::{self, Query, decode},
-    watch,
+    squeeze, watch,
     why::{self, Asked},
+    yaml,
 };
-
-/// Largest body that is read. Spec: API servers refuse requests over 3 MiB with 413.
-pub(crate) const BODY_MAX: usize = 3 * 1024 * 1024;
-
-/// How much of a body that is too large is still read.
-const DRAIN_MAX: usize = 16 * BODY_MAX;
 
 /// What the edge translates for.
 pub struct EdgeParts {
@@ -49,6 +49,10 @@ pub struct EdgeParts {
     pub readiness: Arc<dyn Readiness>,
     /// The mesh, if the cluster has one.
     pub mesh: Option<Arc<dyn MeshPort>>,
+    /// OpenAPI of those kinds.
+    pub documents: Documents,
+    /// Counts requests; outlives the edge.
+    pub metrics: Arc<Metrics>,
 }
 
 /// One request, understood as far as every route needs.
@@ -64,23 +68,34 @@ pub(crate) async fn handle(http: HttpRequest, payload: web::Payload) -> HttpResp
     let Some(parts) = http.app_data::<web::Data<EdgeParts>>().cloned() else {
         return encode::error(&ApiError::internal("the edge has no parts"));
     };
-    match answer(&parts, &http, payload).await {
-        Ok(response) => response,
-        Err(error) => encode::error(&error),
+    let Some(_underway) = connection::enter(&http) else {
+        let message = "this connection has too many requests under way";
+        return encode::error(&ApiError::too_many_requests(message, 1));
+    };
+    let query = Query::parse(http.query_string());
+    let route = path::parse(&decode(http.path()));
+    let about = About::of(http.method(), (http.path(), &route), &query, &parts.registry);
+    let asked = parts.metrics.begin(about);
+    let answered = answer(&parts, &http, (route, query), payload).await;
+    let mut response = answered.unwrap_or_else(|error| encode::error(&error));
+    if yaml::is_wanted(accepted(&http)) {
+        response = yaml::turn(response).await;
     }
+    asked.end(squeeze::settle(&http, response).await)
+}
+
+fn accepted(http: &HttpRequest) -> &str {
+    http.headers().get("accept").and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 async fn answer(
     parts: &EdgeParts,
     http: &HttpRequest,
+    (route, query): (Route, Query),
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let query = Query::parse(http.query_string());
-    if matches!(http.path(), "/healthz" | "/livez") {
-        return Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ok"));
-    }
-    if http.path() == "/readyz" {
-        return Ok(health::answer(parts.readiness.as_ref(), query.has("verbose")));
+    if let Some(whole) = health::whole(http.path()) {
+        return Ok(health::answer(whole, parts.readiness.as_ref(), &query));
     }
     let mut payload = Some(payload);
     if let Some(port) = &parts.mesh {
@@ -91,12 +106,15 @@ async fn answer(
         }
     }
     let Some(payload) = payload else { return Err(ApiError::internal("the body was taken")) };
-    let identity = identify(http, parts.authenticator.as_ref()).await?;
-    let accept =
-        http.headers().get("accept").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let form = Form::of(accept).ok_or_else(|| ApiError::not_acceptable("application/json"))?;
+    let identity = identify(http, parts).await?;
+    let form = match (Form::of(accepted(http)), &route) {
+        (Some(form), _) => form,
+        // Paths that are no object's have forms of their own.
+        (None, Route::Other) => Form::Json,
+        (None, _) => return Err(ApiError::not_acceptable("application/json")),
+    };
     let visit = Visit { parts, http, identity, query, form };
-    match path::parse(&decode(http.path())) {
+    match route {
         Route::Resource(target) => resource(&visit, target, payload).await,
         route => other(&visit, &route).await,
     }
@@ -112,15 +130,32 @@ async fn other(visit: &Visit<'_>, route: &Route) -> Result<HttpResponse, ApiErro
     if let Some(answer) = mesh::answer(visit, (&verb, path)).await {
         return answer;
     }
+    if let Some(answer) = issuer::answer(visit, (&verb, path)) {
+        return Ok(answer);
+    }
     match (route, path) {
         (Route::Other, "/version") => Ok(health::version()),
+        (Route::Other, "/metrics") if verb == "get" => Ok(metrics_text(visit)),
+        (Route::Other, path) if health::is_single(path) => {
+            let single = health::single(path, visit.parts.readiness.as_ref());
+            single.ok_or_else(ApiError::no_such_resource)
+        }
         (Route::Other, "/starling/v1/why") if verb == "get" => why::answer(visit).await,
         (Route::Other, path) if is_below(path, "/starling/actors") => {
             actors::answer(visit, (&verb, path)).await
         }
-        (Route::Other, path) => discovery::openapi(visit, path),
+        (Route::Other, path) if is_below(path, "/openapi") => {
+            visit.parts.documents.answer(&visit.parts.registry, visit.http).await
+        }
+        (Route::Other, _) => Err(ApiError::no_such_resource()),
         _ => discovery::answer(visit, route),
     }
+}
+
+/// Spec: the content type of Prometheus' text form.
+fn metrics_text(visit: &Visit<'_>) -> HttpResponse {
+    let text = visit.parts.metrics.text();
+    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text)
 }
 
 fn is_below(path: &str, base: &str) -> bool {
@@ -165,7 +200,7 @@ async fn resource(
     if let Some(asked) = asked {
         asked.end(&response);
     }
-    encode::response(&response, visit, kind.as_ref(), Clock.now())
+    encode::response(response, visit, kind.as_ref(), Clock.now()).await
 }
 
 /// The verb of a method and a target. Spec: Kubernetes documentation, "Determine the request verb".
@@ -237,25 +272,4 @@ pub(crate) fn bare_request(
     target: Target,
 ) -> Result<Request, ApiError> {
     request(visit, verb, target, Bytes::new())
-}
-
-/// Reads a body up to its bound. Of a larger one the rest is read and dropped, up to a second bound, because a client
-/// that is still writing does not hear the answer.
-pub(crate) async fn read(mut payload: web::Payload) -> Result<Bytes, ApiError> {
-    let mut body = BytesMut::new();
-    let mut length = 0;
-    while let Some(piece) = payload.next().await {
-        let piece = piece
-            .map_err(|error| ApiError::bad_request(format!("the body cannot be read: {error}")))?;
-        length += piece.len();
-        if length <= BODY_MAX {
-            body.extend_from_slice(&piece);
-        } else if length > DRAIN_MAX {
-            break;
-        }
-    }
-    match length <= BODY_MAX {
-        true => Ok(body.freeze()),
-        false => Err(ApiError::too_large(format!("limit is {BODY_MAX} bytes"))),
-    }
 }

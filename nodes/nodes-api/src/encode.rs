@@ -9,13 +9,25 @@ use actors_object::{ApiError, Map, Object, Value, json};
 use bytes::Bytes;
 use nodes_door::{Entry, List, Response, ResponseBody};
 
-use crate::{edge::Visit, negotiate::Form, protobuf, table};
+use crate::{edge::Visit, lists, negotiate::Form, pieces::Pieces, protobuf, table};
 
 /// The JSON of one entry.
 pub(crate) fn entry_json(entry: &Entry) -> Bytes {
     match entry {
         Entry::Stored(item) => item.bytes_with_rv(),
         Entry::Made(object) => json::to_vec(&object.0).into(),
+    }
+}
+
+/// Writes the JSON of one entry; of what is large nothing is copied.
+pub(crate) fn push_json(entry: &Entry, out: &mut Pieces) {
+    match entry {
+        Entry::Stored(item) => match item.pieces() {
+            Ok(pieces) => pieces.into_iter().for_each(|piece| out.push(piece)),
+            // As everywhere: one version that cannot be read does not stop all the others.
+            Err(_) => out.extend(b"{}"),
+        },
+        Entry::Made(object) => out.push(json::to_vec(&object.0).into()),
     }
 }
 
@@ -29,19 +41,41 @@ pub(crate) fn metadata_json(object: &Object) -> Value {
 }
 
 /// The door's answer in the form that the client wants.
-pub(crate) fn response(
-    answer: &Response,
+pub(crate) async fn response(
+    mut answer: Response,
     visit: &Visit<'_>,
     kind: Option<&KindFacts>,
     now: Now,
 ) -> Result<HttpResponse, ApiError> {
-    if let Some(bytes) = in_protobuf(answer, visit)? {
-        let code = StatusCode::from_u16(answer.code).unwrap_or(StatusCode::OK);
-        let http = HttpResponse::build(code).content_type(visit.form.content_type()).body(bytes);
-        return Ok(with_warnings(http, answer));
+    let code = StatusCode::from_u16(answer.code).unwrap_or(StatusCode::OK);
+    let warnings = std::mem::take(&mut answer.warnings);
+    let http = match answer.body {
+        ResponseBody::Error(error) => self::error(&error),
+        ResponseBody::List(list) => {
+            if protobuf_alone(visit) && !protobuf::has_shape(&visit.parts.registry, &list) {
+                return Err(ApiError::not_acceptable("application/json"));
+            }
+            lists::answer(HttpResponse::build(code), list, visit, (kind, now)).await?
+        }
+        body => {
+            let (media, bytes) = single(&body, visit, kind, now)?;
+            HttpResponse::build(code).content_type(media).body(bytes)
+        }
+    };
+    Ok(with_warnings(http, &warnings))
+}
+
+/// The answer with one object, or with a Status, and its media type.
+fn single(
+    body: &ResponseBody,
+    visit: &Visit<'_>,
+    kind: Option<&KindFacts>,
+    now: Now,
+) -> Result<(&'static str, Bytes), ApiError> {
+    if let Some(bytes) = in_protobuf(body, visit)? {
+        return Ok((visit.form.content_type(), bytes));
     }
-    let bytes: Bytes = match (&answer.body, visit.form, kind) {
-        (ResponseBody::Error(error), _, _) => return Ok(with_warnings(self::error(error), answer)),
+    let bytes: Bytes = match (body, visit.form, kind) {
         (ResponseBody::Success(value), _, _) => json::to_vec(value).into(),
         (ResponseBody::Entry(entry), Form::Table, Some(kind)) if has_metadata(entry) => {
             table::of_entries(kind, std::slice::from_ref(entry), &visit.query, now).into()
@@ -53,32 +87,31 @@ pub(crate) fn response(
             return Err(ApiError::not_acceptable("application/json"));
         }
         (ResponseBody::Entry(entry), _, _) => entry_json(entry),
-        (ResponseBody::List(list), Form::Table, Some(kind)) => {
-            table::of_list(kind, list, &visit.query, now).into()
-        }
-        (ResponseBody::List(list), form, _) => list_json(list, form),
+        _ => return Err(ApiError::internal("an answer without an object")),
     };
-    let code = StatusCode::from_u16(answer.code).unwrap_or(StatusCode::OK);
-    let http = HttpResponse::build(code).content_type(Form::Json.content_type()).body(bytes);
-    Ok(with_warnings(http, answer))
+    Ok((Form::Json.content_type(), bytes))
 }
 
 /// The answer in protobuf, if the client wants that and the kind has that form.
-fn in_protobuf(answer: &Response, visit: &Visit<'_>) -> Result<Option<Vec<u8>>, ApiError> {
+fn in_protobuf(body: &ResponseBody, visit: &Visit<'_>) -> Result<Option<Bytes>, ApiError> {
     let (registry, form) = (&visit.parts.registry, visit.form);
     if !matches!(form, Form::Protobuf | Form::ProtobufMetadata) {
         return Ok(None);
     }
-    let bytes = match &answer.body {
-        ResponseBody::Error(_) => return Ok(None),
-        ResponseBody::Success(value) => protobuf::value(registry, value)?,
+    let bytes = match body {
+        ResponseBody::Success(value) => protobuf::value(registry, value)?.map(Bytes::from),
         ResponseBody::Entry(entry) => protobuf::entry(registry, entry, form)?,
-        ResponseBody::List(list) => protobuf::list(registry, list, form)?,
+        _ => return Ok(None),
     };
     match bytes {
         None if !accepts_json(visit) => Err(ApiError::not_acceptable("application/json")),
         bytes => Ok(bytes),
     }
+}
+
+/// Whether nothing but protobuf is accepted.
+fn protobuf_alone(visit: &Visit<'_>) -> bool {
+    visit.form == Form::Protobuf && !accepts_json(visit)
 }
 
 fn has_metadata(entry: &Entry) -> bool {
@@ -96,32 +129,6 @@ fn accepts_json(visit: &Visit<'_>) -> bool {
     accept
         .split(',')
         .any(|item| matches!(item.trim(), "application/json" | "*/*" | "application/*"))
-}
-
-fn list_json(list: &List, form: Form) -> Bytes {
-    let mut head = Value::Map(Map::default());
-    let (kind, version) = match form {
-        Form::Metadata | Form::ProtobufMetadata => ("PartialObjectMetadataList", "meta.k8s.io/v1"),
-        _ => (list.kind.as_str(), list.api_version.as_str()),
-    };
-    head.set_path(&["kind"], kind);
-    head.set_path(&["apiVersion"], version);
-    head.set_path(&["metadata"], list_metadata(list));
-    let mut bytes = json::to_vec(&head);
-    // The closing brace comes back behind the items.
-    bytes.pop();
-    bytes.extend_from_slice(b",\"items\":[");
-    for (index, entry) in list.entries.iter().enumerate() {
-        if index > 0 {
-            bytes.push(b',');
-        }
-        match form {
-            Form::Metadata => json::write(&metadata_json(&entry.object()), &mut bytes),
-            _ => bytes.extend_from_slice(&entry_json(entry)),
-        }
-    }
-    bytes.extend_from_slice(b"]}");
-    bytes.into()
 }
 
 /// `metav1.ListMeta` of a list.
@@ -148,13 +155,17 @@ pub(crate) fn error(error: &ApiError) -> HttpResponse {
     if retry > 0 {
         response.insert_header(("retry-after", retry.to_string()));
     }
+    if error.code == 408 {
+        // What comes on this connection next is the rest of a body.
+        response.force_close();
+    }
     response.content_type(Form::Json.content_type()).body(json::to_vec(&error.to_value()))
 }
 
 /// Adds one `Warning: 299 - "text"` header a sentence, each sentence once.
-fn with_warnings(mut http: HttpResponse, answer: &Response) -> HttpResponse {
+fn with_warnings(mut http: HttpResponse, warnings: &[String]) -> HttpResponse {
     let mut told: Vec<&str> = Vec::new();
-    for text in &answer.warnings {
+    for text in warnings {
         if told.contains(&text.as_str()) {
             continue;
         }

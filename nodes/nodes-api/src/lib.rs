@@ -5,26 +5,39 @@
 //! door through [`nodes_client::Client`] -> `encode` (JSON, Table) or a stream (`watch`, `logs`, `exec`).
 
 mod actors;
+mod body;
+mod connection;
+mod crowd;
 mod discovery;
+mod documents;
 mod edge;
 mod encode;
 mod exec;
+mod forms;
 mod health;
 mod identity;
+mod lists;
+mod issuer;
 mod logs;
 mod mesh;
+mod metrics;
 mod negotiate;
 mod path;
+mod pieces;
 mod protobuf;
 mod query;
 mod server;
+mod squeeze;
 mod table;
 mod watch;
 mod why;
+mod yaml;
 
 pub use actors::{ActorOrder, ActorPlace, ActorsPort};
+pub use documents::Documents;
 pub use edge::EdgeParts;
 pub use health::{Condition, Readiness};
 pub use mesh::MeshPort;
+pub use metrics::{Family, FiguresPort, Labels, Metrics, Sample, Sort, Spread};
 pub use server::{ServeConfig, ServeError, serve};
 pub use why::Gathered;

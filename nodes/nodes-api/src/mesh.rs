@@ -13,7 +13,8 @@ use nodes_trace::Question;
 use serde_json::{Value, json};
 
 use crate::{
-    edge::{Visit, read},
+    body::read,
+    edge::Visit,
     why::Gathered,
 };
 

@@ -2,7 +2,7 @@
 //!
 //! Way in: [`serve`].  Spec: TLS 1.2 and 1.3 (RFC 8446); a client certificate is asked for and optional.
 
-use std::{any::Any, io, net::TcpListener, sync::Arc};
+use std::{any::Any, io, net::TcpListener, sync::Arc, time::Duration};
 
 use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::{
@@ -20,6 +20,8 @@ use rustls::{
 };
 
 use crate::{
+    connection,
+    crowd::Crowd,
     edge::{EdgeParts, handle},
     identity::Peer,
 };
@@ -27,8 +29,18 @@ use crate::{
 /// Most connections of one worker.
 const CONNECTIONS_MAX: usize = 10_000;
 
-/// Most TLS handshakes at once on one worker.
-const HANDSHAKES_MAX: usize = 256;
+/// Most TLS handshakes at once on one worker: as many as connections, for those that never end must not keep others
+/// waiting.
+const HANDSHAKES_MAX: usize = CONNECTIONS_MAX;
+
+/// How long a TLS handshake may take.
+const HANDSHAKE_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long the head of a request may take to arrive.
+const HEAD_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long a connection without a request is kept. Spec: upstream's API server has an idle timeout of 90 s.
+const IDLE_FOR: Duration = Duration::from_secs(90);
 
 /// What serving needs besides its parts.
 pub struct ServeConfig {
@@ -81,13 +93,21 @@ pub async fn serve(
 fn build(config: ServeConfig, parts: EdgeParts) -> Result<Server, ServeError> {
     let tls = tls(&config)?;
     let parts = web::Data::new(parts);
+    let crowd = web::Data::new(Crowd::default());
     let mut server = HttpServer::new(move || {
-        App::new().app_data(parts.clone()).default_service(web::to(handle))
+        let app = App::new().app_data(parts.clone()).app_data(crowd.clone());
+        app.default_service(web::to(handle))
     })
     .workers(config.workers)
     .max_connections(CONNECTIONS_MAX)
     .max_connection_rate(HANDSHAKES_MAX)
-    .on_connect(remember_peer)
+    .keep_alive(IDLE_FOR)
+    .client_request_timeout(HEAD_WITHIN)
+    .tls_handshake_timeout(HANDSHAKE_WITHIN)
+    .on_connect(|connection, data| {
+        remember_peer(connection, data);
+        connection::prepare(connection, data);
+    })
     .disable_signals()
     .shutdown_timeout(1);
     for listener in config.listeners {

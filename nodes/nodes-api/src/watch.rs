@@ -1,10 +1,12 @@
 //! Changes as they come, one JSON document a line, or one frame of protobuf.
 //!
-//! Way in: [`answer`].  Spec: Kubernetes API concepts, "Efficient detection of changes": `type` and `object`.
+//! Way in: [`answer`].  Owns: the events of one batch that were not written yet; who does not read is not written to.
+//! A frame is made once for all watchers of a change (`forms`).
+//! Spec: Kubernetes API concepts, "Efficient detection of changes": `type` and `object`.
 
 use std::sync::Arc;
 
-use actix_web::HttpResponse;
+use actix_web::{HttpResponse, web};
 use actors_core::Now;
 use actors_kinds::{KindFacts, Registry, facts::Shape, protobuf::event_frame};
 use actors_object::{ApiError, Map, Object, Value, json};
@@ -13,11 +15,16 @@ use bytes::Bytes;
 use futures_util::stream;
 use nodes_client::WatchStream;
 use nodes_door::{Entry, Request, WatchEvent};
+use tokio::time::{Instant, sleep_until};
 
 use crate::{
+    connection::{self, Underway},
+    crowd::{Crowd, Place},
     edge::Visit,
-    encode::{entry_json, metadata_json},
+    encode::{entry_json, metadata_json, push_json},
+    forms::{self, Word},
     negotiate::Form,
+    pieces::Pieces,
     protobuf,
     query::Query,
     table,
@@ -26,12 +33,29 @@ use crate::{
 /// Spec: frames of protobuf's watches; see `actors_kinds::protobuf::event_frame`.
 const PROTOBUF_STREAM: &str = "application/vnd.kubernetes.protobuf;stream=watch";
 
+/// A batch of this many events is one of many: who is behind does not rest.
+const BEHIND: usize = 64;
+
 /// How one watch writes its events.
 struct Writer {
     form: Form,
     kind: Option<KindFacts>,
     query: Query,
     registry: Arc<Registry>,
+}
+
+/// One watch on its way out.
+struct Body {
+    events: WatchStream,
+    /// What of the last batch was not written yet.
+    batch: std::vec::IntoIter<WatchEvent>,
+    writer: Writer,
+    pieces: Pieces,
+    place: Place,
+    /// Counts among what its connection has under way.
+    _underway: Option<Underway>,
+    /// Until when it rests.
+    rests_until: Option<Instant>,
 }
 
 pub(crate) async fn answer(visit: &Visit<'_>, request: Request) -> Result<HttpResponse, ApiError> {
@@ -49,25 +73,53 @@ pub(crate) async fn answer(visit: &Visit<'_>, request: Request) -> Result<HttpRe
         Form::Protobuf | Form::ProtobufMetadata => PROTOBUF_STREAM,
         _ => "application/json;stream=watch",
     };
+    let crowd = visit.http.app_data::<web::Data<Crowd>>().map(|crowd| crowd.join());
     let events = visit.parts.client.watch(request).await?;
-    let lines = stream::unfold((events, writer), next);
+    let body = Body {
+        events,
+        batch: Vec::new().into_iter(),
+        writer,
+        pieces: Pieces::default(),
+        _underway: connection::enter(visit.http),
+        place: crowd.unwrap_or_else(|| Crowd::default().join()),
+        rests_until: None,
+    };
     // Proxies must not hold lines back.
     Ok(HttpResponse::Ok()
         .content_type(media)
         .insert_header(("cache-control", "no-cache, private"))
-        .streaming(lines))
+        .streaming(stream::unfold(body, next)))
 }
 
-async fn next(
-    (mut events, writer): (WatchStream, Writer),
-) -> Option<(Result<Bytes, Never>, (WatchStream, Writer))> {
-    let batch = events.next().await?;
-    let mut bytes = Vec::new();
-    let now = Clock.now();
-    for event in &batch {
-        writer.write(event, now, &mut bytes);
+async fn next(mut body: Body) -> Option<(Result<Bytes, Never>, Body)> {
+    loop {
+        body.write();
+        if let Some(piece) = body.pieces.take() {
+            return Some((Ok(piece), body));
+        }
+        if let Some(until) = body.rests_until.take() {
+            sleep_until(until).await;
+        }
+        let batch = body.events.next().await?;
+        if batch.len() < BEHIND {
+            body.rests_until = Some(Instant::now() + body.place.rest());
+        }
+        body.batch = batch.into_iter();
     }
-    Some((Ok(bytes.into()), (events, writer)))
+}
+
+impl Body {
+    /// Writes what waits, up to a piece.
+    fn write(&mut self) {
+        if self.batch.as_slice().is_empty() {
+            return;
+        }
+        let now = Clock.now();
+        while !self.pieces.is_full() {
+            let Some(event) = self.batch.next() else { return };
+            self.writer.write(&event, now, &mut self.pieces);
+        }
+    }
 }
 
 /// A stream never fails: it ends, and the last event says why.
@@ -83,49 +135,65 @@ impl Writer {
         }
     }
 
-    fn write_frame(&self, event: &WatchEvent, out: &mut Vec<u8>) {
-        let (word, body) = match event {
-            WatchEvent::Added(entry) => ("ADDED", self.frame_body(entry)),
-            WatchEvent::Modified(entry) => ("MODIFIED", self.frame_body(entry)),
-            WatchEvent::Deleted(entry) => ("DELETED", self.frame_body(entry)),
+    fn write(&self, event: &WatchEvent, now: Now, out: &mut Pieces) {
+        match event {
+            WatchEvent::Added(entry) => self.tell(Word::Added, entry, now, out),
+            WatchEvent::Modified(entry) => self.tell(Word::Modified, entry, now, out),
+            WatchEvent::Deleted(entry) => self.tell(Word::Deleted, entry, now, out),
             WatchEvent::Bookmark(revision, ends_initial) => {
-                let mark = Entry::Made(Arc::new(Object(self.mark(revision.0, *ends_initial))));
-                ("BOOKMARK", self.frame_body(&mark))
+                self.write_tree("BOOKMARK", &self.mark(revision.0, *ends_initial), out);
             }
-            WatchEvent::Error(error) => {
-                ("ERROR", protobuf::value(&self.registry, &error.to_value()))
+            WatchEvent::Error(error) => self.write_tree("ERROR", &error.to_value(), out),
+        }
+    }
+
+    /// An event of an object: the frame of a change that others hear of too is made once.
+    fn tell(&self, word: Word, entry: &Entry, now: Now, out: &mut Pieces) {
+        let shared = match entry {
+            Entry::Stored(item) if item.is_recent() => {
+                forms::frame(self.form, word).map(|form| (item, form))
             }
+            _ => None,
+        };
+        let frame = match shared {
+            Some((item, form)) => item.form(form, || self.frame(word, entry, now)),
+            None if self.form == Form::Json => {
+                out.extend(format!("{{\"type\":\"{}\",\"object\":", word.as_str()).as_bytes());
+                push_json(entry, out);
+                return out.extend(b"}\n");
+            }
+            None => self.frame(word, entry, now),
+        };
+        match frame {
+            Ok(frame) => out.push(frame),
+            // What is stored was checked against the same tables.
+            Err(error) => tracing::error!(?word, %error, "an event cannot be written"),
+        }
+    }
+
+    fn frame(&self, word: Word, entry: &Entry, now: Now) -> Result<Bytes, ApiError> {
+        if matches!(self.form, Form::Protobuf | Form::ProtobufMetadata) {
+            let body = protobuf::body(&self.registry, &entry.read_object(), self.form)?;
+            let body = body.ok_or_else(|| ApiError::internal("it has no protobuf form"))?;
+            return Ok(event_frame(word.as_str(), &body).into());
+        }
+        Ok(line(word.as_str(), &self.object(entry, now)).into())
+    }
+
+    /// An event of what is no stored object.
+    fn write_tree(&self, word: &str, tree: &Value, out: &mut Pieces) {
+        if !matches!(self.form, Form::Protobuf | Form::ProtobufMetadata) {
+            return out.push(line(word, &json::to_vec(tree)).into());
+        }
+        let body = match word {
+            "BOOKMARK" => protobuf::body(&self.registry, &Object(tree.clone()), self.form),
+            _ => protobuf::value(&self.registry, tree),
         };
         match body {
-            Ok(Some(body)) => out.extend(event_frame(word, &body)),
-            // What is stored was checked against the same tables.
+            Ok(Some(body)) => out.push(event_frame(word, &body).into()),
             Ok(None) => tracing::error!(word, "an event has no protobuf form"),
             Err(error) => tracing::error!(word, %error, "an event cannot be written"),
         }
-    }
-
-    fn frame_body(&self, entry: &Entry) -> Result<Option<Vec<u8>>, ApiError> {
-        protobuf::entry(&self.registry, entry, self.form)
-    }
-
-    fn write(&self, event: &WatchEvent, now: Now, out: &mut Vec<u8>) {
-        if matches!(self.form, Form::Protobuf | Form::ProtobufMetadata) {
-            return self.write_frame(event, out);
-        }
-        let (word, object) = match event {
-            WatchEvent::Added(entry) => ("ADDED", self.object(entry, now)),
-            WatchEvent::Modified(entry) => ("MODIFIED", self.object(entry, now)),
-            WatchEvent::Deleted(entry) => ("DELETED", self.object(entry, now)),
-            WatchEvent::Bookmark(revision, ends_initial) => {
-                ("BOOKMARK", self.bookmark(revision.0, *ends_initial))
-            }
-            WatchEvent::Error(error) => ("ERROR", json::to_vec(&error.to_value()).into()),
-        };
-        out.extend_from_slice(b"{\"type\":\"");
-        out.extend_from_slice(word.as_bytes());
-        out.extend_from_slice(b"\",\"object\":");
-        out.extend_from_slice(&object);
-        out.extend_from_slice(b"}\n");
     }
 
     fn object(&self, entry: &Entry, now: Now) -> Bytes {
@@ -139,20 +207,32 @@ impl Writer {
     }
 
     /// An object of the watched kind with nothing but a revision (KEP-956), and KEP-3157's annotation.
-    fn bookmark(&self, revision: u64, ends_initial: bool) -> Bytes {
-        json::to_vec(&self.mark(revision, ends_initial)).into()
-    }
-
     fn mark(&self, revision: u64, ends_initial: bool) -> Value {
         let mut object = Value::Map(Map::default());
-        if let Some(kind) = &self.kind {
-            object.set_path(&["kind"], kind.gvk.kind.clone());
-            object.set_path(&["apiVersion"], kind.gvk.api_version());
-        }
+        let (kind, version) = match (self.form, &self.kind) {
+            (Form::Metadata | Form::ProtobufMetadata, _) => {
+                ("PartialObjectMetadata", "meta.k8s.io/v1".to_owned())
+            }
+            (_, Some(kind)) => (kind.gvk.kind.as_str(), kind.gvk.api_version()),
+            (_, None) => ("", String::new()),
+        };
+        object.set_path(&["kind"], kind);
+        object.set_path(&["apiVersion"], version);
         object.set_path(&["metadata", "resourceVersion"], revision.to_string());
         if ends_initial {
             object.set_path(&["metadata", "annotations", "k8s.io/initial-events-end"], "true");
         }
         object
     }
+}
+
+/// An event as a line of JSON.
+fn line(word: &str, object: &[u8]) -> Vec<u8> {
+    let mut line = Vec::with_capacity(object.len() + 40);
+    line.extend_from_slice(b"{\"type\":\"");
+    line.extend_from_slice(word.as_bytes());
+    line.extend_from_slice(b"\",\"object\":");
+    line.extend_from_slice(object);
+    line.extend_from_slice(b"}\n");
+    line
 }

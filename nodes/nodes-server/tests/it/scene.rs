@@ -24,7 +24,7 @@ use tokio::{
 };
 
 /// How long anything may take. Far longer than it does, for machines that are busy.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Waits for a future, but not for ever.
 pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {

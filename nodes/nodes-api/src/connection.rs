@@ -1,0 +1,64 @@
+//! One connection: what the kernel is asked to do for it, and how much it may have under way.
+//!
+//! Way in: [`prepare`], [`enter`].  Owns: a count per connection.
+//! Bounds: [`UNREAD_MAX`] bytes that the client has not read, for [`STUCK_FOR`]; [`REQUESTS_MAX`] requests and watches at
+//! a time, so that streams which are opened only to be reset (CVE-2023-44487) do not pile up behind the
+//! protocol's own count.
+
+use std::{
+    any::Any,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use actix_tls::accept::rustls_0_23::TlsStream;
+use actix_web::{HttpRequest, dev::Extensions, rt::net::TcpStream};
+use socket2::SockRef;
+
+/// How long a client may read nothing of what it was sent, or be unreachable, before it is cut off.
+const STUCK_FOR: Duration = Duration::from_secs(30);
+
+/// How many bytes the kernel holds for a client beyond what is on its way.
+const UNREAD_MAX: u32 = 128 * 1024;
+
+/// Most requests of one connection at a time.
+const REQUESTS_MAX: u32 = 1_024;
+
+/// What one connection has under way.
+#[derive(Debug, Clone, Default)]
+struct Busy(Arc<AtomicU32>);
+
+/// One request under way; over when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Underway(Arc<AtomicU32>);
+
+/// Sets up a connection that was accepted.
+pub(crate) fn prepare(connection: &dyn Any, data: &mut Extensions) {
+    data.insert(Busy::default());
+    let Some(stream) = connection.downcast_ref::<TlsStream<TcpStream>>() else { return };
+    let socket = SockRef::from(stream.get_ref().0);
+    let done = socket
+        .set_tcp_user_timeout(Some(STUCK_FOR))
+        .and_then(|()| socket.set_tcp_notsent_lowat(UNREAD_MAX))
+        .and_then(|()| socket.set_tcp_nodelay(true));
+    if let Err(error) = done {
+        tracing::debug!(%error, "a connection is gone before it is set up");
+    }
+}
+
+/// Counts a request; `None` if its connection has too many.
+pub(crate) fn enter(http: &HttpRequest) -> Option<Underway> {
+    let busy = http.conn_data::<Busy>().cloned().unwrap_or_default();
+    let before = busy.0.fetch_add(1, Ordering::Relaxed);
+    let underway = Underway(busy.0);
+    (before < REQUESTS_MAX).then_some(underway)
+}
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
