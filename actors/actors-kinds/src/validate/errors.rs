@@ -34,6 +34,19 @@ impl Errors {
         self.push(FieldError::invalid(&spot.path(), spot.value.clone(), detail));
     }
 
+    /// A value from below a place breaks a rule of the place.
+    pub(crate) fn invalid_value(&mut self, spot: &Spot<'_>, value: impl Into<Value>, detail: &str) {
+        self.push(FieldError::invalid(&spot.path(), value, detail));
+    }
+
+    /// All texts of a list are among a few; an error names the list.
+    pub(crate) fn all_of(&mut self, above: &Spot<'_>, list: &str, supported: &[&str]) {
+        for item in above.each(list).filter(|item| !supported.contains(&item.text())) {
+            let path = above.field(list).path();
+            self.push(FieldError::not_supported(&path, item.value.clone(), supported));
+        }
+    }
+
     /// The value breaks some rules.
     pub(crate) fn invalid_each(&mut self, spot: &Spot<'_>, details: &[String]) {
         details.iter().for_each(|detail| self.invalid(spot, detail));

@@ -22,6 +22,18 @@ pub(super) const RULES: &[Rules] = &[
     service_cidr::RULES,
 ];
 
+/// Another object, by its kind and name.
+fn validate_named(reference: &Spot<'_>, out: &mut Errors) {
+    for name in ["kind", "name"] {
+        let field = reference.field(name);
+        if field.is_empty() {
+            out.required(&field, &format!("{name} is required"));
+        } else {
+            out.check(&field, text::path_segment);
+        }
+    }
+}
+
 /// Where a load balancer can be reached: addresses, or names that are no addresses.
 pub(super) fn validate_points(balancer: &Spot<'_>, out: &mut Errors) {
     for point in balancer.each("ingress") {

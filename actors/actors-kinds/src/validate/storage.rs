@@ -45,6 +45,11 @@ pub(super) fn driver_name(name: &str) -> text::Faults {
     text::dns_subdomain(&name.to_ascii_lowercase())
 }
 
+/// The name of what makes volumes: with a domain before it, and in capitals if it likes.
+fn provisioner(name: &str) -> text::Faults {
+    text::qualified_name(&name.to_ascii_lowercase())
+}
+
 /// The parameters of a class: not too many of them, and none without a name.
 fn validate_parameters(root: &Spot<'_>, out: &mut Errors) {
     let parameters = root.field("parameters");

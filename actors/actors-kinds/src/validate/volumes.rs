@@ -14,18 +14,20 @@ pub(super) use volume::validate_inline;
 pub(super) const RULES: &[Rules] = &[claim::RULES, volume::RULES];
 
 /// How a volume is mounted: at least one way, and alone if by one pod only.
-fn validate_modes(spec: &Spot<'_>, out: &mut Errors) {
+fn validate_modes(spec: &Spot<'_>, detail: &str, out: &mut Errors) {
     const MODES: [&str; 4] = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"];
     let modes = spec.field("accessModes");
     if modes.is_empty() {
-        out.required(&modes, "at least 1 access mode is required");
+        out.required(&modes, detail);
     }
-    for mode in spec.each("accessModes") {
-        out.one_of_required(&mode, &MODES);
-    }
+    out.all_of(spec, "accessModes", &MODES);
     if modes.len() > 1 && spec.each("accessModes").any(|mode| mode.text() == "ReadWriteOncePod") {
         out.forbidden(&modes, "may not use ReadWriteOncePod with other access modes");
     }
+}
+
+/// Whether it is a file system or a device.
+fn validate_volume_mode(spec: &Spot<'_>, out: &mut Errors) {
     out.one_of(&spec.field("volumeMode"), &["Block", "Filesystem"]);
 }
 

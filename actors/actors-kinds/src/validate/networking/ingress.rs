@@ -1,6 +1,8 @@
 //! `Ingress`: which requests from outside go to which Service.
 
-use super::{GROUP, validate_points};
+use actors_object::{FieldError, FieldPath};
+
+use super::{GROUP, validate_named, validate_points};
 use crate::validate::{Errors, PLAIN, Rules, Spot, domain, text};
 
 /// The annotation that named a class before there was a field for it.
@@ -15,16 +17,16 @@ pub(super) const RULES: Rules = Rules {
     ..PLAIN
 };
 
-/// A new one names its class in one way.
+/// A new one names one class, if it does so in two ways.
 fn validate_new(root: &Spot<'_>, out: &mut Errors) {
+    let class = root.field("spec").field("ingressClassName").text().to_owned();
     let metadata = root.field("metadata");
-    let annotations = metadata.field("annotations");
-    let is_annotated = annotations.value.get(CLASS).is_some();
-    if is_annotated && !root.field("spec").field("ingressClassName").is_empty() {
-        let path = annotations.path().push_key(CLASS);
-        let value = annotations.value.at(CLASS).clone();
-        let detail = "can not be set when the class field is also set";
-        out.push(actors_object::FieldError::invalid(&path, value, detail));
+    let annotation = metadata.value.at("annotations").at(CLASS);
+    let is_other = annotation.as_str().is_some_and(|annotation| annotation != class);
+    if is_other && root.value.at("spec").at("ingressClassName").as_str().is_some() {
+        let path = FieldPath::root().push_field("annotations").push_field(CLASS);
+        let detail = "must match `ingressClassName` when both are specified";
+        out.push(FieldError::invalid(&path, annotation.clone(), detail));
     }
 }
 
@@ -32,15 +34,17 @@ fn validate(root: &Spot<'_>, out: &mut Errors) {
     let spec = root.field("spec");
     let (rules, fallback) = (spec.field("rules"), spec.field("defaultBackend"));
     if rules.is_empty() && !fallback.is_set() {
-        out.invalid(&spec, "either `defaultBackend` or `rules` must be specified");
+        let detail = "either `defaultBackend` or `rules` must be specified";
+        out.invalid_value(&spec, rules.value.clone(), detail);
     }
     if fallback.is_set() {
         validate_backend(&fallback, out);
     }
     for tls in spec.each("tls") {
         for host in tls.each("hosts") {
-            out.check_required(&host, domain::wildcard);
+            out.invalid_each(&host, &domain::wildcard(host.text()));
         }
+        out.check(&tls.field("secretName"), text::dns_subdomain);
     }
     for rule in spec.each("rules") {
         validate_rule(&rule, out);
@@ -100,25 +104,28 @@ fn validate_path(rule: &Spot<'_>, out: &mut Errors) {
 fn validate_backend(backend: &Spot<'_>, out: &mut Errors) {
     let (service, resource) = (backend.field("service"), backend.field("resource"));
     match (service.is_set(), resource.is_set()) {
-        (true, true) => out.invalid(backend, "cannot set both resource and service backends"),
-        (false, false) => out.required(backend, "resource or service backend is required"),
+        (true, true) => {
+            out.invalid_value(backend, "", "cannot set both resource and service backends");
+        }
+        (false, false) => out.invalid_value(backend, "", "resource or service backend is required"),
         (true, false) => {
             out.check_required(&service.field("name"), text::dns_1035);
-            validate_port(&service.field("port"), out);
+            validate_port(backend, &service.field("port"), out);
         }
         (false, true) => {
             out.check(&resource.field("apiGroup"), text::dns_subdomain);
-            out.check_required(&resource.field("kind"), text::path_segment);
-            out.check_required(&resource.field("name"), text::path_segment);
+            validate_named(&resource, out);
         }
     }
 }
 
-fn validate_port(port: &Spot<'_>, out: &mut Errors) {
+fn validate_port(backend: &Spot<'_>, port: &Spot<'_>, out: &mut Errors) {
     let (name, number) = (port.field("name"), port.field("number"));
     match (name.is_empty(), number.int().unwrap_or(0) == 0) {
-        (false, false) => out.invalid(port, "cannot set both port name & port number"),
-        (true, true) => out.required(port, "port name or number is required"),
+        (false, false) => {
+            out.invalid_value(backend, "", "cannot set both port name & port number");
+        }
+        (true, true) => out.required(backend, "port name or number is required"),
         (false, true) => out.check(&name, text::port_name),
         (true, false) => out.port(&number),
     }

@@ -1,6 +1,6 @@
 //! `IngressClass`: which controller serves the ingresses of one name.
 
-use super::GROUP;
+use super::{GROUP, validate_named};
 use crate::validate::{Errors, PLAIN, Rules, Spot, domain, text};
 
 /// The longest name of a controller, in bytes.
@@ -27,16 +27,14 @@ fn validate(root: &Spot<'_>, out: &mut Errors) {
         return;
     }
     out.check(&parameters.field("apiGroup"), text::dns_subdomain);
-    for name in ["kind", "name"] {
-        out.check_required(&parameters.field(name), text::path_segment);
-    }
+    validate_named(&parameters, out);
     let (scope, namespace) = (parameters.field("scope"), parameters.field("namespace"));
     out.one_of_required(&scope, &["Cluster", "Namespace"]);
     match scope.text() {
-        "Namespace" if namespace.is_empty() => {
+        "Namespace" if !namespace.is_set() => {
             out.required(&namespace, "`parameters.scope` is set to 'Namespace'");
         }
-        "Namespace" => out.check(&namespace, text::dns_label),
+        "Namespace" => out.invalid_each(&namespace, &text::dns_label(namespace.text())),
         "Cluster" if namespace.is_set() => {
             out.forbidden(&namespace, "`parameters.scope` is set to 'Cluster'");
         }

@@ -25,13 +25,13 @@ fn validate(root: &Spot<'_>, out: &mut Errors) {
         return;
     }
     for sort in spec.each("policyTypes") {
-        out.one_of_required(&sort, &["Egress", "Ingress"]);
+        out.one_of_required(&sort, &["Ingress", "Egress"]);
     }
 }
 
 /// A port by number or name, or a range of numbers.
 fn validate_port(rule: &Spot<'_>, out: &mut Errors) {
-    out.one_of(&rule.field("protocol"), &["SCTP", "TCP", "UDP"]);
+    out.one_of(&rule.field("protocol"), &["TCP", "UDP", "SCTP"]);
     let (port, end) = (rule.field("port"), rule.field("endPort"));
     if port.is_set() {
         out.port_or_name(&port);

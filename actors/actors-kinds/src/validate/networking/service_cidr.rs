@@ -17,18 +17,19 @@ pub(super) const RULES: Rules = Rules {
 fn validate(root: &Spot<'_>, out: &mut Errors) {
     let spec = root.field("spec");
     let ranges = spec.field("cidrs");
-    if ranges.is_empty() {
-        out.required(&ranges, "at least one CIDR required");
-    }
-    if ranges.len() > 2 {
-        out.invalid(&ranges, "may only hold up to 2 values");
-    }
-    for range in spec.each("cidrs") {
-        out.check_required(&range, domain::canonical_cidr);
-    }
     let families = spec.each("cidrs").filter_map(|range| domain::range(range.text()));
     let families: Vec<bool> = families.map(|(address, _)| address.is_ipv4()).collect();
-    if families.len() == 2 && families.first() == families.last() {
-        out.invalid(&ranges, "may specify no more than one range for each IP family");
+    match ranges.len() {
+        0 => out.required(&ranges, "at least one CIDR required"),
+        2 if families.len() != 2 || families.first() == families.last() => {
+            let detail = "may specify no more than one range for each IP family";
+            out.invalid_value(&ranges, spec.value.clone(), detail);
+        }
+        1 | 2 => {
+            for range in spec.each("cidrs") {
+                out.invalid_each(&range, &domain::canonical_cidr(range.text()));
+            }
+        }
+        _ => out.invalid_value(&ranges, spec.value.clone(), "may only hold up to 2 values"),
     }
 }

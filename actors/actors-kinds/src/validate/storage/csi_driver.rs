@@ -1,6 +1,8 @@
 //! `CSIDriver`: what a driver of volumes needs and can do.
 
-use super::{GROUP, validate_driver_name};
+use actors_object::FieldError;
+
+use super::GROUP;
 use crate::validate::{Errors, PLAIN, Rules, Spot};
 
 /// The shortest and the longest life of a token that a driver asks for, in seconds.
@@ -13,28 +15,27 @@ pub(super) const RULES: Rules =
     Rules { group: GROUP, kind: "CSIDriver", object: validate, change: validate_change, ..PLAIN };
 
 fn validate(root: &Spot<'_>, out: &mut Errors) {
-    let metadata = root.field("metadata");
-    validate_driver_name(&metadata.field("name"), out);
     let spec = root.field("spec");
     let policies = ["File", "None", "ReadWriteOnceWithFSType"];
     out.one_of(&spec.field("fsGroupPolicy"), &policies);
-    for mode in spec.each("volumeLifecycleModes") {
-        out.one_of_required(&mode, &["Ephemeral", "Persistent"]);
-    }
+    out.all_of(&spec, "volumeLifecycleModes", &["Persistent", "Ephemeral"]);
     for request in spec.each("tokenRequests") {
         let seconds = request.field("expirationSeconds");
         match seconds.int() {
             Some(short) if short < TOKEN_SECONDS_MIN => {
-                out.invalid(&seconds, "must be 600 (10 minutes) or more");
+                out.invalid(&seconds, "may not specify a duration less than 10 minutes");
             }
             Some(long) if long > TOKEN_SECONDS_MAX => {
-                out.invalid(&seconds, "must be 4294967296 or less");
+                out.invalid(&seconds, "may not specify a duration larger than 2^32 seconds");
             }
             _ => {}
         }
     }
     validate_audiences(&spec, out);
-    out.at_least(&spec.field("nodeAllocatableUpdatePeriodSeconds"), UPDATE_PERIOD_SECONDS_MIN);
+    let period = spec.field("nodeAllocatableUpdatePeriodSeconds");
+    if period.int().is_some_and(|seconds| seconds < UPDATE_PERIOD_SECONDS_MIN) {
+        out.invalid(&period, "must be greater than or equal to 10 seconds");
+    }
 }
 
 /// One token for each audience; the empty one is the API server's.
@@ -52,7 +53,11 @@ fn validate_audiences(spec: &Spot<'_>, out: &mut Errors) {
 
 fn validate_change(new: &Spot<'_>, old: &Spot<'_>, out: &mut Errors) {
     let (new, old) = (new.field("spec"), old.field("spec"));
-    for name in ["attachRequired", "volumeLifecycleModes"] {
-        out.immutable(&new.field(name), &old.field(name));
+    let (attaches, before) = (new.field("attachRequired"), old.field("attachRequired"));
+    if attaches.is_true() != before.is_true() {
+        // Clients know this field's errors by another word.
+        let path = new.field("attachedRequired").path();
+        out.push(FieldError::invalid(&path, attaches.value.clone(), "field is immutable"));
     }
+    out.immutable(&new.field("volumeLifecycleModes"), &old.field("volumeLifecycleModes"));
 }

@@ -18,15 +18,29 @@ fn validate(root: &Spot<'_>, out: &mut Errors) {
         let id = driver.field("nodeID");
         out.filled(&id);
         if id.text().len() > NODE_ID_LEN_MAX {
-            out.invalid(&id, &format!("must be {NODE_ID_LEN_MAX} bytes or less"));
+            out.invalid(&id, &format!("must be {NODE_ID_LEN_MAX} characters or less"));
         }
         out.at_least(&driver.field("allocatable").field("count"), 0);
-        for key in driver.each("topologyKeys") {
-            out.check_required(&key, text::qualified_name);
-        }
-        out.distinct(&driver, "topologyKeys");
+        validate_keys(&driver, out);
     }
     out.unique(&spec, "drivers", "name");
+}
+
+/// Keys of labels, each once; an error names the driver.
+fn validate_keys(driver: &Spot<'_>, out: &mut Errors) {
+    let keys: Vec<&str> =
+        driver.value.list_at(&["topologyKeys"]).iter().filter_map(Value::as_str).collect();
+    for (index, key) in keys.iter().enumerate() {
+        if key.is_empty() {
+            out.required(driver, "");
+        }
+        if keys.get(..index).unwrap_or_default().contains(key) {
+            out.duplicate(driver, &(*key).into());
+        }
+        for detail in text::qualified_name(key) {
+            out.invalid_value(driver, *key, &detail);
+        }
+    }
 }
 
 /// A driver that stays says what it said before, but for how many volumes it can have.
@@ -39,7 +53,7 @@ fn validate_change(new: &Spot<'_>, old: &Spot<'_>, out: &mut Errors) {
             ["nodeID", "topologyKeys"].iter().all(|name| known.at(name) == driver.value.at(name))
         };
         if twin.is_some_and(|known| !is_kept(known)) {
-            out.invalid(&driver, "field is immutable");
+            out.invalid_value(&new.field("drivers"), driver.value.clone(), "field is immutable");
         }
     }
 }

@@ -12,11 +12,10 @@ pub(super) const RULES: Rules = Rules {
 };
 
 fn validate(root: &Spot<'_>, out: &mut Errors) {
-    out.check_required(&root.field("storageClassName"), text::dns_subdomain);
+    let class = root.field("storageClassName");
+    out.invalid_each(&class, &text::dns_subdomain(class.text()));
     selector::validate(&root.field("nodeTopology"), out);
-    for name in ["capacity", "maximumVolumeSize"] {
-        amount::check_not_negative(&root.field(name), out);
-    }
+    amount::check_not_negative(&root.field("capacity"), out);
 }
 
 fn validate_change(new: &Spot<'_>, old: &Spot<'_>, out: &mut Errors) {

@@ -1,6 +1,6 @@
 //! `StorageClass`: what a claim asks for by one name.
 
-use super::{GROUP, forbid_changes, validate_parameters};
+use super::{GROUP, forbid_changes, provisioner, validate_parameters};
 use crate::validate::{Errors, PLAIN, Rules, Spot, text};
 
 pub(super) const RULES: Rules = Rules {
@@ -12,9 +12,7 @@ pub(super) const RULES: Rules = Rules {
 };
 
 fn validate(root: &Spot<'_>, out: &mut Errors) {
-    out.check_required(&root.field("provisioner"), |name| {
-        text::qualified_name(&name.to_ascii_lowercase())
-    });
+    out.check_required(&root.field("provisioner"), provisioner);
     validate_parameters(root, out);
     out.one_of(&root.field("reclaimPolicy"), &["Delete", "Retain"]);
     let modes = ["Immediate", "WaitForFirstConsumer"];
@@ -35,7 +33,12 @@ fn validate_topologies(root: &Spot<'_>, out: &mut Errors) {
         }
         out.unique(&term, "matchLabelExpressions", "key");
     }
-    out.distinct(root, "allowedTopologies");
+    let terms = root.value.at("allowedTopologies").as_list().unwrap_or_default();
+    for (index, term) in root.each("allowedTopologies").enumerate() {
+        if terms.get(..index).unwrap_or_default().contains(term.value) {
+            out.duplicate(&term.field("matchLabelExpressions"), &"".into());
+        }
+    }
 }
 
 fn validate_change(new: &Spot<'_>, old: &Spot<'_>, out: &mut Errors) {

@@ -23,7 +23,8 @@ fn validate(root: &Spot<'_>, out: &mut Errors) {
     let spec = root.field("spec");
     out.check_required(&spec.field("attacher"), driver_name);
     validate_source(&spec, out);
-    out.check_required(&spec.field("nodeName"), text::dns_subdomain);
+    let node = spec.field("nodeName");
+    out.invalid_each(&node, &text::dns_subdomain(node.text()));
     validate_status(&root.field("status"), out);
 }
 
@@ -31,12 +32,15 @@ fn validate(root: &Spot<'_>, out: &mut Errors) {
 fn validate_source(spec: &Spot<'_>, out: &mut Errors) {
     let source = spec.field("source");
     let (inline, name) = (source.field("inlineVolumeSpec"), source.field("persistentVolumeName"));
-    let detail = "must hold one of inlineVolumeSpec and persistentVolumeName";
+    let detail = "must specify exactly one of inlineVolumeSpec and persistentVolumeName";
     match (inline.is_set(), name.is_set()) {
         (true, true) => out.forbidden(&source, detail),
         (false, false) => out.required(&source, detail),
         (true, false) => volumes::validate_inline(&inline, out),
-        (false, true) => out.filled(&name),
+        (false, true) if name.is_empty() => {
+            out.required(&name, "must specify non empty persistentVolumeName");
+        }
+        (false, true) => out.check(&name, text::dns_subdomain),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `VolumeAttributesClass`: attributes of a volume that can change while it is used.
 
-use super::{GROUP, forbid_changes, validate_driver_name, validate_parameters};
+use super::{GROUP, forbid_changes, provisioner, validate_parameters};
 use crate::validate::{Errors, PLAIN, Rules, Spot};
 
 pub(super) const RULES: Rules = Rules {
@@ -12,10 +12,10 @@ pub(super) const RULES: Rules = Rules {
 };
 
 fn validate(root: &Spot<'_>, out: &mut Errors) {
-    validate_driver_name(&root.field("driverName"), out);
+    out.check_required(&root.field("driverName"), provisioner);
     validate_parameters(root, out);
     let parameters = root.field("parameters");
     if parameters.is_empty() {
-        out.required(&parameters, "needs a parameter");
+        out.required(&parameters, "must contain at least one key/value pair");
     }
 }

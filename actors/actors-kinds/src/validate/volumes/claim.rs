@@ -1,6 +1,8 @@
 //! `PersistentVolumeClaim`: the wish for a volume.
 
-use super::{validate_classes, validate_modes};
+use actors_object::FieldError;
+
+use super::{validate_classes, validate_modes, validate_volume_mode};
 use crate::validate::{Errors, PLAIN, Rules, Spot, amount, errors::is_same, selector, text};
 
 pub(super) const RULES: Rules = Rules {
@@ -26,17 +28,21 @@ fn validate(root: &Spot<'_>, out: &mut Errors) {
 
 /// The spec of a claim, also of one in a template.
 pub(in crate::validate) fn validate_spec(spec: &Spot<'_>, out: &mut Errors) {
-    validate_modes(spec, out);
+    validate_modes(spec, "at least 1 access mode is required", out);
+    validate_volume_mode(spec, out);
     selector::validate(&spec.field("selector"), out);
     let resources = spec.field("resources");
     let requests = resources.field("requests");
     let size = requests.field("storage");
-    if size.is_set() {
-        amount::check_positive(&size, out);
-    } else {
-        // The path is the one that clients know.
-        let path = resources.path().push_key("storage");
-        out.push(actors_object::FieldError::required(&path, ""));
+    // The path is the one that clients know.
+    let path = resources.path().push_key("storage");
+    match amount::read(&size) {
+        Some(amount) if amount.nanos() <= 0 => {
+            let value = size.value.clone();
+            out.push(FieldError::invalid(&path, value, "must be greater than zero"));
+        }
+        None if !size.is_set() => out.push(FieldError::required(&path, "")),
+        _ => {}
     }
     validate_classes(spec, out);
     for name in ["dataSource", "dataSourceRef"] {
@@ -55,8 +61,9 @@ fn validate_source(source: &Spot<'_>, out: &mut Errors) {
     out.filled(&kind);
     let group = source.field("apiGroup");
     if group.is_empty() {
-        if !matches!(kind.text(), "" | "PersistentVolumeClaim") {
-            out.invalid(&kind, "must be 'PersistentVolumeClaim' when the core API group is meant");
+        if kind.text() != "PersistentVolumeClaim" {
+            let detail = "must be 'PersistentVolumeClaim' when referencing the default apiGroup";
+            out.invalid_value(source, kind.text(), detail);
         }
     } else {
         out.check(&group, text::dns_subdomain);
@@ -71,12 +78,13 @@ fn validate_same_source(spec: &Spot<'_>, out: &mut Errors) {
         return;
     }
     if !other.field("namespace").is_empty() {
-        out.invalid(&one, "may not stand beside a dataSourceRef with a namespace");
+        let detail = "may not be specified when dataSourceRef.namespace is specified";
+        out.invalid_value(spec, one.path().to_string(), detail);
     } else if ["apiGroup", "kind", "name"]
         .iter()
         .any(|name| !is_same(one.value.at(name), other.value.at(name)))
     {
-        out.invalid(&one, "must match dataSourceRef");
+        out.invalid_value(spec, one.path().to_string(), "must match dataSourceRef");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use actors_object::FieldError;
 
-use super::{source, validate_classes, validate_modes};
+use super::{source, validate_classes, validate_modes, validate_volume_mode};
 use crate::validate::{Errors, PLAIN, Rules, Spot, amount, errors::is_same, pod};
 
 const POLICIES: [&str; 3] = ["Delete", "Recycle", "Retain"];
@@ -16,23 +16,42 @@ fn validate(root: &Spot<'_>, out: &mut Errors) {
     out.one_of(&spec.field("persistentVolumeReclaimPolicy"), &POLICIES);
 }
 
-/// The spec of a volume that exists inside of an attachment only: no class, no claim, no policy.
+/// The spec of a volume that exists inside of an attachment only: no size, no class, no claim.
 pub(in crate::validate) fn validate_inline(spec: &Spot<'_>, out: &mut Errors) {
-    validate_spec(spec, out);
-    for name in ["claimRef", "persistentVolumeReclaimPolicy", "storageClassName"] {
+    const WHERE: &str = "in the context of inline volumes";
+    for name in ["claimRef", "capacity", "storageClassName"] {
         let field = spec.field(name);
         if !field.is_empty() {
-            out.forbidden(&field, "may not be set in an inline volume");
+            out.forbidden(&field, &format!("may not be specified {WHERE}"));
         }
     }
     if !spec.field("csi").is_set() {
-        out.required(&spec.field("csi"), "an inline volume is a CSI volume");
+        out.required(&spec.field("csi"), &format!("has to be specified {WHERE}"));
+    }
+    validate_content(spec, out);
+    let (policy, mode) = (spec.field("persistentVolumeReclaimPolicy"), spec.field("volumeMode"));
+    if !matches!(policy.text(), "" | "Retain") {
+        out.forbidden(&policy, &format!("may only be Retain {WHERE}"));
+    }
+    if !matches!(mode.text(), "" | "Filesystem") {
+        out.forbidden(&mode, &format!("may not specify volumeMode other than Filesystem {WHERE}"));
     }
 }
 
 fn validate_spec(spec: &Spot<'_>, out: &mut Errors) {
-    validate_modes(spec, out);
+    validate_content(spec, out);
     validate_capacity(spec, out);
+    validate_volume_mode(spec, out);
+    validate_classes(spec, out);
+    if spec.field("volumeAttributesClassName").is_set() && !spec.field("csi").is_set() {
+        let detail = "has to be specified when using volumeAttributesClassName";
+        out.required(&spec.field("csi"), detail);
+    }
+}
+
+/// How it is mounted, what it consists of, and where it is.
+fn validate_content(spec: &Spot<'_>, out: &mut Errors) {
+    validate_modes(spec, "", out);
     source::validate(spec, out);
     let affinity = spec.field("nodeAffinity");
     let required = affinity.field("required");
@@ -40,10 +59,6 @@ fn validate_spec(spec: &Spot<'_>, out: &mut Errors) {
         pod::validate_node_selector(&required, out);
     } else if affinity.is_set() {
         out.required(&required, "must specify required node constraints");
-    }
-    validate_classes(spec, out);
-    if spec.field("volumeAttributesClassName").is_set() && !spec.field("csi").is_set() {
-        out.required(&spec.field("csi"), "is needed beside volumeAttributesClassName");
     }
 }
 
