@@ -134,3 +134,42 @@ async fn a_server_alone_asks_nobody() {
 fn key(name: &str) -> store_mvcc::Key {
     store_mvcc::Key::object("", "configmaps", Some("default"), name)
 }
+
+/// API Concepts, "Retrieving large results sets in chunks": pages are of one revision, whichever server is asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_go_on_at_another_server() {
+    let cluster = Cluster::start(3).await;
+    for name in ["a", "b", "c", "d", "e"] {
+        cluster.members[0].create(name).await.unwrap();
+    }
+    let page = async |member: usize, options: Options| {
+        let listed = cluster.members[member].calls.list(place(None), options);
+        let list = within("a page", listed).await.unwrap();
+        let entries = list.entries.iter();
+        let names: Vec<String> = entries.map(|entry| entry.object().name().to_owned()).collect();
+        (names.join(" "), list.revision, list.continue_token)
+    };
+    let two = |token: Option<String>| Options {
+        limit: Some(2),
+        continue_token: token,
+        ..Options::default()
+    };
+    let (names, revision, token) = page(0, two(None)).await;
+    assert_eq!(names, "a b");
+    cluster.members[2].delete("c").await.unwrap();
+    cluster.members[1].create("cc").await.unwrap();
+    let (names, second, token) = page(1, two(token)).await;
+    assert_eq!((names.as_str(), second), ("c d", revision));
+    let (names, third, token) = page(2, two(token)).await;
+    assert_eq!((names.as_str(), third, token), ("e", revision, None));
+    for member in 0..3 {
+        let exact = Options {
+            resource_version: Some(revision.0.to_string()),
+            resource_version_match: Some("Exact".to_owned()),
+            ..Options::default()
+        };
+        let (names, found, _) = page(member, exact).await;
+        assert_eq!((names.as_str(), found), ("a b c d e", revision), "server {member}");
+    }
+    cluster.stop().await;
+}
