@@ -18,8 +18,8 @@ pub(super) const RULES: &[Rules] =
     &[binding::RULES, policy::RULES, webhook::MUTATING, webhook::VALIDATING];
 
 /// An expression that must be there.
-fn validate_expression(expression: &Spot<'_>, out: &mut Errors) {
+fn validate_expression(expression: &Spot<'_>, detail: &str, out: &mut Errors) {
     if expression.text().trim().is_empty() {
-        out.required(expression, "");
+        out.required(expression, detail);
     }
 }

@@ -124,17 +124,19 @@ fn validate_conditions(status: &Spot<'_>, out: &mut Errors) {
         let (sort, state) = (condition.field("type"), condition.field("status"));
         out.filled(&sort);
         let is_final = DECISIONS.contains(&sort.text()) || sort.text() == "Failed";
-        if is_final {
-            out.one_of_required(&state, &["True"]);
-        } else {
-            out.one_of_required(&state, &["False", "True", "Unknown"]);
-        }
+        out.filled(&state);
+        let states: &[&str] = if is_final { &["True"] } else { &["False", "True", "Unknown"] };
+        out.one_of(&state, states);
     }
     out.unique(status, "conditions", "type");
     let has = |name: &str| status.each("conditions").any(|it| it.field("type").text() == name);
     if DECISIONS.iter().all(|name| has(name)) {
         let conditions = status.field("conditions");
-        out.invalid(&conditions, "Approved and Denied conditions are mutually exclusive");
+        let last =
+            status.each("conditions").filter(|it| DECISIONS.contains(&it.field("type").text()));
+        let last = last.last().map(|it| it.field("type").text().to_owned()).unwrap_or_default();
+        let detail = "Approved and Denied conditions are mutually exclusive";
+        out.invalid_value(&conditions, last, detail);
     }
 }
 
@@ -166,7 +168,7 @@ fn keep_certificate(new: &Spot<'_>, old: &Spot<'_>, out: &mut Errors) {
     let (new, old) = (new.field("status"), old.field("status"));
     let (certificate, before) = (new.field("certificate"), old.field("certificate"));
     if !before.is_empty() && !is_same(certificate.value, before.value) {
-        out.forbidden(&certificate, "updates may not change a certificate that is issued");
+        out.forbidden(&certificate, "updates may not modify existing certificate content");
     }
 }
 
@@ -191,7 +193,8 @@ fn validate_status(new: &Spot<'_>, old: &Spot<'_>, out: &mut Errors) {
     let is_pem = certificate.is_empty()
         || pem_label(certificate.text()).is_some_and(|label| label == "CERTIFICATE");
     if !is_pem {
-        out.invalid(&certificate, "must contain CERTIFICATE PEM blocks only");
+        let detail = "must contain CERTIFICATE PEM blocks, and nothing else";
+        out.invalid_value(&certificate, "<certificate data>", detail);
     }
 }
 

@@ -114,7 +114,7 @@ pub(super) fn validate_selectors(above: &Spot<'_>, out: &mut Errors) {
 pub(super) fn validate_conditions(above: &Spot<'_>, out: &mut Errors) {
     out.too_many(&above.field("matchConditions"), CONDITIONS_MAX);
     for condition in above.each("matchConditions") {
-        validate_expression(&condition.field("expression"), out);
+        validate_expression(&condition.field("expression"), "", out);
         out.check_required(&condition.field("name"), text::qualified_name);
     }
     out.unique(above, "matchConditions", "name");

@@ -7,6 +7,10 @@ use crate::validate::{Errors, PLAIN, Rules, Spot, text};
 const ANNOTATION_LEN_MAX: usize = 5 * 1024;
 /// The longest name of a key of an annotation, with the policy's name before it.
 const KEY_LEN_MAX: usize = 63;
+/// The most annotations of one policy.
+const ANNOTATIONS_MAX: usize = 20;
+/// What an error says of an expression that is not there.
+const UNSAID: &str = "expression is not specified";
 const REASONS: [&str; 4] = ["Forbidden", "Invalid", "RequestEntityTooLarge", "Unauthorized"];
 /// Words that no variable can be named by.
 const RESERVED: [&str; 23] = [
@@ -58,17 +62,23 @@ fn validate(root: &Spot<'_>, out: &mut Errors) {
     out.unique(&spec, "variables", "name");
     if spec.field("validations").is_empty() && spec.field("auditAnnotations").is_empty() {
         for name in ["validations", "auditAnnotations"] {
-            out.required(&spec.field(name), "validations or auditAnnotations must be specified");
+            let detail = "validations or auditAnnotations must contain at least one item";
+            out.required(&spec.field(name), detail);
         }
     }
     for validation in spec.each("validations") {
         validate_validation(&validation, out);
     }
+    let annotations = spec.field("auditAnnotations");
+    if annotations.len() > ANNOTATIONS_MAX {
+        let detail = format!("must not have more than {ANNOTATIONS_MAX} auditAnnotations");
+        out.invalid(&annotations, &detail);
+    }
     for annotation in spec.each("auditAnnotations") {
         let (key, value) = (annotation.field("key"), annotation.field("valueExpression"));
         out.check_required(&key, text::qualified_name);
         out.too_long(&key, KEY_LEN_MAX);
-        validate_expression(&value, out);
+        validate_expression(&value, "valueExpression is not specified", out);
         out.too_long(&value, ANNOTATION_LEN_MAX);
     }
     out.unique(&spec, "auditAnnotations", "key");
@@ -96,16 +106,16 @@ fn validate_variable(variable: &Spot<'_>, out: &mut Errors) {
             && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
     };
     if name.is_empty() {
-        out.required(&name, "name is not allowed to be empty");
+        out.required(&name, "name is not specified");
     } else if !is_word(name.text()) || RESERVED.contains(&name.text()) {
         out.invalid(&name, "name is not a valid CEL identifier");
     }
-    validate_expression(&variable.field("expression"), out);
+    validate_expression(&variable.field("expression"), UNSAID, out);
 }
 
 fn validate_validation(validation: &Spot<'_>, out: &mut Errors) {
-    let (expression, message) = (validation.field("expression"), validation.field("message"));
-    validate_expression(&expression, out);
+    let message = validation.field("message");
+    validate_expression(&validation.field("expression"), UNSAID, out);
     let spoken = validation.field("messageExpression");
     if spoken.is_set() && spoken.text().trim().is_empty() {
         out.invalid(&spoken, "must be non-empty if specified");
@@ -114,8 +124,6 @@ fn validate_validation(validation: &Spot<'_>, out: &mut Errors) {
         out.invalid(&message, "message must be non-empty if specified");
     } else if message.text().trim().contains('\n') {
         out.invalid(&message, "message must not contain line breaks");
-    } else if expression.text().trim().contains('\n') && !message.is_set() {
-        out.required(&message, "message must be specified if expression contains line breaks");
     }
     out.one_of(&validation.field("reason"), &REASONS);
 }

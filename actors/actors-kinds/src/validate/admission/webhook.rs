@@ -29,7 +29,11 @@ fn validate_hook(hook: &Spot<'_>, out: &mut Errors) {
     out.one_of(&hook.field("failurePolicy"), &["Fail", "Ignore"]);
     out.one_of(&hook.field("matchPolicy"), &["Equivalent", "Exact"]);
     out.one_of(&hook.field("reinvocationPolicy"), &["IfNeeded", "Never"]);
-    out.one_of_required(&hook.field("sideEffects"), &["None", "NoneOnDryRun"]);
+    let effects = hook.field("sideEffects");
+    if !effects.is_set() {
+        out.required(&effects, "must specify one of None, NoneOnDryRun");
+    }
+    out.one_of(&effects, &["None", "NoneOnDryRun"]);
     let timeout = hook.field("timeoutSeconds");
     if timeout.int().is_some_and(|seconds| !TIMEOUT_SECONDS.contains(&seconds)) {
         out.invalid(&timeout, "the timeout value must be between 1 and 30 seconds");
@@ -46,10 +50,14 @@ fn validate_reviews(hook: &Spot<'_>, out: &mut Errors) {
         out.required(&versions, "must specify one of v1, v1beta1");
         return;
     }
-    for version in hook.each("admissionReviewVersions") {
-        out.check_required(&version, text::dns_1035);
+    let known = versions.value.as_list().unwrap_or_default();
+    for (index, version) in hook.each("admissionReviewVersions").enumerate() {
+        if known.get(..index).unwrap_or_default().contains(version.value) {
+            out.invalid(&version, "duplicate version");
+        } else {
+            out.invalid_each(&version, &text::dns_1035(version.text()));
+        }
     }
-    out.distinct(hook, "admissionReviewVersions");
     if !hook.each("admissionReviewVersions").any(|version| REVIEWS.contains(&version.text())) {
         out.invalid(&versions, "must include at least one of v1, v1beta1");
     }

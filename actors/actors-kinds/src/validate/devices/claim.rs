@@ -4,13 +4,14 @@ use actors_object::FieldError;
 
 use super::{CONFIGS_MAX, GROUP, full_attribute_name, request, validate_config};
 use crate::validate::{
-    Errors, PLAIN, Rules, Spot, errors::is_same, metadata, selector, storage, text,
+    Errors, PLAIN, Rules, Spot, errors::is_same, metadata, pod, selector, storage, text,
 };
 
 /// The most of each list.
 const REQUESTS_MAX: usize = 32;
 const CONSTRAINTS_MAX: usize = 32;
 const CONSUMERS_MAX: usize = 256;
+const RESULTS_MAX: usize = 32;
 
 pub(super) const RULES: Rules = Rules {
     group: GROUP,
@@ -75,7 +76,8 @@ fn validate_references(above: &Spot<'_>, devices: &Spot<'_>, out: &mut Errors) {
             one.value.str_at(&["name"]) == Some(main) && sub.is_none_or(has)
         });
         if !found {
-            let detail = "must be the name of a request in the claim";
+            let detail = "must be the name of a request in the claim, or of a request and a \
+                 subrequest with '/' between them";
             out.invalid(&name, detail);
         }
     }
@@ -111,6 +113,16 @@ fn validate_status(new: &Spot<'_>, old: &Spot<'_>, out: &mut Errors) {
 
 fn validate_allocation(allocation: &Spot<'_>, spec: &Spot<'_>, out: &mut Errors) {
     let (devices, asked) = (allocation.field("devices"), spec.field("devices"));
+    out.too_many(&devices.field("results"), RESULTS_MAX);
+    let nodes = allocation.field("nodeSelector");
+    if nodes.is_set() {
+        pod::validate_node_selector(&nodes, out);
+    }
+    for config in devices.each("config") {
+        out.one_of_required(&config.field("source"), &["FromClaim", "FromClass"]);
+        validate_references(&config, &asked, out);
+        validate_config(&config, out);
+    }
     for result in devices.each("results") {
         let name = result.field("request");
         let main = name.text().split('/').next().unwrap_or_default();

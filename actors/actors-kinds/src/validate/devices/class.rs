@@ -18,7 +18,7 @@ fn validate(root: &Spot<'_>, out: &mut Errors) {
         if is_own && !name.starts_with("requests.") {
             text::qualified_name(name)
         } else {
-            vec!["must be an extended resource: a name with a domain before it".to_owned()]
+            vec!["must be a valid extended resource name".to_owned()]
         }
     });
 }

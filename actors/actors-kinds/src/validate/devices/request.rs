@@ -1,5 +1,7 @@
 //! One request of a claim: devices of a class, or the first choice that can be had.
 
+use actors_object::Value;
+
 use super::{attribute_name, validate_selectors};
 use crate::validate::{Errors, Spot, amount, text};
 
@@ -13,7 +15,10 @@ pub(super) fn validate(request: &Spot<'_>, out: &mut Errors) {
     let detail = "exactly one of `exactly` or `firstAvailable` is required";
     match (exactly.is_set(), choices.is_empty()) {
         (false, true) => out.required(request, detail),
-        (true, false) => out.invalid(request, detail),
+        (true, false) => {
+            let detail = format!("{detail}, but multiple fields are set");
+            out.invalid_value(request, Value::Null, &detail);
+        }
         (true, true) => validate_one(&exactly, out),
         (false, false) => {
             out.too_many(&choices, CHOICES_MAX);

@@ -47,17 +47,29 @@ fn validate(root: &Spot<'_>, out: &mut Errors) {
 /// Which nodes reach the devices: said in one way.
 fn validate_nodes(spec: &Spot<'_>, out: &mut Errors) {
     let (name, selector) = (spec.field("nodeName"), spec.field("nodeSelector"));
+    let flags = ["allNodes", "perDeviceNodeSelection"];
+    for flag in flags {
+        if spec.field(flag).value.as_bool() == Some(false) {
+            out.invalid(&spec.field(flag), "must be either unset or set to true");
+        }
+    }
     let ways = [
-        name.is_set(),
-        selector.is_set(),
-        spec.field("allNodes").is_true(),
-        spec.field("perDeviceNodeSelection").is_true(),
+        ("nodeName", !name.is_empty()),
+        ("nodeSelector", selector.is_set()),
+        (flags[0], spec.field(flags[0]).is_true()),
+        (flags[1], spec.field(flags[1]).is_true()),
     ];
-    let detail = "exactly one of `nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection` is required";
-    match ways.into_iter().filter(|is_used| *is_used).count() {
+    let detail = "exactly one of `nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection` \
+         is required";
+    let used = ways.iter().filter(|(_, is_used)| *is_used).map(|(way, _)| format!("`{way}`"));
+    let used: Vec<String> = used.collect();
+    match used.len() {
         0 => out.required(spec, detail),
         1 => {}
-        _ => out.invalid(spec, detail),
+        _ => {
+            let detail = format!("{detail}, but multiple fields are set");
+            out.invalid_value(spec, format!("{{{}}}", used.join(", ")), &detail);
+        }
     }
     out.check(&name, text::dns_subdomain);
     if name.is_set() && name.is_empty() {
@@ -100,7 +112,7 @@ fn validate_devices(spec: &Spot<'_>, out: &mut Errors) {
     }
     out.unique(spec, "devices", "name");
     if !spec.field("devices").is_empty() && !spec.field("sharedCounters").is_empty() {
-        out.invalid(spec, "only one of `devices` or `sharedCounters` may be set");
+        out.invalid_value(spec, "", "only one of `sharedCounters` or `devices` is allowed");
     }
 }
 

@@ -15,10 +15,8 @@ fn validate(root: &Spot<'_>, out: &mut Errors) {
     let (metadata, spec) = (root.field("metadata"), root.field("spec"));
     let (sort, limited, exempt) = (spec.field("type"), spec.field("limited"), spec.field("exempt"));
     let is_named = metadata.field("name").text() == EXEMPT;
-    if is_named && sort.text() != "Exempt" {
-        out.invalid(&sort, "must be 'Exempt', since the name is 'exempt'");
-    } else if !is_named && sort.text() == "Exempt" {
-        out.invalid(&sort, "must be 'Limited' if the name is not 'exempt'");
+    if is_named != (sort.text() == "Exempt") {
+        out.invalid(&sort, "type must be 'Exempt' if and only if name is 'exempt'");
     }
     match sort.text() {
         "Exempt" => {
