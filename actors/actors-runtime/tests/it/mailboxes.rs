@@ -90,6 +90,8 @@ async fn an_actor_that_drains_handles_what_waits_and_takes_nothing_new() {
     let root = world.run(tree).await;
     world.expect(&["a#1 up"]).await;
     let actor = world.system.actor::<Event>("root/a").ready().await.unwrap();
+    // So that they still wait when it is asked to stop, which ends the suspension.
+    world.system.suspend("root/a").unwrap();
     for note in 1..=3 {
         actor.try_tell(Event::Note(note)).unwrap();
     }

@@ -142,6 +142,11 @@ async fn each_key_has_its_own_bound_and_the_slab_has_one_for_keys() {
 #[tokio::test]
 async fn a_keys_own_events_and_its_end_go_ahead_of_what_others_sent() {
     let (mut world, slab) = world(WhenFull::Wait).await;
+    // At first one event is taken at a time, so that the second one waits when the first one's effect
+    // comes.
+    slab.try_tell("new", Event::Fail).unwrap();
+    slab.try_tell("new", Event::Note(1)).unwrap();
+    world.expect(&["new awake 1", "new: 1000", "new: 1"]).await;
     let mut key = slab.key("web");
     // The more was handled without hurry, the more is taken at a time.
     for note in 0..100 {
