@@ -103,6 +103,11 @@ const RULES: &[Rules] = &[
         create: pod::validate_new,
         object: pod::validate,
         change: pod::validate_change,
+        status: pod::validate_status,
+        subresources: &[
+            ("ephemeralcontainers", pod::validate_ephemeral),
+            ("resize", pod::validate_resize),
+        ],
         ..PLAIN
     },
     Rules {

@@ -4,17 +4,24 @@
 //! Spec: documentation, "pods", "pod lifecycle", "init containers", and the API reference of `PodSpec`.
 
 mod change;
+mod claims;
 mod container;
 mod environment;
+mod host;
+mod part;
 mod probe;
 mod resources;
 mod scheduling;
 mod security;
+mod source;
+mod status;
 mod volume;
 
 pub(super) use change::validate_change;
-pub(super) use scheduling::{validate_node_selector, validate_toleration};
+pub(super) use part::{validate_ephemeral, validate_resize};
 pub(super) use resources::validate_list as validate_amounts;
+pub(super) use scheduling::{validate_node_selector, validate_toleration};
+pub(super) use status::validate as validate_status;
 
 use super::{Errors, Spot, metadata, selector, text};
 
@@ -72,6 +79,8 @@ fn validate_spec(spec: &Spot<'_>, out: &mut Errors) {
     scheduling::validate(spec, out);
     security::validate_pod(spec, out);
     resources::validate(spec, out);
+    claims::validate(spec, out);
+    host::validate(spec, out);
 }
 
 /// The names that a spec gives or refers to.

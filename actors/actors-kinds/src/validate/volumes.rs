@@ -8,6 +8,7 @@ mod volume;
 
 use super::{Errors, Rules, Spot, text};
 
+pub(super) use claim::validate_spec as validate_claim_spec;
 pub(super) use volume::validate_inline;
 
 /// The rules of both kinds.

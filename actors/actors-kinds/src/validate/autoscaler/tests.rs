@@ -85,6 +85,11 @@ fn a_metric_has_the_source_of_its_type() {
         spec.metrics[0].containerResource.target.averageUtilization: Required value: must set averageUtilization or averageValue
     "#]],
     );
+}
+
+#[test]
+fn metrics_of_objects_pods_and_other_systems_have_names_and_targets() {
+    let metrics = |list: &str| scaler(&format!("maxReplicas: 2, metrics: [{list}]"));
     let object = "{type: Object, object: {describedObject: {}, metric: {}, target: {type: Value}}}";
     check_create(
         &metrics(object),
@@ -113,6 +118,12 @@ fn a_metric_has_the_source_of_its_type() {
         spec.metrics[0].external.target.averageValue: Forbidden: cannot stand beside value
     "#]],
     );
+}
+
+#[test]
+fn a_metric_has_one_source() {
+    let metrics = |list: &str| scaler(&format!("maxReplicas: 2, metrics: [{list}]"));
+    let cpu = "resource: {name: cpu, target: {type: Utilization, averageUtilization: 0}}";
     let two = format!(
         "{{type: Pods, {cpu}, pods: {{metric: {{name: a}}, target: {{type: AverageValue, averageValue: 1}}}}}}"
     );

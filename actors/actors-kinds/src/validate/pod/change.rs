@@ -28,7 +28,9 @@ pub(in crate::validate) fn validate_change(new: &Spot<'_>, old: &Spot<'_>, out: 
     validate_tolerations(&new, &old, out);
     let gated = !old.field("schedulingGates").is_empty();
     validate_gates(&new, &old, out);
-    if !gated {
+    if gated {
+        validate_narrowing(&new, &old, out);
+    } else {
         out.immutable(&new.field("nodeSelector"), &old.field("nodeSelector"));
     }
     let changed = changed_fields(new.value, old.value)
@@ -117,6 +119,42 @@ fn validate_tolerations(new: &Spot<'_>, old: &Spot<'_>, out: &mut Errors) {
             &new.field("tolerations"),
             "tolerations may be added; of those there are, only tolerationSeconds may change",
         );
+    }
+}
+
+/// While it is gated, a pod's choice of nodes may become narrower. Spec: KEP-3838.
+fn validate_narrowing(new: &Spot<'_>, old: &Spot<'_>, out: &mut Errors) {
+    let (labels, before) = (new.field("nodeSelector"), old.field("nodeSelector"));
+    let mut known = before.value.as_map().into_iter().flat_map(|map| map.iter());
+    if known.any(|(key, value)| labels.value.at(key) != value) {
+        out.invalid(&labels, "labels can only be added while there are scheduling gates");
+    }
+    let affinity = new.field("affinity");
+    for name in ["podAffinity", "podAntiAffinity"] {
+        if !is_same(affinity.value.at(name), old.value.at("affinity").at(name)) {
+            out.forbidden(&affinity.field(name), "only the nodeAffinity can change");
+        }
+    }
+    const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
+    let terms = |spec: &Spot<'_>| {
+        let path = ["affinity", "nodeAffinity", REQUIRED, "nodeSelectorTerms"];
+        spec.value.path(&path).and_then(|terms| terms.as_list()).unwrap_or_default().to_vec()
+    };
+    let (after, was) = (terms(new), terms(old));
+    if was.is_empty() {
+        return;
+    }
+    // Terms are alternatives: another one would widen the choice, a further requirement within one narrows it.
+    let narrows = |(term, was): (&Value, &Value)| {
+        ["matchExpressions", "matchFields"].iter().all(|list| {
+            let wanted = term.at(list).as_list().unwrap_or_default();
+            was.at(list).as_list().unwrap_or_default().iter().all(|one| wanted.contains(one))
+        })
+    };
+    if after.len() != was.len() || !after.iter().zip(&was).all(narrows) {
+        let node = affinity.field("nodeAffinity");
+        let required = node.field(REQUIRED);
+        out.invalid(&required.field("nodeSelectorTerms"), "requirements can only be added");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use actors_object::FieldError;
 
-use super::{environment, probe, resources, security, volume};
+use super::{claims, environment, probe, resources, security, volume};
 use crate::validate::{Errors, Spot, text};
 
 /// All containers of a pod; their names are unique over all three lists.
@@ -59,12 +59,15 @@ fn validate(container: &Spot<'_>, spec: &Spot<'_>, out: &mut Errors) {
     environment::validate(container, out);
     resources::validate(container, out);
     volume::validate_mounts(container, spec, out);
+    volume::validate_devices(container, spec, out);
+    claims::validate_container(container, spec, out);
     security::validate_container(container, out);
     let lifecycle = container.field("lifecycle");
     for hook in ["postStart", "preStop"] {
         let hook = lifecycle.field(hook);
         if hook.is_set() {
             probe::validate_handler(&hook, &["exec", "httpGet", "sleep", "tcpSocket"], out);
+            probe::validate_sleep(&hook, spec, out);
         }
     }
     for name in ["livenessProbe", "readinessProbe", "startupProbe"] {
@@ -120,6 +123,14 @@ fn validate_ephemeral(container: &Spot<'_>, spec: &Spot<'_>, out: &mut Errors) {
         let field = container.field(name);
         if !field.is_empty() {
             out.forbidden(&field, "ephemeral containers cannot have this");
+        }
+    }
+    for mount in container.each("volumeMounts") {
+        for name in ["subPath", "subPathExpr"] {
+            let path = mount.field(name);
+            if !path.is_empty() {
+                out.forbidden(&path, "ephemeral containers mount whole volumes only");
+            }
         }
     }
     let target = container.field("targetContainerName");

@@ -49,6 +49,17 @@ pub(super) fn validate_handler(handler: &Spot<'_>, allowed: &[&str], out: &mut E
     }
 }
 
+/// A hook that sleeps is done before the pod's time is up.
+pub(super) fn validate_sleep(hook: &Spot<'_>, spec: &Spot<'_>, out: &mut Errors) {
+    let sleep = hook.field("sleep");
+    let (seconds, grace) = (sleep.field("seconds"), spec.field("terminationGracePeriodSeconds"));
+    if let (Some(long), Some(most)) = (seconds.int(), grace.int())
+        && long > most
+    {
+        out.invalid(&seconds, &format!("must not exceed terminationGracePeriodSeconds ({most})"));
+    }
+}
+
 fn validate_http(action: &Spot<'_>, out: &mut Errors) {
     let path = action.field("path");
     if path.is_empty() {

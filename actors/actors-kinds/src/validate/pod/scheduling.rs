@@ -3,6 +3,8 @@
 //! Spec: documentation, "taints and tolerations", "assigning pods to nodes", "pod topology spread constraints",
 //! "pod scheduling readiness".
 
+use actors_object::FieldError;
+
 use crate::validate::{Errors, Spot, selector, text};
 
 /// All of a pod's wishes.
@@ -18,6 +20,7 @@ pub(super) fn validate(spec: &Spot<'_>, out: &mut Errors) {
     for constraint in spec.each("topologySpreadConstraints") {
         validate_spread(&constraint, out);
     }
+    validate_distinct_spreads(spec, out);
     for gate in spec.each("schedulingGates") {
         out.check_required(&gate.field("name"), text::qualified_name);
     }
@@ -132,6 +135,26 @@ fn validate_weight(preferred: &Spot<'_>, out: &mut Errors) {
     let weight = preferred.field("weight");
     if !weight.int().is_some_and(|weight| (1..=100).contains(&weight)) {
         out.invalid(&weight, "must be between 1 and 100, inclusive");
+    }
+}
+
+/// A pod is spread over the same places in the same way once.
+fn validate_distinct_spreads(spec: &Spot<'_>, out: &mut Errors) {
+    let mut seen: Vec<(&str, &str)> = Vec::new();
+    for (topology, when) in spec.value.list_at(&["topologySpreadConstraints"]).iter().map(|one| {
+        let text = |name: &str| one.at(name).as_str().unwrap_or_default();
+        (text("topologyKey"), text("whenUnsatisfiable"))
+    }) {
+        if seen.contains(&(topology, when)) {
+            let at = spec.each("topologySpreadConstraints").nth(seen.len());
+            let path = at.map_or_else(|| spec.path(), |at| at.path());
+            let shown = format!("{{{topology}, {when}}}");
+            out.push(FieldError::duplicate(
+                &path.push_field("{topologyKey, whenUnsatisfiable}"),
+                shown,
+            ));
+        }
+        seen.push((topology, when));
     }
 }
 

@@ -14,6 +14,8 @@ pub(super) fn validate_pod(spec: &Spot<'_>, out: &mut Errors) {
     }
     out.one_of(&context.field("fsGroupChangePolicy"), &["Always", "OnRootMismatch"]);
     out.one_of(&context.field("supplementalGroupsPolicy"), &["Merge", "Strict"]);
+    out.one_of(&context.field("seLinuxChangePolicy"), &["MountOption", "Recursive"]);
+    validate_windows(&context, out);
     validate_profile(&context, out);
     for sysctl in context.each("sysctls") {
         out.check_required(&sysctl.field("name"), sysctl_name);
@@ -30,6 +32,7 @@ pub(super) fn validate_container(container: &Spot<'_>, out: &mut Errors) {
     let context = container.field("securityContext");
     validate_ids(&context, out);
     validate_profile(&context, out);
+    validate_windows(&context, out);
     out.one_of(&context.field("procMount"), &["Default", "Unmasked"]);
     let escalation = context.field("allowPrivilegeEscalation");
     if escalation.value.as_bool() != Some(false) {
@@ -44,6 +47,22 @@ pub(super) fn validate_container(container: &Spot<'_>, out: &mut Errors) {
             &context,
             "the capability SYS_ADMIN contradicts `allowPrivilegeEscalation: false`",
         );
+    }
+}
+
+/// The account under which a container of Windows runs.
+fn validate_windows(context: &Spot<'_>, out: &mut Errors) {
+    let options = context.field("windowsOptions");
+    let (name, spec) =
+        (options.field("gmsaCredentialSpecName"), options.field("gmsaCredentialSpec"));
+    out.check(&name, text::dns_subdomain);
+    out.too_long(&spec, 64 * 1_024);
+    let user = options.field("runAsUserName");
+    if user.is_set() {
+        out.filled(&user);
+        if user.text().chars().any(char::is_control) || user.text().matches('\\').count() > 1 {
+            out.invalid(&user, "must be USER or DOMAIN\\USER, without control characters");
+        }
     }
 }
 

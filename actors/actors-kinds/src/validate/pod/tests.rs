@@ -2,7 +2,11 @@
 
 mod change;
 mod containers;
+mod devices;
+mod hosts;
+mod parts;
 mod scheduling;
+mod sources;
 mod volumes;
 
 use expect_test::{Expect, expect};

@@ -88,8 +88,7 @@ fn validate_one_source(name: &str, source: &Spot<'_>, out: &mut Errors) {
         "persistentVolumeClaim" => {
             out.check_required(&source.field("claimName"), text::dns_subdomain);
         }
-        // What other sources need is known to their drivers.
-        _ => {}
+        other => super::source::validate(other, source, out),
     }
 }
 
@@ -173,6 +172,8 @@ fn validate_projection(name: &str, source: &Spot<'_>, out: &mut Errors) {
             }
             out.check_required(&source.field("path"), text::local_path);
         }
+        "clusterTrustBundle" => super::source::validate_trust(source, out),
+        "podCertificate" => super::source::validate_certificate(source, out),
         _ => {}
     }
 }
@@ -192,7 +193,7 @@ pub(super) fn validate_mounts(container: &Spot<'_>, spec: &Spot<'_>, out: &mut E
         }
         validate_sub_path(&mount, out);
         out.one_of(&mount.field("mountPropagation"), &["Bidirectional", "HostToContainer", "None"]);
-        out.one_of(&mount.field("recursiveReadOnly"), &["Disabled", "Enabled", "IfPossible"]);
+        validate_sharing(&mount, container, out);
     }
     let mounts = container.value.at("volumeMounts").as_list().unwrap_or_default();
     for (index, mount) in container.each("volumeMounts").enumerate() {
@@ -202,6 +203,56 @@ pub(super) fn validate_mounts(container: &Spot<'_>, spec: &Spot<'_>, out: &mut E
             out.push(FieldError::invalid(&path.path(), path.value.clone(), "must be unique"));
         }
     }
+}
+
+/// Mounts that show on the machine are for privileged containers; read-only all the way down means read-only here.
+fn validate_sharing(mount: &Spot<'_>, container: &Spot<'_>, out: &mut Errors) {
+    let (spread, depth) = (mount.field("mountPropagation"), mount.field("recursiveReadOnly"));
+    let context = container.field("securityContext");
+    if spread.text() == "Bidirectional" && !context.field("privileged").is_true() {
+        out.forbidden(&spread, "Bidirectional is for privileged containers");
+    }
+    out.one_of(&depth, &["Disabled", "Enabled", "IfPossible"]);
+    if !matches!(depth.text(), "Enabled" | "IfPossible") {
+        return;
+    }
+    if !mount.field("readOnly").is_true() {
+        out.forbidden(&depth, "needs `readOnly: true`");
+    }
+    if !matches!(spread.text(), "" | "None") {
+        out.forbidden(&depth, "needs the mountPropagation None, or none");
+    }
+}
+
+/// The raw devices of one container: claims of the pod, each at a place of its own.
+pub(super) fn validate_devices(container: &Spot<'_>, spec: &Spot<'_>, out: &mut Errors) {
+    let mounts = container.value.at("volumeMounts").as_list().unwrap_or_default();
+    for device in container.each("volumeDevices") {
+        let (name, path) = (device.field("name"), device.field("devicePath"));
+        let volume = spec.each("volumes").find(|volume| volume.field("name").value == name.value);
+        match volume {
+            _ if name.is_empty() => out.required(&name, ""),
+            None => out.not_found(&name),
+            Some(volume) => {
+                let sources = ["ephemeral", "persistentVolumeClaim"];
+                if !sources.iter().any(|source| volume.field(source).is_set()) {
+                    out.invalid(&name, "only claims can be devices");
+                }
+            }
+        }
+        if mounts.iter().any(|mount| mount.at("name") == name.value) {
+            out.invalid(&name, "is mounted by the container already");
+        }
+        out.filled(&path);
+        if path.text().split('/').any(|part| part == "..") {
+            out.invalid(&path, "must not contain '..'");
+        }
+        if mounts.iter().any(|mount| mount.at("mountPath") == path.value) {
+            out.invalid(&path, "is the place of a mount already");
+        }
+    }
+    out.unique(container, "volumeDevices", "name");
+    out.unique(container, "volumeDevices", "devicePath");
 }
 
 fn validate_sub_path(mount: &Spot<'_>, out: &mut Errors) {
