@@ -171,7 +171,7 @@ pub(crate) fn is_known(http: &HttpRequest, tag: &str) -> bool {
     })
 }
 
-fn takes_gzip(http: &HttpRequest) -> bool {
+pub(crate) fn takes_gzip(http: &HttpRequest) -> bool {
     let accepted = http.headers().get(header::ACCEPT_ENCODING);
     let accepted = accepted.and_then(|value| value.to_str().ok()).unwrap_or_default();
     accepted.split(',').any(|item| {

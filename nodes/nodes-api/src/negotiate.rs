@@ -3,6 +3,8 @@
 //! Way in: [`Form::of`].  Spec: Kubernetes API concepts, "Alternate representations of resources": the `Accept`
 //! header lists media types with the parameters `as`, `v`, `g`; the first that can be served wins.
 
+use crate::yaml;
+
 /// A form of answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
@@ -43,7 +45,8 @@ impl Form {
             pairs.find(|(name, _)| *name == wanted).map(|(_, value)| value)
         };
         let is_protobuf = media == "application/vnd.kubernetes.protobuf";
-        if !is_protobuf && !matches!(media, "application/json" | "application/*" | "*/*") {
+        let is_json = matches!(media, "application/json" | yaml::MEDIA | "application/*" | "*/*");
+        if !is_protobuf && !is_json {
             return None;
         }
         match (parameter("as"), parameter("g"), parameter("v")) {
@@ -111,6 +114,8 @@ mod tests {
             (discovery, Some(Form::DiscoveryV2)),
             (protobuf, Some(Form::Protobuf)),
             ("application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io", None),
+            // Written as YAML in the end.
+            ("application/yaml", Some(Form::Json)),
             ("text/html", None),
         ] {
             assert_eq!(Form::of(accept), form, "{accept}");
