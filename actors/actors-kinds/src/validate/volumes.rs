@@ -6,7 +6,9 @@ mod claim;
 mod source;
 mod volume;
 
-use super::{Errors, Rules, Spot, text};
+use actors_object::{FieldError, FieldPath};
+
+use super::{Errors, Rules, Spot, errors::is_same, text};
 
 pub(super) use claim::validate_spec as validate_claim_spec;
 pub(super) use volume::validate_inline;
@@ -35,9 +37,22 @@ fn validate_volume_mode(spec: &Spot<'_>, out: &mut Errors) {
 /// The names of the classes that a volume or claim belongs to.
 fn validate_classes(spec: &Spot<'_>, out: &mut Errors) {
     out.check(&spec.field("storageClassName"), text::dns_subdomain);
-    let attributes = spec.field("volumeAttributesClassName");
-    if attributes.is_set() && attributes.is_empty() {
-        out.required(&attributes, "an empty string is not allowed");
+    out.check(&spec.field("volumeAttributesClassName"), text::dns_subdomain);
+}
+
+/// A class of attributes is changed, but not taken away.
+fn validate_attributes_change(new: &Spot<'_>, old: &Spot<'_>, out: &mut Errors) {
+    let class = new.field("volumeAttributesClassName");
+    if old.field("volumeAttributesClassName").is_set() && !class.is_set() {
+        out.forbidden(&class, "update from non-nil value to nil is forbidden");
     }
-    out.check(&attributes, text::dns_subdomain);
+}
+
+/// Changes of the mode are told at the root, where clients look for them.
+fn validate_mode_change(new: &Spot<'_>, old: &Spot<'_>, out: &mut Errors) {
+    let (mode, before) = (new.field("volumeMode"), old.field("volumeMode"));
+    if !is_same(mode.value, before.value) {
+        let path = FieldPath::root().push_field("volumeMode");
+        out.push(FieldError::invalid(&path, mode.value.clone(), "field is immutable"));
+    }
 }

@@ -2,7 +2,10 @@
 
 use actors_object::FieldError;
 
-use super::{validate_classes, validate_modes, validate_volume_mode};
+use super::{
+    validate_attributes_change, validate_classes, validate_mode_change, validate_modes,
+    validate_volume_mode,
+};
 use crate::validate::{Errors, PLAIN, Rules, Spot, amount, errors::is_same, selector, text};
 
 pub(super) const RULES: Rules = Rules {
@@ -88,20 +91,20 @@ fn validate_same_source(spec: &Spot<'_>, out: &mut Errors) {
     }
 }
 
-/// A claim stays as it is, but for its size and attributes once it has a volume, and for what was left open.
+/// A claim stays as it is, but for its size once it has a volume, its attributes, and what was left open.
 fn validate_change(new: &Spot<'_>, old: &Spot<'_>, out: &mut Errors) {
+    validate_annotation_change(new, old, out);
     let is_bound = old.field("status").field("phase").text() == "Bound";
     let (spec, before) = (new.field("spec"), old.field("spec"));
     let is_kept = |name: &str| {
         let (one, other) = (spec.value.at(name), before.value.at(name));
         match name {
             // The controller fills these in.
-            "storageClassName" => is_same(one, other) || (other.is_null() && !is_bound),
+            "storageClassName" => other.is_null() || one == other,
             "volumeName" => is_same(one, other) || other.is_empty_value(),
             "resources" => {
                 is_bound && is_same(one.at("limits"), other.at("limits")) || one == other
             }
-            "volumeAttributesClassName" => is_bound || is_same(one, other),
             _ => is_same(one, other),
         }
     };
@@ -112,7 +115,6 @@ fn validate_change(new: &Spot<'_>, old: &Spot<'_>, out: &mut Errors) {
         "resources",
         "selector",
         "storageClassName",
-        "volumeAttributesClassName",
         "volumeMode",
         "volumeName",
     ];
@@ -122,9 +124,24 @@ fn validate_change(new: &Spot<'_>, old: &Spot<'_>, out: &mut Errors) {
         out.forbidden(&spec, detail);
     }
     validate_size_change(&spec, &before, &old.field("status"), out);
+    validate_mode_change(&spec, &before, out);
+    validate_attributes_change(&spec, &before, out);
     let attributes = spec.field("volumeAttributesClassName");
-    if before.field("volumeAttributesClassName").is_set() && !attributes.is_set() {
-        out.forbidden(&attributes, "cannot be taken away");
+    let had = !before.field("volumeAttributesClassName").is_empty();
+    if had && attributes.is_set() && attributes.is_empty() {
+        out.forbidden(&attributes, "update from non-nil value to an empty string is forbidden");
+    }
+}
+
+/// The class that an old client names in an annotation stays.
+fn validate_annotation_change(new: &Spot<'_>, old: &Spot<'_>, out: &mut Errors) {
+    const CLASS: &str = "volume.beta.kubernetes.io/storage-class";
+    let of = |root: &Spot<'_>| root.value.at("metadata").at("annotations").at(CLASS).clone();
+    let (now, before) = (of(new), of(old));
+    if !is_same(&now, &before) {
+        let (metadata, value) = (new.field("metadata"), now.as_str().unwrap_or_default());
+        let path = metadata.field("annotations").path().push_field(CLASS);
+        out.push(FieldError::invalid(&path, value, "field is immutable"));
     }
 }
 
@@ -137,7 +154,7 @@ fn validate_size_change(new: &Spot<'_>, old: &Spot<'_>, status: &Spot<'_>, out: 
     let (size, before) = (requests.field("storage"), before.field("storage"));
     let (Some(new), Some(old)) = (amount::read(&size), amount::read(&before)) else { return };
     let shrinks = new.nanos() < old.nanos();
-    if shrinks && has.is_none_or(|has| new.nanos() <= has.nanos()) {
+    if shrinks && has.is_some_and(|has| new.nanos() <= has.nanos()) {
         out.forbidden(&size, "field can not be less than status.capacity");
     }
 }
@@ -149,7 +166,10 @@ fn validate_status(new: &Spot<'_>, _old: &Spot<'_>, out: &mut Errors) {
             amount::check_not_negative(&size, out);
         }
     }
-    for (_, growth) in status.entries("allocatedResourceStatuses") {
-        out.one_of_required(&growth, &GROWTH);
+    for (name, growth) in status.entries("allocatedResourceStatuses") {
+        if !GROWTH.contains(&growth.text()) {
+            let path = status.field("allocatedResourceStatus").path();
+            out.push(FieldError::not_supported(&path, name, &GROWTH));
+        }
     }
 }

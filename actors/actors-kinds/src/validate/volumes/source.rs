@@ -1,5 +1,7 @@
 //! What a persistent volume consists of: one source, with what it cannot be without.
 
+use actors_object::Value;
+
 use crate::validate::{Errors, Spot, storage, text};
 
 /// Each source of volumes, and its fields that must be filled in.
@@ -108,7 +110,19 @@ fn validate_csi(source: &Spot<'_>, out: &mut Errors) {
     }
 }
 
-/// Whether two volumes consist of the same.
+/// Whether two volumes consist of the same; how a CSI volume grows may be said later.
 pub(super) fn is_kept(new: &Spot<'_>, old: &Spot<'_>) -> bool {
-    SOURCES.iter().all(|(name, _)| new.value.at(name) == old.value.at(name))
+    SOURCES.iter().all(|(name, _)| {
+        let (one, other) = (new.value.at(name), old.value.at(name));
+        one == other || (*name == "csi" && is_said_later(one, other))
+    })
+}
+
+fn is_said_later(new: &Value, old: &Value) -> bool {
+    const GROWS: &str = "controllerExpandSecretRef";
+    let mut new = new.clone();
+    if old.at(GROWS).is_null() {
+        new.remove_path(&[GROWS]);
+    }
+    new == *old
 }

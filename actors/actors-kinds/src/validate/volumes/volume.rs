@@ -1,8 +1,11 @@
 //! `PersistentVolume`: a piece of storage, and who may have it.
 
-use actors_object::FieldError;
+use actors_object::{FieldError, FieldPath};
 
-use super::{source, validate_classes, validate_modes, validate_volume_mode};
+use super::{
+    source, validate_attributes_change, validate_classes, validate_mode_change, validate_modes,
+    validate_volume_mode,
+};
 use crate::validate::{Errors, PLAIN, Rules, Spot, amount, errors::is_same, pod};
 
 const POLICIES: [&str; 3] = ["Delete", "Recycle", "Retain"];
@@ -43,7 +46,11 @@ fn validate_spec(spec: &Spot<'_>, out: &mut Errors) {
     validate_capacity(spec, out);
     validate_volume_mode(spec, out);
     validate_classes(spec, out);
-    if spec.field("volumeAttributesClassName").is_set() && !spec.field("csi").is_set() {
+    let attributes = spec.field("volumeAttributesClassName");
+    if attributes.is_set() && attributes.is_empty() {
+        out.required(&attributes, "an empty string is disallowed");
+    }
+    if attributes.is_set() && !spec.field("csi").is_set() {
         let detail = "has to be specified when using volumeAttributesClassName";
         out.required(&spec.field("csi"), detail);
     }
@@ -84,14 +91,11 @@ fn validate_change(new: &Spot<'_>, old: &Spot<'_>, out: &mut Errors) {
         let detail = "spec.persistentvolumesource is immutable after creation";
         out.forbidden(&new.field("persistentvolumesource"), detail);
     }
-    out.immutable(&new.field("volumeMode"), &old.field("volumeMode"));
+    validate_mode_change(&new, &old, out);
     let (affinity, before) = (new.field("nodeAffinity"), old.field("nodeAffinity"));
     if before.is_set() && !is_same(affinity.value, before.value) {
-        out.invalid(&affinity, "field is immutable");
+        let path = FieldPath::root().push_field("nodeAffinity");
+        out.push(FieldError::invalid(&path, affinity.value.clone(), "field is immutable"));
     }
-    let (class, before) =
-        (new.field("volumeAttributesClassName"), old.field("volumeAttributesClassName"));
-    if before.is_set() && !class.is_set() {
-        out.forbidden(&class, "cannot be taken away");
-    }
+    validate_attributes_change(&new, &old, out);
 }
