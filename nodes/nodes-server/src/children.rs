@@ -11,7 +11,7 @@ use std::{
 use actors_controller::{Controller, HostEvent};
 use actors_core::{Address, ChildSpec, Intensity, MailboxPolicy, OnLimit};
 use actors_runtime::{Child, Tree};
-use nodes_api::{EdgeParts, MeshPort, ServeConfig, serve};
+use nodes_api::{Documents, EdgeParts, MeshPort, Metrics, ServeConfig, serve};
 use nodes_client::{Calls, Client, NodeStreams};
 use nodes_door::Identity;
 use nodes_mesh::{RoutedStreams, own_renewal};
@@ -22,7 +22,9 @@ use crate::{
     actors::ClusterActors,
     bootstrap::{self, Bootstrap},
     control::{self, Control},
-    endpoints, events, health, marker, node_object, quorum, revocations, scheduling,
+    endpoints, events,
+    figures::Figures,
+    health, marker, node_object, quorum, revocations, scheduling, signing,
     tokens::TokenAuthenticator,
     votes,
 };
@@ -67,7 +69,9 @@ impl Server {
     }
 
     fn controllers(&self) -> Vec<Arc<dyn Controller>> {
-        actors_controllers::builtin(self.authority_pem())
+        let mut all = actors_controllers::builtin(self.authority_pem());
+        all.extend(signing::controllers(&self.pki, &self.issuer));
+        all
     }
 
     /// What serves requests, whoever leads.
@@ -86,14 +90,14 @@ impl Server {
                 .child(ChildSpec::permanent("voters"), Child::service(tell))
                 .child(ChildSpec::permanent("revocations"), Child::service(revoke))
                 .child(ChildSpec::transient("certificate"), self.own_certificate());
-        }
-        door.child(ChildSpec::transient("bootstrap"), self.bootstrap())
-            .child(ChildSpec::permanent("events"), self.events())
-    }
             let calls = self.calls("system:starling:certificates", "starling-certificates");
             let (log, folder) = (Arc::new(node_object::SerialLog(calls)), self.config.data_dir.join("pki"));
             let (spec, renewal) = own_renewal(&mesh.mesh, &self.pki, log, folder);
             door = door.child(spec, renewal);
+        }
+        door.child(ChildSpec::transient("bootstrap"), self.bootstrap())
+            .child(ChildSpec::permanent("events"), self.events())
+    }
 
     /// The supervisor of what acts, with the seat that starts and stops it.
     fn seat(&self) -> Tree {
@@ -125,14 +129,14 @@ impl Server {
             let publish = move |service| {
                 endpoints::publish(service, (calls.clone(), store.clone()), view.clone())
             };
-            let calls = self.calls("system:starling:votes", "starling-votes");
-            let (store, node) = (self.gate.store().clone(), self.config.node.clone());
-            let warn =
-                move |service| votes::warn(service, calls.clone(), store.clone(), node.clone());
             let calls = self.calls("system:starling:servers", "starling-servers");
             let store = self.gate.store().clone();
             let keep =
                 move |service| crate::control_plane::keep(service, (calls.clone(), store.clone()));
+            let calls = self.calls("system:starling:votes", "starling-votes");
+            let (store, node) = (self.gate.store().clone(), self.config.node.clone());
+            let warn =
+                move |service| votes::warn(service, calls.clone(), store.clone(), node.clone());
             tree = tree
                 .child(ChildSpec::permanent("taints"), Child::service(keep))
                 .child(ChildSpec::permanent("endpoints"), Child::service(publish))
@@ -251,17 +255,30 @@ impl Server {
         }
     }
 
+    fn figures(&self) -> Figures {
+        Figures {
+            store: self.gate.store().clone(),
+            member: self.config.member,
+            registry: Arc::clone(&self.registry),
+            system: self.system.clone(),
+            operators: self.operators.clone(),
+        }
+    }
+
     fn http(&self, listeners: Vec<TcpListener>, streams: Arc<dyn NodeStreams>) -> Child {
         let (gate, pki, registry) =
             (self.gate.clone(), Arc::clone(&self.pki), Arc::clone(&self.registry));
         let readiness = Arc::clone(&self.readiness);
         let actors = Arc::new(ClusterActors::new(&self.system, &self.config));
-        let audiences = vec![self.issuer.clone()];
+        let issuer = self.issuer.clone();
         let listeners = Arc::new(listeners);
         let mesh = self.operators.clone().map(|port| port as Arc<dyn MeshPort>);
+        let documents = Documents::default();
+        // Counts go on from one life of the edge to the next.
+        let metrics = Metrics::new(Arc::new(self.figures()));
         Child::service(move |service| {
             let authenticator =
-                TokenAuthenticator::new(Arc::clone(&pki), gate.clone(), audiences.clone());
+                TokenAuthenticator::new(Arc::clone(&pki), gate.clone(), issuer.clone());
             let parts = EdgeParts {
                 client: Arc::new(gate.clone()) as Arc<dyn Client>,
                 authenticator: Arc::new(authenticator),
@@ -270,6 +287,8 @@ impl Server {
                 actors: Arc::clone(&actors) as Arc<dyn nodes_api::ActorsPort>,
                 readiness: Arc::clone(&readiness) as Arc<dyn nodes_api::Readiness>,
                 mesh: mesh.clone(),
+                documents: documents.clone(),
+                metrics: Arc::clone(&metrics),
             };
             let (pki, listeners) = (Arc::clone(&pki), Arc::clone(&listeners));
             async move {
