@@ -11,6 +11,8 @@
 //! Objects are JSON merge patches on the base, so that a script says what matters only. Lines with `=` are what comes
 //! out; `UPDATE_EXPECT=1` writes them.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "a test says what it expects")]
+
 mod script;
 
 use expect_test::{ExpectFile, expect_file};
