@@ -86,6 +86,17 @@ fn word(word: &str) -> String {
             && text.ends_with(['s', 'm', 'h', 'd'])
             && units.chars().all(|letter| "smhd0123456789".contains(letter))
     };
+    if let Some((before, after)) = word.split_once('/')
+        && after.parse::<std::net::Ipv4Addr>().is_ok()
+    {
+        return format!("{before}/ADDRESS");
+    }
+    if let Some((before, _)) = word.split_once("X509SHA256=") {
+        return format!("{before}X509SHA256=DIGEST");
+    }
+    if word.starts_with("https://127.0.0.1:") {
+        return "https://ADDRESS".to_owned();
+    }
     let bare = word.trim_matches(['"', ',', '(', ')']);
     let sort = if is_age(bare) {
         "AGE"
@@ -118,7 +129,9 @@ fn drawn(word: &str) -> String {
         (8..=10).contains(&part.len())
             && part.chars().all(|letter| "bcdfghjklmnpqrstvwxz2456789".contains(letter))
     };
-    let mut parts: Vec<&str> = word.split('-').collect();
+    let end = word.rfind("/log").unwrap_or(word.len());
+    let (name, rest) = word.split_at(end);
+    let mut parts: Vec<&str> = name.split('-').collect();
     if let Some(at) = parts.iter().position(|part| is_hash(part)) {
         parts.splice(at..at + 1, ["HASH"]);
         if parts.len() > at + 1 {
@@ -126,5 +139,5 @@ fn drawn(word: &str) -> String {
             parts.push("NAME");
         }
     }
-    parts.join("-")
+    parts.join("-") + rest
 }
