@@ -35,9 +35,9 @@ pub const NAMESPACES: [&str; 2] = ["policy-d", "policy-e"];
 
 /// Who asks: the user, and the groups beside `system:authenticated`.
 pub const PEOPLE: [(&str, &[&str]); 5] = [
-    ("jane", &[]),
-    ("bob", &["devs"]),
-    ("eve", &["devs", "ops"]),
+    ("policy-jane", &[]),
+    ("policy-bob", &["policy-devs"]),
+    ("policy-eve", &["policy-devs", "policy-ops"]),
     (
         "system:serviceaccount:policy-d:robot",
         &["system:serviceaccounts", "system:serviceaccounts:policy-d"],

@@ -96,6 +96,19 @@ impl Policy {
         Self { roles, bindings }
     }
 
+    /// The same without what is bound to groups that others are in, too: for a server that others ask as well.
+    #[must_use]
+    pub fn private(mut self) -> Self {
+        let shared = ["system:authenticated", "system:serviceaccounts"];
+        for binding in &mut self.bindings {
+            binding.subjects.retain(|one| match one {
+                Subject::Group(name) => !shared.contains(&name.as_str()),
+                Subject::User(_) | Subject::Account(..) => true,
+            });
+        }
+        self
+    }
+
     /// What it allows.
     #[must_use]
     pub fn model(&self) -> Model {
