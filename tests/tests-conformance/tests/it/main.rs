@@ -1,3 +1,19 @@
-//! What Kubernetes' users may rely on, held against what was recorded of Kubernetes itself.
+//! What Kubernetes' users may rely on: held against what was recorded of Kubernetes itself, and asked of a server.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
 
+mod chunking;
+mod discovery;
+mod door;
+mod garbage;
 mod golden;
+mod objects;
+mod observed;
+mod policies;
+mod rows;
+mod rules;
+mod watches;
