@@ -1,7 +1,7 @@
 //! YAML into the same tree as JSON.
 //!
 //! Way in: [`parse`].  Never: a tag, an include or a property that reaches outside the text.
-//! Bounds: those of [`Limits`], and at most 1,000 replayed anchors, so that aliases cannot explode.
+//! Bounds: those of [`Limits`], and at most 1,000 replayed anchors with 50,000 nodes, so that aliases cannot explode.
 
 mod block;
 
@@ -84,6 +84,10 @@ fn options(limits: Limits) -> serde_saphyr::Options {
             max_depth: limits.depth.min(DEPTH_MAX),
             max_aliases: 1_000,
             max_nodes: limits.bytes,
+        },
+        // A bomb is refused in milliseconds; whoever writes by hand stays far below.
+        alias_limits: serde_saphyr::alias_limits! {
+            max_total_replayed_events: 50_000,
         },
     }
 }

@@ -1,6 +1,6 @@
 //! One connection: what the kernel is asked to do for it, and how much it may have under way.
 //!
-//! Way in: [`prepare`], [`enter`].  Owns: a count per connection.
+//! Way in: [`prepare`], [`enter`]; [`allow_descriptors`] for all of them.  Owns: a count per connection.
 //! Bounds: [`UNREAD_MAX`] bytes that the client has not read, for [`STUCK_FOR`]; [`REQUESTS_MAX`] requests and watches at
 //! a time, so that streams which are opened only to be reset (CVE-2023-44487) do not pile up behind the
 //! protocol's own count.
@@ -16,6 +16,7 @@ use std::{
 
 use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::{HttpRequest, dev::Extensions, rt::net::TcpStream};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use socket2::SockRef;
 
 /// How long a client may read nothing of what it was sent, or be unreachable, before it is cut off.
@@ -34,6 +35,21 @@ struct Busy(Arc<AtomicU32>);
 /// One request under way; over when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Underway(Arc<AtomicU32>);
+
+/// Most descriptors that this process may open, if the machine lets it: many systems begin with 1,024, fewer than one
+/// worker may have connections. What it starts inherits them, as other runtimes have it.
+const DESCRIPTORS: u64 = 65_536;
+
+/// Lets this process open as many descriptors as its connections need, as far as the machine allows.
+pub(crate) fn allow_descriptors() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(soft, hard)| {
+        let wanted = DESCRIPTORS.min(hard);
+        if soft < wanted { setrlimit(Resource::RLIMIT_NOFILE, wanted, hard) } else { Ok(()) }
+    });
+    if let Err(error) = raised {
+        tracing::warn!(%error, "the number of connections is bounded by the machine's limit of descriptors");
+    }
+}
 
 /// Sets up a connection that was accepted.
 pub(crate) fn prepare(connection: &dyn Any, data: &mut Extensions) {

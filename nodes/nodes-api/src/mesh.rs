@@ -12,11 +12,7 @@ use nodes_client::Later;
 use nodes_trace::Question;
 use serde_json::{Value, json};
 
-use crate::{
-    body::read,
-    edge::Visit,
-    why::Gathered,
-};
+use crate::{body::read, edge::Visit, why::Gathered};
 
 /// What the edge asks of the mesh. Answers are JSON as operators see it.
 pub trait MeshPort: Send + Sync {

@@ -79,6 +79,7 @@ pub async fn serve(
     config: ServeConfig,
     parts: EdgeParts,
 ) -> Result<(), ServeError> {
+    connection::allow_descriptors();
     let server = build(config, parts)?;
     let handle = server.handle();
     tokio::pin!(server);

@@ -3,6 +3,8 @@
 //! Way in: [`head`] and [`row`] for a list, [`of_entries`].  Spec: Kubernetes API concepts, "Receiving resources as Tables": each row carries the
 //! object's metadata, or what `includeObject` asks for.
 
+use std::borrow::Cow;
+
 use actors_core::Now;
 use actors_kinds::{KindFacts, column_definitions, columns};
 use actors_object::{Map, Value, json, value};
@@ -13,10 +15,16 @@ use crate::{encode::metadata_json, query::Query};
 /// The table of some objects: a single one, or one of a watch.
 pub(crate) fn of_entries(kind: &KindFacts, entries: &[Entry], query: &Query, now: Now) -> Vec<u8> {
     let mut metadata = Value::Map(Map::default());
+    let mut kind = Cow::Borrowed(kind);
     if let [one] = entries {
-        metadata.set_path(&["resourceVersion"], one.object().resource_version());
+        let object = one.object();
+        metadata.set_path(&["resourceVersion"], object.resource_version());
+        // A subresource may answer with a kind of its own: a Scale.
+        if object.kind() != kind.gvk.kind {
+            kind.to_mut().gvk = object.gvk();
+        }
     }
-    write(kind, metadata, entries, query, now)
+    write(&kind, metadata, entries, query, now)
 }
 
 fn write(kind: &KindFacts, metadata: Value, entries: &[Entry], query: &Query, now: Now) -> Vec<u8> {

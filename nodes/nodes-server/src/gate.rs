@@ -297,11 +297,13 @@ impl Gate {
         if self.inner.door.pinned_revision(request).is_some() {
             return Ok(self.inner.store.snapshot());
         }
-        let reads = !is_write(request);
         let asked = request.options.resource_version.as_deref().unwrap_or_default();
         // A revision that another server told and this replica has not reached is waited for, too.
         let ahead = asked.parse().is_ok_and(|asked| Revision(asked) > self.inner.store.revision());
-        if reads && (asked.is_empty() || (ahead && self.may_be_behind())) {
+        // Who votes alone has applied all that was ever acknowledged, once it leads.
+        let is_fresh = !self.may_be_behind() && self.inner.store.epoch().is_some();
+        let must_be = asked.is_empty() || (ahead && self.may_be_behind());
+        if !is_write(request) && must_be && !is_fresh {
             self.confirm_fresh().await?;
         }
         Ok(self.inner.store.snapshot())
@@ -361,8 +363,7 @@ impl Client for Gate {
         by: &'a Identity,
         wanted: &'a Impersonation,
     ) -> Later<'a, Result<Identity, ApiError>> {
-        let decide =
-            || self.inner.door.impersonate(by, wanted, &self.inner.store.snapshot());
+        let decide = || self.inner.door.impersonate(by, wanted, &self.inner.store.snapshot());
         Box::pin(async move {
             match decide() {
                 // What allows it may be younger than what this replica shows.
