@@ -1,10 +1,11 @@
 //! How long everything takes: the numbers behind "a verdict within three and a half seconds".
 //!
 //! Way in: [`Timing`].  Never: a number about time elsewhere in this crate.
-//! A heartbeat a second, so that an idle process wakes once a second for it. A member dies at a
-//! random point of its second; so it was last heard 0 to 1 s before, and its verdict comes 2.0 to
-//! 3.0 s after the fault (3.2 s where one judges alone), beside what the network takes. Two lost
-//! heartbeats in a row make a suspect at most: before that it was asked for.
+//! A heartbeat a second to each other, one answering the other, so that an idle process wakes once a
+//! second to speak. A member dies at a random point of its second; so it was last heard 0 to 1 s
+//! before, and its verdict comes 2.0 to 3.0 s after the fault (3.2 s where one judges alone), beside
+//! what the network takes. Two lost heartbeats in a row make a suspect at most: before that it was
+//! asked for.
 
 use std::time::Duration;
 
@@ -13,8 +14,14 @@ use std::time::Duration;
 pub struct Timing;
 
 impl Timing {
-    /// Between two heartbeats to the same member.
-    pub const BEAT: Duration = Duration::from_millis(1_000);
+    /// Between two heartbeats to the same member: a second, less what an answer may be late by.
+    pub const BEAT: Duration = Duration::from_millis(960);
+    /// Who hears a heartbeat and has not spoken for so long answers with its own: what carries it also
+    /// acknowledges the other one, and both need no times of their own.
+    pub const ECHO_AFTER: Duration = Duration::from_millis(500);
+    /// Who was answered so lately is not spoken to unasked. If it falls silent then, it hears nothing
+    /// for this and a heartbeat's time, which is less than makes a suspect.
+    pub const ANSWERED_FOR: Duration = Duration::from_millis(750);
     /// A member that is silent for longer than a heartbeat may take is watched more closely.
     pub const QUIET: Duration = Duration::from_millis(1_250);
     /// After so much silence the member is called and the others are asked.

@@ -98,12 +98,12 @@ fn describe_machines(record: &ClusterRecord, ready: bool, cluster: &mut Value) {
     let plan = record.plan();
     let mut nodes: Vec<Value> =
         plan.machines.iter().map(|machine| machine_of(record, machine, &told)).collect();
-    // Machines of other hosts are known by what the servers say alone.
-    let others = told["members"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter(|member| member["node"].as_str().is_some_and(|node| plan.find(node).is_none()));
+    // Machines of other hosts are known by what the servers say alone; who has left is remembered for a while.
+    let is_elsewhere = |member: &&Value| {
+        member["node"].as_str().is_some_and(|node| plan.find(node).is_none())
+            && member["state"] != "left"
+    };
+    let others = told["members"].as_array().into_iter().flatten().filter(is_elsewhere);
     nodes.extend(others.map(|member| {
         json!({
             "name": member["node"],

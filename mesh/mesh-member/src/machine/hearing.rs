@@ -54,6 +54,7 @@ impl MembershipMachine {
                 let was_odd = member.is_deaf || member.state != crate::MemberState::Alive;
                 member.hear_whether_deaf(now.mono, deaf_ms);
                 let is_odd = was_odd || member.is_deaf;
+                self.echo(&from.node, now.mono, out);
                 let told = standings.len();
                 for standing in standings {
                     let word = Word { by: &from.node, standing, evidence: Vec::new() };

@@ -45,6 +45,10 @@ pub(super) struct Member {
     pub(super) stands_since: Mono,
     /// While a verdict stands: since when it is heard again.
     pub(super) back_since: Option<Mono>,
+    /// When it was sent a heartbeat last.
+    pub(super) beaten: Option<Mono>,
+    /// That one was an answer to its own.
+    pub(super) is_echo: bool,
 }
 
 impl Member {
@@ -67,7 +71,16 @@ impl Member {
             has_left: false,
             stands_since: now,
             back_since: None,
+            beaten: None,
+            is_echo: false,
         }
+    }
+
+    /// Whether a heartbeat of its own was answered lately, so that the next one surely comes before
+    /// this one's silence is noticed.
+    pub(super) fn is_answered(&self, now: Mono) -> bool {
+        let is_fresh = |at: Mono| now.since(at) < Timing::ANSWERED_FOR;
+        self.is_echo && self.beaten.is_some_and(is_fresh)
     }
 
     /// Whether a verdict about it stands.

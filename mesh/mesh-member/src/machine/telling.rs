@@ -16,7 +16,7 @@ impl MembershipMachine {
     pub(super) fn settle(&mut self, now: Now, out: &mut Out) {
         if now.mono >= self.next_beat {
             self.forget_the_old(now.mono, out);
-            self.beat(now.mono, out);
+            self.beat_due(now.mono, out);
         }
         if std::mem::take(&mut self.is_unpublished) {
             out.push(MemberEffect::Carrier(CarrierCommand::Publish(self.me.clone())));
@@ -37,24 +37,54 @@ impl MembershipMachine {
 
     /// Sends a heartbeat to all who listen to it: everybody if this is a judge, else the judges.
     pub(super) fn beat(&mut self, now: Mono, out: &mut Out) {
+        let all = self.listeners();
+        self.beat_them(all, now, out);
+    }
+
+    /// Sends one to those who did not get one lately as an answer to their own.
+    fn beat_due(&mut self, now: Mono, out: &mut Out) {
+        let mut due = self.listeners();
+        due.retain(|node| self.members.get(node).is_some_and(|member| !member.is_answered(now)));
+        self.beat_them(due, now, out);
+    }
+
+    fn beat_them(&mut self, them: Vec<String>, now: Mono, out: &mut Out) {
         self.next_beat = now.after(Timing::BEAT);
-        if self.judged.has_left {
+        if self.judged.has_left || them.is_empty() {
             return;
         }
         let message = self.heartbeat(now);
-        for to in self.listeners() {
+        for to in them {
+            if let Some(member) = self.members.get_mut(&to) {
+                (member.beaten, member.is_echo) = (Some(now), false);
+            }
             out.push(MemberEffect::Send { to, message: message.clone() });
         }
     }
 
-    fn listeners(&self) -> Vec<String> {
+    /// A heartbeat was heard: answers with its own, unless it has just spoken.
+    pub(super) fn echo(&mut self, to: &str, now: Mono, out: &mut Out) {
+        let spoke = self.members.get(to).and_then(|member| member.beaten);
+        let has_just = spoke.is_some_and(|at| now.since(at) < Timing::ECHO_AFTER);
+        if self.judged.has_left || has_just || !self.listens(to) {
+            return;
+        }
+        let message = self.heartbeat(now);
+        if let Some(member) = self.members.get_mut(to) {
+            (member.beaten, member.is_echo) = (Some(now), true);
+        }
+        out.push(MemberEffect::Send { to: to.to_owned(), message });
+    }
+
+    /// Whether it is sent heartbeats.
+    fn listens(&self, node: &str) -> bool {
         let is_judge = self.voters.is_empty() || self.is_voter(&self.me.node);
-        let members = self.members.iter().filter(|(_, member)| !member.has_left);
-        members
-            .map(|(node, _)| node)
-            .filter(|node| is_judge || self.is_voter(node))
-            .cloned()
-            .collect()
+        let is_there = self.members.get(node).is_some_and(|member| !member.has_left);
+        is_there && (is_judge || self.is_voter(node))
+    }
+
+    fn listeners(&self) -> Vec<String> {
+        self.members.keys().filter(|node| self.listens(node)).cloned().collect()
     }
 
     pub(super) fn heartbeat(&self, now: Mono) -> MemberMessage {

@@ -4,14 +4,14 @@
 
 use std::time::Duration;
 
-use nodes_machines::Role;
+use nodes_machines::{MachineRecord, Role};
 use nodes_pki::{BootstrapToken, TokenOptions};
 use serde_json::{Value, json};
 
 use super::{down, mesh, token};
 use crate::{
-    Arguments, Caller, Failure, Output, actors::escape, arguments::ServerVerb, client::Client,
-    table,
+    Arguments, Caller, ClusterRecord, Failure, Output, actors::escape, arguments::ServerVerb,
+    client::Client, table,
 };
 
 /// How long the token of `server add` is good.
@@ -53,7 +53,8 @@ pub(crate) fn run(
             let made = plan.find(node).filter(|one| one.role == Role::Server);
             // Only machines in namespaces of this host are its to stop.
             let made = made.filter(|one| one.segment.is_some());
-            let told = match client.post(&path, &Value::Null) {
+            let other = other_server(&record, node)?;
+            let told = match other.as_ref().unwrap_or(&client).post(&path, &Value::Null) {
                 // An earlier removal was interrupted when the cluster had done its part.
                 Err(failure) if failure.code == 4 && made.is_some() => json!({"removed": node}),
                 Err(failure) => return Err(explain(&client, node, failure)),
@@ -70,6 +71,24 @@ pub(crate) fn run(
             output.answer(&mesh::with_warnings(&told, &text), &told)
         }
     }
+}
+
+/// A server of this host that is not the one to be removed: what that one is told last it could not pass on, for its
+/// certificate is worth nothing by then.
+fn other_server(record: &ClusterRecord, node: &str) -> Result<Option<Client>, Failure> {
+    let plan = record.plan();
+    if plan.find(node).is_some_and(|one| one.role == Role::Server && one.segment.is_none()) {
+        let cause = format!("{node} is this computer, which cannot take itself out");
+        let next =
+            format!("starling server remove {node}   (on another server: starling server list)");
+        return Err(Failure::new(cause).next(next));
+    }
+    let others = plan.machines.iter().filter(|one| one.role == Role::Server && one.node != node);
+    let mut known = others.filter_map(|one| MachineRecord::read(&one.record_path()).ok());
+    Ok(known.find_map(|one| {
+        let client = Client::at(record, (one.address, one.api_port).into()).ok()?;
+        client.text("/readyz").is_ok().then_some(client)
+    }))
 }
 
 /// Why a server cannot be removed, with what to do instead where the name is an agent's.
