@@ -84,11 +84,10 @@ fn read(source: &str, lines: &mut Vec<String>) {
     for line in source.lines() {
         let text = line.trim_start();
         let depth = line.len() - text.len();
-        if depth == 8 {
-            if let Some(found) = between(text, "\"io.k8s.", "\".into()") {
-                name = Some(format!("io.k8s.{found}"));
-                field.clear();
-            }
+        let named = between(text, "\"io.k8s.", "\".into()").filter(|_| depth == 8);
+        if let Some(found) = named {
+            name = Some(format!("io.k8s.{found}"));
+            field.clear();
         }
         let Some(name) = &name else { continue };
         let own = between(text, "\"description\": \"", "\",");

@@ -160,7 +160,7 @@ impl Decoder<'_> {
                 _ => {}
             }
         }
-        Ok(schema.unwrap_or_else(|| match alternative {
+        Ok(schema.unwrap_or(match alternative {
             Alternative::Bool => Value::Bool(allows),
             Alternative::List | Alternative::Texts => Value::List(items),
         }))
