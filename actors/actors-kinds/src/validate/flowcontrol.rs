@@ -3,6 +3,7 @@
 //! Spec: documentation, "API priority and fairness"; API reference of flowcontrol.apiserver.k8s.io/v1.
 
 mod flow_schema;
+mod mandatory;
 mod priority_level;
 
 use super::Rules;

@@ -2,7 +2,7 @@
 
 use actors_object::FieldError;
 
-use super::{EXEMPT, GROUP};
+use super::{EXEMPT, GROUP, mandatory};
 use crate::validate::{Errors, PLAIN, Rules, Spot, text};
 
 pub(super) const RULES: Rules =
@@ -37,6 +37,7 @@ fn validate(root: &Spot<'_>, out: &mut Errors) {
     for rule in spec.each("rules") {
         validate_rule(&rule, out);
     }
+    mandatory::validate_schema(root, out);
     validate_conditions(&root.field("status"), out);
 }
 

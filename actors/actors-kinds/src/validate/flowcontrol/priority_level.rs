@@ -1,6 +1,6 @@
 //! `PriorityLevelConfiguration`: how many requests of a level run at once, and what becomes of the others.
 
-use super::{EXEMPT, GROUP};
+use super::{EXEMPT, GROUP, mandatory};
 use crate::validate::{Errors, PLAIN, Rules, Spot};
 
 pub(super) const RULES: Rules =
@@ -37,6 +37,7 @@ fn validate(root: &Spot<'_>, out: &mut Errors) {
         }
         _ => out.one_of_required(&sort, &["Exempt", "Limited"]),
     }
+    mandatory::validate_level(root, out);
 }
 
 /// How much of the server a level has, and how much of it others may borrow.

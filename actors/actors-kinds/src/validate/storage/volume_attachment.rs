@@ -52,6 +52,8 @@ fn validate_status(status: &Spot<'_>, out: &mut Errors) {
         out.push(FieldError::too_long(&path, METADATA_LEN_MAX));
     }
     for name in ["attachError", "detachError"] {
-        out.too_long(&status.field(name).field("message"), MESSAGE_LEN_MAX);
+        let error = status.field(name);
+        out.too_long(&error.field("message"), MESSAGE_LEN_MAX);
+        out.between(&error.field("errorCode"), 0, i64::from(i32::MAX));
     }
 }
