@@ -34,6 +34,12 @@ pub(super) const LAYOUTS: &[Layout] = &[
         cells: deployment,
     },
     Layout { group: "apps", kind: "ReplicaSet", columns: COUNTED, cells: replica_set },
+    Layout {
+        group: "autoscaling",
+        kind: "Scale",
+        columns: &[NAME, column("Desired", "integer", 0), column("Available", "integer", 0), AGE],
+        cells: scale,
+    },
     Layout { group: "", kind: "ReplicationController", columns: COUNTED, cells: controller },
     Layout {
         group: "apps",
@@ -79,6 +85,13 @@ fn deployment(object: &Object, now: Now) -> Vec<Value> {
     ];
     cells.extend(template(object));
     cells
+}
+
+/// What the `scale` subresource of a workload answers.
+fn scale(object: &Object, now: Now) -> Vec<Value> {
+    let count = |path: &[&str]| number(object, path).into();
+    let (desired, there) = (count(&["spec", "replicas"]), count(&["status", "replicas"]));
+    vec![object.name().into(), desired, there, age(object, now)]
 }
 
 fn replica_set(object: &Object, now: Now) -> Vec<Value> {
