@@ -3,12 +3,14 @@
 //! Way in: [`decide`].
 
 mod binding;
+mod containers;
 mod eviction;
 mod scale;
 mod token;
 
 use actors_object::{ApiError, Value, value};
 pub(crate) use binding::bind;
+pub(crate) use containers::is_part;
 
 use crate::{
     Response, ResponseBody, Verb, read,
@@ -23,6 +25,7 @@ pub(crate) fn decide(visit: &mut Visit<'_>, name: &str) -> Decision {
         ("status" | "finalize" | "approval", Verb::Update) => write::update(visit),
         ("status" | "finalize" | "approval", Verb::Patch(kind)) => write::patch(visit, kind),
         ("scale", _) => scale::decide(visit),
+        (part, _) if is_part(part) => containers::decide(visit, part),
         ("binding", Verb::Create) => bind(visit),
         ("eviction", Verb::Create) => eviction::evict(visit),
         ("token", Verb::Create) => token::request(visit),

@@ -14,6 +14,7 @@ mod deltas;
 mod events;
 mod harness;
 mod hostile;
+mod kinds;
 mod nodes;
 mod pods;
 mod protobuf;

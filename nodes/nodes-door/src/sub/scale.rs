@@ -69,7 +69,14 @@ fn render(_kind: &KindFacts, object: &Object) -> Object {
     }
     let replicas = |part: &Value| part.at("replicas").as_i64().unwrap_or(0);
     let mut status = value!({ "replicas": replicas(object.status()) });
-    let selector = LabelSelector::from_value(object.spec().at("selector"), &FieldPath::new("spec"));
+    // A replication controller's selector is labels and nothing else.
+    let selector = match object.kind() {
+        "ReplicationController" => {
+            value!({ "matchLabels": (object.spec().at("selector").clone()) })
+        }
+        _ => object.spec().at("selector").clone(),
+    };
+    let selector = LabelSelector::from_value(&selector, &FieldPath::new("spec"));
     if let Ok(selector) = selector {
         status.set_path(&["selector"], selector.to_string());
     }

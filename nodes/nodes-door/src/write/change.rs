@@ -26,6 +26,7 @@ use crate::{
     admission,
     authz::{Authorizer, check_grant},
     decode,
+    sub::is_part,
     visit::{Decision, Visit},
 };
 
@@ -113,6 +114,10 @@ pub(crate) fn replace(visit: &mut Visit<'_>, change: Change) -> Decision {
         Scope::Main => prepare_main(visit, &mut new, &old)?,
         Scope::Status | Scope::Approval => new = with_status(&old, &new),
         Scope::Finalize => new = with_finalizers(&old, &new),
+        // A binding is not its author's wish; other containers and other amounts are.
+        Scope::Server if visit.sub.is_some_and(|sub| is_part(&sub.name)) => {
+            count_change(visit, &mut new, &old);
+        }
         Scope::Server => {}
     }
     let errors = match scope {
@@ -157,11 +162,16 @@ fn prepare_main(visit: &mut Visit<'_>, new: &mut Object, old: &Object) -> Result
     allocate::for_change(visit, new, old)?;
     admission::mutate_changed(visit, new, old)?;
     default_object(visit.kind, new);
+    count_change(visit, new, old);
+    let authorizer = Authorizer::new(visit.snapshot);
+    check_grant(&visit.request.identity, (new, Some(old)), &visit.kind.plural, &authorizer)
+}
+
+/// Counts a change of what is wanted.
+fn count_change(visit: &Visit<'_>, new: &mut Object, old: &Object) {
     if visit.kind.strategy.generation && is_respecified(new, old) {
         new.set_generation(old.generation() + 1);
     }
-    let authorizer = Authorizer::new(visit.snapshot);
-    check_grant(&visit.request.identity, (new, Some(old)), &visit.kind.plural, &authorizer)
 }
 
 fn propose(

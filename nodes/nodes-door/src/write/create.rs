@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actors_kinds::{default_object, initial_status, validate_create};
+use actors_kinds::{complete_new, default_object, initial_status, validate_create};
 use actors_object::{ApiError, Object, names, timefmt};
 use store_mvcc::{Expect, Op};
 
@@ -63,6 +63,7 @@ pub(super) fn create_object(visit: &mut Visit<'_>, mut object: Object) -> Decisi
     // Defaults that depend on the name.
     default_object(visit.kind, &mut object);
     object.set_uid(&door::new_uid(visit));
+    complete_new(visit.kind, &mut object);
     allocate::for_new(visit, &mut object)?;
     ownership::track(visit, None, (&mut object, Scope::Main))?;
     let errors = validate_create(visit.kind, &object);
