@@ -1,4 +1,4 @@
-//! The simulated host: one heap of things to come, delivered one at a time in the order of their
+//! The simulated host: one agenda of things to come, delivered one at a time in the order of their
 //! instants.
 //!
 //! Way in: [`Sim::new`], [`Sim::run_for`].  Owns: time, nodes, network, disks, the trace.
@@ -6,13 +6,15 @@
 //! timers and ends of effects of a life of a node die with it.  3. nothing but the seed, the world
 //! and the faults decides anything.
 
+mod agenda;
 mod host;
 
-use std::{cmp::Ordering, collections::BinaryHeap, fmt::Debug, time::Duration};
+use std::{fmt::Debug, time::Duration};
 
 use actors_core::{Buggify, Effects, Mono, Now, Rng, Turn};
 use serde::{Deserialize, Serialize};
 
+use self::agenda::Agenda;
 pub use self::host::Host;
 use crate::{Fault, Net, NodeClock, SimDisk, SimTime, disk::Mark, trace::Trace};
 
@@ -73,8 +75,7 @@ struct Core<E> {
     seed: u64,
     rng: Rng,
     time: SimTime,
-    sequence: u64,
-    heap: BinaryHeap<Scheduled<E>>,
+    agenda: Agenda<Item<E>>,
     nodes: Vec<Node>,
     net: Net,
     trace: Trace,
@@ -92,13 +93,6 @@ struct Node {
     rng: Rng,
     /// It crashes behind so many further events.
     crashes_after: Option<u32>,
-}
-
-#[derive(Debug)]
-struct Scheduled<E> {
-    at: SimTime,
-    sequence: u64,
-    item: Item<E>,
 }
 
 #[derive(Debug)]
@@ -132,32 +126,9 @@ enum Item<E> {
     Fault(Fault),
 }
 
-impl<E> PartialEq for Scheduled<E> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl<E> Eq for Scheduled<E> {}
-
-impl<E> PartialOrd for Scheduled<E> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<E> Ord for Scheduled<E> {
-    /// The greatest is taken from the heap first, so earlier is greater.
-    fn cmp(&self, other: &Self) -> Ordering {
-        (other.at, other.sequence).cmp(&(self.at, self.sequence))
-    }
-}
-
 impl<E> Core<E> {
     fn push(&mut self, at: SimTime, item: Item<E>) {
-        self.sequence += 1;
-        let at = at.max(self.time);
-        self.heap.push(Scheduled { at, sequence: self.sequence, item });
+        self.agenda.push(at.max(self.time), item);
     }
 
     fn node(&self, id: NodeId) -> &Node {
@@ -178,8 +149,7 @@ impl<W: World> Sim<W> {
         let core = Core {
             seed,
             time: SimTime::default(),
-            sequence: 0,
-            heap: BinaryHeap::new(),
+            agenda: Agenda::default(),
             nodes: Vec::new(),
             net: Net::new(rng.derive("net")),
             trace: Trace::new(trace_lines),
@@ -266,7 +236,7 @@ impl<W: World> Sim<W> {
 
     /// Lets the next thing happen. False if nothing is left to come.
     pub fn step(&mut self) -> bool {
-        let Some(Scheduled { at, item, .. }) = self.core.heap.pop() else { return false };
+        let Some((at, item)) = self.core.agenda.pop() else { return false };
         self.core.time = at;
         self.world.look_at(at);
         match item {
@@ -330,7 +300,7 @@ impl<W: World> Sim<W> {
     /// Lets everything happen that is due within `span` of virtual time.
     pub fn run_for(&mut self, span: Duration) {
         let until = self.core.time.after(span);
-        while self.core.heap.peek().is_some_and(|next| next.at <= until) {
+        while self.core.agenda.next_at().is_some_and(|at| at <= until) {
             self.step();
         }
         self.core.time = until;
@@ -343,7 +313,7 @@ impl<W: World> Sim<W> {
             if is_done(&self.world) {
                 return true;
             }
-            if self.core.heap.peek().is_none_or(|next| next.at > until) {
+            if self.core.agenda.next_at().is_none_or(|at| at > until) {
                 self.core.time = until;
                 return false;
             }

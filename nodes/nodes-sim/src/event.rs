@@ -31,7 +31,8 @@ pub(crate) enum Event {
         from: NodeId,
         /// Its number on this link.
         number: u32,
-        /// What it says.
+        /// What it says: hashed when it was sent, under this number.
+        #[serde(skip)]
         message: Message,
     },
     /// A timer, or the end of an effect, of one life of the node's process.

@@ -240,9 +240,13 @@ pub(crate) fn name_of(id: NodeId, config: &ClusterConfig) -> String {
 }
 
 fn id_of(name: &str, config: &ClusterConfig) -> Option<NodeId> {
-    let (_, number) = name.split_once('-')?;
+    let (role, number) = name.split_once('-')?;
     let id = NodeId(number.parse().ok()?);
-    (name_of(id, config) == name).then_some(id)
+    let is_meant = match role_of(id, config) {
+        Role::Server => role == "server",
+        Role::Agent => role == "node",
+    };
+    is_meant.then_some(id)
 }
 
 fn role_of(id: NodeId, config: &ClusterConfig) -> Role {

@@ -1,5 +1,5 @@
-//! Runs seeds of the whole cluster in this one thread and prints how many events there were: what
-//! `cargo xtask bench sim` measures from outside.
+//! Runs seeds of a plan in this one thread and prints how many events there were: what `cargo
+//! xtask bench sim` measures from outside.
 #![expect(clippy::print_stdout, reason = "what it prints is what it is for")]
 
 use anyhow::{Context as _, Result, ensure};

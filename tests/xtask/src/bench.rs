@@ -8,6 +8,7 @@ mod build;
 mod cluster;
 mod failover;
 mod idle;
+mod sim;
 mod startup;
 
 use std::{process::Command, time::Duration};
@@ -28,6 +29,8 @@ pub(crate) enum Subject {
     Failover,
     /// From an edit to its test's result.
     Build,
+    /// Events a second of simulated clusters, on one core.
+    Sim,
     /// Messages, questions, starts, restarts and memory of actors, against Erlang/OTP.
     Actors,
 }
@@ -107,6 +110,19 @@ impl Row {
     }
 }
 
+impl Row {
+    /// A row without a rival, of which more is better.
+    pub(crate) fn rate(
+        subject: impl Into<String>,
+        unit: &'static str,
+        runs: Vec<f64>,
+        goal: f64,
+    ) -> Self {
+        let row = Self::alone(subject, unit, runs, goal, None);
+        Self { met: row.ours >= goal, ..row }
+    }
+}
+
 /// Which way a figure is good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Better {
@@ -180,6 +196,7 @@ pub(crate) fn run(args: &Args) -> Result<String> {
         Subject::Idle => idle::measure(runs)?,
         Subject::Failover => failover::measure(runs)?,
         Subject::Build => build::measure()?,
+        Subject::Sim => sim::measure(runs)?,
         Subject::Actors => actors::measure(runs)?,
     };
     if args.json {
@@ -215,6 +232,9 @@ mod tests {
         assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
         assert!(Row::alone("s", "s", vec![1.0, 2.0, 9.0], 2.0, None).met);
         assert!(!Row::alone("s", "s", vec![3.0], 2.0, None).met);
+        assert!(
+            Row::rate("s", "1/s", vec![3.0], 2.0).met && !Row::rate("s", "1/s", vec![1.0], 2.0).met
+        );
     }
 
     #[test]

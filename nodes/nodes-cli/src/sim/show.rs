@@ -129,7 +129,10 @@ pub(super) fn plan(plan: &Plan) -> Value {
 }
 
 pub(super) fn json(reports: &[Report], sum: &Sum) -> Value {
-    let site = |(site, (reached, fired)): (&&str, &(u64, u64))| json!({ "site": site, "reachedIn": reached, "fired": fired });
+    let site = |(site, (reached, fired)): (&&str, &(u64, u64))| {
+        let (reached, fired) = (*reached, *fired);
+        json!({ "site": site, "reachedIn": reached, "fired": fired })
+    };
     let failed = reports.iter().filter(|report| !report.is_sound()).count();
     json!({
         "failed": failed,
@@ -146,7 +149,10 @@ fn run(report: &Report) -> Value {
             "what": violation.what,
         })
     });
-    let fault = |(kind, (begun, felt)): (&&str, &(u64, u64))| json!({ "fault": kind, "began": begun, "felt": felt });
+    let fault = |(kind, (begun, felt)): (&&str, &(u64, u64))| {
+        let (begun, felt) = (*begun, *felt);
+        json!({ "fault": kind, "began": begun, "felt": felt })
+    };
     json!({
         "plan": report.plan,
         "seed": report.seed,

@@ -22,6 +22,9 @@ pub(super) struct Watching {
     cursor: Option<Cursor>,
 }
 
+/// What the keys of nodes and pods begin with.
+const OWN: [&[u8]; 2] = [b"/registry/nodes/", b"/registry/pods/"];
+
 impl Server {
     /// This server leads no longer.
     pub(super) fn end_control(&mut self, ctx: &mut Ctx<'_>) {
@@ -57,8 +60,10 @@ impl Server {
         let cursor = self.watching.cursor.as_mut();
         match cursor.map(|cursor| cursor.poll(self.replica.catalog.ring(), usize::MAX)) {
             Some(Polled::Batch { events, .. }) => {
-                for event in events {
-                    self.watch(ctx, HealthEvent::Changed(change_of(&event)));
+                // Who does not lead counts nodes and the ends of pods; nothing else is decoded for it.
+                let counts = |key: &Key| OWN.iter().any(|own| key.as_bytes().starts_with(own));
+                for event in events.iter().filter(|event| counts(&event.change().key)) {
+                    self.watch(ctx, HealthEvent::Changed(change_of(event)));
                 }
             }
             Some(Polled::Lagged) | None => {
