@@ -8,6 +8,7 @@ mod build;
 mod cluster;
 mod failover;
 mod idle;
+mod serving;
 mod sim;
 mod startup;
 
@@ -31,6 +32,8 @@ pub(crate) enum Subject {
     Build,
     /// Events a second of simulated clusters, on one core.
     Sim,
+    /// Reads, writes and watches through the API, against a bare handler of the same bytes.
+    Api,
     /// Messages, questions, starts, restarts and memory of actors, against Erlang/OTP.
     Actors,
 }
@@ -197,6 +200,7 @@ pub(crate) fn run(args: &Args) -> Result<String> {
         Subject::Failover => failover::measure(runs)?,
         Subject::Build => build::measure()?,
         Subject::Sim => sim::measure(runs)?,
+        Subject::Api => serving::measure(runs)?,
         Subject::Actors => actors::measure(runs)?,
     };
     if args.json {

@@ -74,9 +74,18 @@ impl Cluster {
 
     /// A client with connections of its own, to the address of the kubeconfig.
     pub(crate) fn api(&self) -> Result<Api> {
+        Api::of(&self.folder(), &self.server()?)
+    }
+
+    /// The folder with its keys.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.data.join(NAME)
+    }
+
+    /// The address of its kubeconfig.
+    pub(crate) fn server(&self) -> Result<String> {
         let status = self.status()?;
-        let server = status["server"].as_str().context("status names no server")?;
-        Api::of(&self.data.join(NAME), server)
+        Ok(status["server"].as_str().context("status names no server")?.to_owned())
     }
 
     /// Runs a verb against this cluster and returns what it printed.

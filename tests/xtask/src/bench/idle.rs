@@ -67,7 +67,7 @@ fn read(
 
 /// User and system time of these processes with all their threads, also those that have ended.
 /// Spec: clock_getcpuclockid(3).
-fn processor_time(pids: &[i32]) -> Result<Duration> {
+pub(super) fn processor_time(pids: &[i32]) -> Result<Duration> {
     pids.iter()
         .map(|pid| Ok(Duration::from(clock_getcpuclockid(Pid::from_raw(*pid))?.now()?)))
         .sum()
@@ -75,7 +75,7 @@ fn processor_time(pids: &[i32]) -> Result<Duration> {
 
 /// What the kernel counts of each: as resident (`VmRSS:`), where pages that they share are counted twice, or their
 /// part of such pages with all else (`Pss:`). Spec: proc(5).
-fn memory_kib(pids: &[i32], field: &str) -> Result<u64> {
+pub(super) fn memory_kib(pids: &[i32], field: &str) -> Result<u64> {
     let file = if field == "Pss:" { "smaps_rollup" } else { "status" };
     let mut sum = 0;
     for pid in pids {

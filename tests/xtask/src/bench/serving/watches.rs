@@ -1,0 +1,151 @@
+//! Many watchers of one busy collection, and some that do not read.
+//!
+//! Way in: [`fan_out`], [`stuck`].
+
+use std::{
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    thread,
+};
+
+use anyhow::Result;
+
+use super::{Bench, crowd::Crowd, gauge::Spent, generator, wire};
+use crate::bench::{Row, pause, percentile_99, uptime};
+
+/// Changes a second.
+const CHANGES: f64 = 200.0;
+
+/// Seconds of changes.
+const WINDOW_SECS: u32 = 15;
+
+const JSON: &str = "application/json";
+const MAPS: &str = "/api/v1/namespaces/default/configmaps";
+
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
+/// Changes one object so often, about 512 bytes at a time, until told to stop; how many were made.
+fn change(bench: &Bench, stop: &AtomicBool) -> Result<u64> {
+    let mut link = bench.dialer.connect()?;
+    let began = uptime()?;
+    let mut made = 0_u64;
+    while !stop.load(Ordering::Relaxed) {
+        let due = began + made as f64 / CHANGES;
+        if uptime()? < due {
+            // Finer than a pause, and not busy: the next change is due within five milliseconds.
+            nix::poll::poll(&mut [], nix::poll::PollTimeout::from(1_u8))?;
+            continue;
+        }
+        let (at, pad) = ((uptime()? * 1e6) as u64, "x".repeat(120));
+        let body = format!(r#"{{"data":{{"at":"{at}","pad":"{pad}"}}}}"#);
+        let line = format!("PATCH {MAPS}/beat");
+        let media = ("application/merge-patch+json", body.as_bytes());
+        link.done(&wire::request(&line, JSON, media))?;
+        made += 1;
+    }
+    Ok(made)
+}
+
+/// What a crowd of this size sees, and what that costs.
+struct Seen {
+    ages: Vec<f64>,
+    spent: Spent,
+    made: u64,
+    closed: usize,
+}
+
+fn watch(bench: &Bench, count: usize) -> Result<Seen> {
+    let body = format!(
+        r#"{{"metadata":{{"name":"beat"}},"data":{{"n":"{}"}}}}"#,
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    );
+    let create = wire::request(&format!("POST {MAPS}"), JSON, (JSON, body.as_bytes()));
+    // It may be there from before.
+    bench.dialer.connect()?.ask(&create)?;
+    let query = "watch=1&fieldSelector=metadata.name%3Dbeat";
+    let request = wire::request(&format!("GET {MAPS}?{query}"), JSON, ("", b""));
+    let mut crowd = Crowd::open(&bench.dialer, count, &request)?;
+    let (stop, ended) = (AtomicBool::new(false), AtomicBool::new(false));
+    let began = bench.gauge.begin()?;
+    let (made, ages) = thread::scope(|scope| -> Result<(u64, Vec<f64>)> {
+        let changing = scope.spawn(|| change(bench, &stop));
+        let reading = scope.spawn(|| crowd.run(&ended));
+        pause(WINDOW_SECS)?;
+        stop.store(true, Ordering::Relaxed);
+        let made = joined(changing)?;
+        pause(2)?;
+        ended.store(true, Ordering::Relaxed);
+        Ok((made, joined(reading)?))
+    })?;
+    let spent = bench.gauge.end(began)?;
+    Ok(Seen { ages, spent, made, closed: crowd.closed() })
+}
+
+fn joined<T>(handle: thread::ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
+    handle.join().map_err(|_| anyhow::anyhow!("a thread of the load panicked"))?
+}
+
+pub(super) fn fan_out(bench: &Bench) -> Result<Vec<Row>> {
+    let count = bench.size(1_000);
+    let seen = watch(bench, count)?;
+    let of =
+        format!("{count} watchers, {:.0} changes/s", seen.made as f64 / f64::from(WINDOW_SECS));
+    let missed = (seen.made * count as u64) as f64 - seen.ages.len() as f64;
+    let busy = seen.spent.ours / f64::from(WINDOW_SECS);
+    let each = seen.spent.ours * 1e6 / seen.ages.len() as f64;
+    Ok(vec![
+        Row::alone(format!("{of}: our CPU"), "cores", vec![busy], 0.6, None),
+        Row::alone(
+            format!("{of}: CPU of a delivery"),
+            "us",
+            vec![each],
+            3.0,
+            Some("etcd 3.5: 6.3 us"),
+        ),
+        Row::alone(
+            format!("{of}: p99 of delivery"),
+            "ms",
+            vec![percentile_99(&seen.ages)],
+            100.0,
+            None,
+        ),
+        Row::alone(format!("{of}: changes not seen"), "", vec![missed], 0.0, None),
+        generator(&of, vec![seen.spent.generator / f64::from(WINDOW_SECS)]),
+    ])
+}
+
+/// Of ten thousand watchers every tenth reads nothing.
+pub(super) fn stuck(bench: &Bench) -> Result<Vec<Row>> {
+    let count = bench.size(10_000);
+    let before = bench.gauge.resident_mb()?;
+    let request = wire::request(&format!("GET {MAPS}?watch=1"), JSON, ("", b""));
+    let silent = Crowd::open(&bench.dialer, count / 10, &request)?;
+    let seen = watch(bench, count - count / 10)?;
+    let grown = bench.gauge.resident_mb()? - before;
+    drop(silent);
+    let of = format!("{count} watchers, a tenth stuck");
+    let oldest = seen.ages.iter().copied().fold(0.0, f64::max);
+    Ok(vec![
+        Row::alone(
+            format!("{of}: RSS growth a watcher"),
+            "kB",
+            vec![grown * 1e3 / count as f64],
+            200.0,
+            None,
+        ),
+        Row::alone(
+            format!("{of}: the slowest delivery to the others"),
+            "ms",
+            vec![oldest],
+            1_000.0,
+            None,
+        ),
+        Row::alone(
+            format!("{of}: others that were cut off"),
+            "",
+            vec![seen.closed as f64],
+            0.0,
+            None,
+        ),
+        generator(&of, vec![seen.spent.generator / f64::from(WINDOW_SECS)]),
+    ])
+}
