@@ -34,6 +34,8 @@ pub fn bootstrap_identity(token: &str, snapshot: &Snapshot, now: Wall) -> Option
         && is_same(&text(&stored, "token-secret")?, secret)
         && is_true(&stored, "usage-bootstrap-authentication")
         && !is_true(&stored, "revoked")
+        // One that was for one machine has done its work.
+        && !(is_true(&stored, "once") && text(&stored, "used-by").is_some())
         && !is_over(&stored, now);
     good.then(|| identity(id, &stored)).flatten()
 }

@@ -93,6 +93,10 @@ fn a_bootstrap_token_is_who_its_secret_says() {
           type: bootstrap.kubernetes.io/token
           stringData: {token-id: unused, token-secret: 0123456789abcdef}
         POST /api/v1/namespaces/kube-system/secrets
+          metadata: {name: bootstrap-token-single}
+          type: bootstrap.kubernetes.io/token
+          stringData: {token-id: single, token-secret: 0123456789abcdef, usage-bootstrap-authentication: 'true', once: 'true', used-by: n1}
+        POST /api/v1/namespaces/kube-system/secrets
           metadata: {name: bootstrap-token-greedy}
           type: bootstrap.kubernetes.io/token
           stringData: {token-id: greedy, token-secret: 0123456789abcdef, usage-bootstrap-authentication: 'true', auth-extra-groups: 'system:masters'}
@@ -113,6 +117,7 @@ fn a_bootstrap_token_is_who_its_secret_says() {
         "abcdeg.0123456789abcdef",
         "unused.0123456789abcdef",
         "greedy.0123456789abcdef",
+        "single.0123456789abcdef",
         "ABCDEF.0123456789abcdef",
         "abcdef",
         "",

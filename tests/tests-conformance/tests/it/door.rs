@@ -32,6 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Door {
     agent: Agent,
     anybody: Agent,
+    authority: String,
     server: String,
 }
 
@@ -114,9 +115,33 @@ impl Door {
         let pki = Pki::open_or_create(&pki_dir, &names, Clock.now().wall, &mut Rng::from_number(9));
         let pki = pki.unwrap();
         Self {
-            agent: agent(&pki, true),
-            anybody: agent(&pki, false),
+            agent: agent(
+                pki.authority.certificate_pem(),
+                Some((&pki.admin.certificate_pem, &pki.admin.key_pem)),
+            ),
+            anybody: agent(pki.authority.certificate_pem(), None),
+            authority: pki.authority.certificate_pem().to_owned(),
             server: format!("https://127.0.0.1:{api_port}"),
+        }
+    }
+
+    /// The same server for who holds this certificate.
+    pub(crate) fn as_holder(&self, certificate_pem: &str, key_pem: &str) -> Self {
+        Self {
+            agent: agent(&self.authority, Some((certificate_pem, key_pem))),
+            anybody: self.anybody.clone(),
+            authority: self.authority.clone(),
+            server: self.server.clone(),
+        }
+    }
+
+    /// The same server for who has no certificate, but perhaps a token.
+    pub(crate) fn as_stranger(&self) -> Self {
+        Self {
+            agent: self.anybody.clone(),
+            anybody: self.anybody.clone(),
+            authority: self.authority.clone(),
+            server: self.server.clone(),
         }
     }
 
@@ -199,11 +224,13 @@ impl Door {
     }
 }
 
-fn agent(pki: &Pki, is_operator: bool) -> Agent {
-    let authority = pki.authority.certificate_pem().as_bytes();
-    let chain = Certificate::from_pem(pki.admin.certificate_pem.as_bytes()).unwrap();
-    let key = PrivateKey::from_pem(pki.admin.key_pem.as_bytes()).unwrap();
-    let own = is_operator.then(|| ClientCert::new_with_certs(&[chain], key));
+fn agent(authority: &str, own: Option<(&str, &str)>) -> Agent {
+    let authority = authority.as_bytes();
+    let own = own.map(|(chain, key)| {
+        let chain = Certificate::from_pem(chain.as_bytes()).unwrap();
+        let key = PrivateKey::from_pem(key.as_bytes()).unwrap();
+        ClientCert::new_with_certs(&[chain], key)
+    });
     let tls = TlsConfig::builder()
         .provider(TlsProvider::Rustls)
         .root_certs(RootCerts::from(vec![Certificate::from_pem(authority).unwrap()]))

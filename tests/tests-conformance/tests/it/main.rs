@@ -7,6 +7,7 @@
 )]
 
 mod chunking;
+mod credentials;
 mod discovery;
 mod door;
 mod garbage;
