@@ -9,7 +9,7 @@ use store_mvcc::Key;
 
 use crate::{
     Step, TokenTicket,
-    authz::node_of,
+    authz::{Ask, Authorizer, node_of},
     decode,
     visit::{Decision, Visit},
 };
@@ -36,7 +36,7 @@ pub(super) fn request(visit: &mut Visit<'_>) -> Decision {
         "serviceaccount": { "name": name, "uid": account.uid() },
     });
     let reference = request.path(&["spec", "boundObjectRef"]).cloned();
-    check_node(visit, reference.as_ref())?;
+    check_node(visit, &request)?;
     if let Some(reference) = reference.filter(|value| !value.is_null()) {
         bind(visit, &reference, &mut bound)?;
     }
@@ -127,16 +127,46 @@ fn check_account(
 }
 
 /// A node gets tokens for its own pods only (NodeRestriction).
-fn check_node(visit: &Visit<'_>, reference: Option<&Value>) -> Result<(), ApiError> {
+fn check_node(visit: &Visit<'_>, request: &Object) -> Result<(), ApiError> {
+    let reference = request.path(&["spec", "boundObjectRef"]);
     let Some(node) = node_of(&visit.request.identity) else { return Ok(()) };
     let is_pod = reference.is_some_and(|it| it.at("kind").as_str() == Some("Pod"));
     let name = reference.filter(|_| is_pod).and_then(|it| it.at("name").as_str());
     let name = name.unwrap_or_default();
     let pod = visit.snapshot.get(&Key::object("", "pods", Some(visit.namespace()), name));
-    let runs_here = pod.is_some_and(|pod| pod.field("spec.nodeName") == Some(node));
-    if runs_here {
-        return Ok(());
+    let account = visit.name()?;
+    let refused = |why: String| Err(ApiError::forbidden(&visit.resource(), account, why));
+    let pod = pod.filter(|pod| pod.field("spec.nodeName") == Some(node));
+    let Some(pod) = pod.map(|pod| pod.object()) else {
+        let why = format!("node {node:?} may only request tokens bound to pods that run on it");
+        return refused(why);
+    };
+    let audiences = request.list_at(&["spec", "audiences"]).iter().filter_map(Value::as_str);
+    for audience in audiences {
+        if !is_audience(visit, &pod, audience) {
+            let why = format!("audience {audience:?} not found in pod spec volume");
+            return refused(why);
+        }
     }
-    let why = format!("node {node:?} may only request tokens bound to pods that run on it");
-    Err(ApiError::forbidden(&visit.resource(), visit.name()?, why))
+    Ok(())
+}
+
+/// Whether a node may ask for a token for this audience: the API itself, one that the pod's volumes name, or one that a
+/// role allows. Spec: NodeRestriction, service-account audiences (KEP-4935).
+fn is_audience(visit: &Visit<'_>, pod: &Object, audience: &str) -> bool {
+    let named = pod.list_at(&["spec", "volumes"]).iter().any(|volume| {
+        let mut sources = volume.list_at(&["projected", "sources"]).iter();
+        sources.any(|one| one.str_at(&["serviceAccountToken", "audience"]) == Some(audience))
+    });
+    let ask = Ask::Resource {
+        verb: "request-serviceaccounts-token-audience",
+        group: "",
+        resource: audience,
+        namespace: visit.namespace(),
+        name: visit.request.target.name.as_deref().unwrap_or_default(),
+        fields: "",
+    };
+    named
+        || audience == visit.door.config.issuer
+        || Authorizer::new(visit.snapshot).allows(&visit.request.identity, ask)
 }

@@ -236,3 +236,39 @@ fn a_node_gives_itself_no_label_that_others_trust_and_no_taint() {
         "#]],
     );
 }
+
+#[test]
+fn a_node_asks_for_the_tokens_that_its_pods_ask_for() {
+    check(
+        "
+    POST /api/v1/namespaces/default/pods
+      metadata: {name: mine}
+      spec:
+        nodeName: n1
+        containers: [{name: c, image: i}]
+        volumes: [{name: v, projected: {sources: [{serviceAccountToken: {path: t, audience: vault}}]}}]
+    @ system:node:n1 system:nodes
+    POST /api/v1/namespaces/default/serviceaccounts/default/token
+      spec: {boundObjectRef: {kind: Pod, name: mine}}
+    POST /api/v1/namespaces/default/serviceaccounts/default/token
+      spec: {audiences: [vault], boundObjectRef: {kind: Pod, name: mine}}
+    POST /api/v1/namespaces/default/serviceaccounts/default/token
+      spec: {audiences: [bank], boundObjectRef: {kind: Pod, name: mine}}
+    POST /api/v1/namespaces/default/serviceaccounts/default/token
+      spec: {}
+",
+        &expect![[r#"
+            POST /api/v1/namespaces/default/pods
+              201 Pod mine @101
+              + /registry/pods/default/mine
+            POST /api/v1/namespaces/default/serviceaccounts/default/token
+              201 TokenRequest default @
+            POST /api/v1/namespaces/default/serviceaccounts/default/token
+              201 TokenRequest default @
+            POST /api/v1/namespaces/default/serviceaccounts/default/token
+              403 Forbidden: serviceaccounts "default" is forbidden: audience "bank" not found in pod spec volume
+            POST /api/v1/namespaces/default/serviceaccounts/default/token
+              403 Forbidden: serviceaccounts "default" is forbidden: node "n1" may only request tokens bound to pods that run on it
+        "#]],
+    );
+}
