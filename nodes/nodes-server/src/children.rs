@@ -91,7 +91,8 @@ impl Server {
                 .child(ChildSpec::permanent("revocations"), Child::service(revoke))
                 .child(ChildSpec::transient("certificate"), self.own_certificate());
             let calls = self.calls("system:starling:certificates", "starling-certificates");
-            let (log, folder) = (Arc::new(node_object::SerialLog(calls)), self.config.data_dir.join("pki"));
+            let (log, folder) =
+                (Arc::new(node_object::SerialLog(calls)), self.config.data_dir.join("pki"));
             let (spec, renewal) = own_renewal(&mesh.mesh, &self.pki, log, folder);
             door = door.child(spec, renewal);
         }

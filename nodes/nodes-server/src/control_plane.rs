@@ -77,10 +77,7 @@ fn wrongly_tainted(nodes: &[Arc<Object>]) -> Vec<(Arc<Object>, Vec<Value>)> {
 }
 
 /// Takes the taint off servers that have been alone for long enough, for as long as this runs.
-pub(crate) async fn keep(
-    service: Service,
-    (calls, store): (Calls, Store),
-) -> Result<(), Failure> {
+pub(crate) async fn keep(service: Service, (calls, store): (Calls, Store)) -> Result<(), Failure> {
     let prefix = Key::prefix("", "nodes", None);
     let mut alone_since: Option<Mono> = None;
     loop {

@@ -10,7 +10,7 @@ mod joins;
 mod kubectl;
 mod lifecycle;
 mod machines;
-mod strangers;
 mod storm;
+mod strangers;
 mod updates;
 mod why;

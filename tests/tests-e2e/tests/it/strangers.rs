@@ -157,9 +157,8 @@ fn a_certificate_of_another_cluster_is_refused_in_one_sentence_and_counted() {
         fs::read_to_string::<&Path>(&path).expect(file)
     };
     let foreign = (read("node.crt"), read("node.key"));
-    let sentence = format!(
-        "the certificate of server x is of cluster {theirs}, and this is cluster {ours}"
-    );
+    let sentence =
+        format!("the certificate of server x is of cluster {theirs}, and this is cluster {ours}");
     check(&lab, &foreign, &sentence);
 
     // One that says to be of this cluster, and that another authority has signed.
@@ -173,6 +172,10 @@ fn a_certificate_of_another_cluster_is_refused_in_one_sentence_and_counted() {
     };
     let other = Authority::create("starling-ca", now).expect("an authority");
     let forged = (other.sign_node(&made.csr_pem, &subject, now).expect("signed"), made.key_pem);
-    check(&lab, &forged, "the certificate of agent d was not signed by an authority of this cluster");
+    check(
+        &lab,
+        &forged,
+        "the certificate of agent d was not signed by an authority of this cluster",
+    );
     lab.kubectl("b", "b", &["get", "nodes"]);
 }
