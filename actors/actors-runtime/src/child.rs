@@ -107,24 +107,19 @@ impl Child {
             let mailbox = Mailbox::new(Arc::clone(&path), &spec, system.morgue());
             life.set_mailbox(Arc::<Mailbox<M::Event>>::clone(&mailbox));
             let inbox = Inbox { mailbox, life: Arc::clone(&life), timers: system.timers() };
-            let rng = system.rng_of(&life);
+            let (driver, machine_rng) =
+                (system.rng_of(&life, "driver"), system.rng_of(&life, "machine"));
             let incarnation = life.incarnation;
-            let built = build(Start {
-                system,
-                path,
-                incarnation,
-                rng: rng.derive("driver"),
-                inbox: inbox.clone(),
-            });
+            let built =
+                build(Start { system, path, incarnation, rng: driver, inbox: inbox.clone() });
             Box::pin(async move {
                 let (machine, driver) = built.await?;
                 let out = Effects::default();
-                let rng = rng.derive("machine");
                 Ok(start(Dedicated {
                     machine,
                     driver,
                     inbox,
-                    rng,
+                    rng: machine_rng,
                     out,
                     batch: Batch::default(),
                     birth,
@@ -164,7 +159,7 @@ impl Child {
                 system: job.system.clone(),
                 path: Arc::clone(&life.slot.path),
                 incarnation: life.incarnation,
-                rng: job.system.rng_of(life).derive("keyed"),
+                rng: job.system.rng_of(life, "keyed"),
                 inbox: (),
             });
             let spec = spec.clone();

@@ -78,7 +78,8 @@ where
     M::Event: Send,
     M::Effect: Send,
 {
-    spawn_actor(Host::<M, D>(PhantomData), body).await
+    // It is passed on often until it runs.
+    spawn_actor(Host::<M, D>(PhantomData), Box::new(body)).await
 }
 
 /// Spawns any ractor actor: without a name, for names would be shared by all systems of the process,
@@ -98,14 +99,14 @@ where
     M::Effect: Send,
 {
     type Msg = Wake;
-    type State = Dedicated<M, D>;
-    type Arguments = Dedicated<M, D>;
+    type State = Box<Dedicated<M, D>>;
+    type Arguments = Box<Dedicated<M, D>>;
 
     async fn pre_start(
         &self,
         myself: ActorRef<Wake>,
-        body: Dedicated<M, D>,
-    ) -> Result<Dedicated<M, D>, ActorProcessingErr> {
+        body: Box<Dedicated<M, D>>,
+    ) -> Result<Box<Dedicated<M, D>>, ActorProcessingErr> {
         body.birth.life.attach(myself.get_cell());
         myself.send_message(Wake)?;
         Ok(body)
@@ -115,7 +116,7 @@ where
         &self,
         _myself: ActorRef<Wake>,
         _wake: Wake,
-        body: &mut Dedicated<M, D>,
+        body: &mut Box<Dedicated<M, D>>,
     ) -> Result<(), ActorProcessingErr> {
         // One endless turn: what waits for it costs the actor no message of its own. A kill drops it.
         while !body.birth.life.is_ending() {
@@ -131,7 +132,7 @@ where
         &self,
         _myself: ActorRef<Wake>,
         _event: SupervisionEvent,
-        _body: &mut Dedicated<M, D>,
+        _body: &mut Box<Dedicated<M, D>>,
     ) -> Result<(), ActorProcessingErr> {
         // Ends come by the lives' own reports, which wait for the whole subtree.
         Ok(())

@@ -10,13 +10,13 @@ use std::{
     any::Any,
     sync::{
         Arc, Mutex, OnceLock, Weak,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU8, AtomicUsize, Ordering},
     },
 };
 
 use actors_core::{ExitReason, Incarnation};
 use ractor::ActorCell;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
 use crate::{
     fault::Fault,
@@ -89,7 +89,9 @@ pub(crate) struct Life {
     pub(crate) incarnation: Incarnation,
     pub(crate) tasks: Tasks,
     pub(crate) meter: Meter,
-    phase: watch::Sender<Phase>,
+    /// A [`Phase`], which only rises.
+    phase: AtomicU8,
+    risen: Notify,
     exit: OnceLock<ExitReason>,
     cell: OnceLock<ActorCell>,
     mailbox: OnceLock<Arc<dyn AnyMailbox>>,
@@ -111,7 +113,7 @@ impl Life {
 
     /// Names the mailbox; once, before the actor runs.
     pub(crate) fn set_mailbox(&self, mailbox: Arc<dyn AnyMailbox>) {
-        if self.mailbox.set(mailbox).is_ok() && *self.phase.borrow() >= Phase::Stopping {
+        if self.mailbox.set(mailbox).is_ok() && self.is_stopping() {
             self.stop();
         }
         self.pass_fault();
@@ -125,7 +127,7 @@ impl Life {
             return;
         }
         // What was asked of it before it ran is done now.
-        if *self.phase.borrow() == Phase::Killed {
+        if self.phase.load(Ordering::SeqCst) == Phase::Killed as u8 {
             cell.kill();
         } else if self.is_ending() {
             cell.stop(None);
@@ -155,11 +157,7 @@ impl Life {
 
     /// Asks it to stop.
     pub(crate) fn stop(&self) {
-        self.phase.send_if_modified(|phase| {
-            let rises = *phase < Phase::Stopping;
-            *phase = (*phase).max(Phase::Stopping);
-            rises
-        });
+        self.rise(Phase::Stopping);
         self.slot.set_state(NodeState::Stopping);
         if let Some(mailbox) = self.mailbox() {
             mailbox.request_stop();
@@ -203,7 +201,7 @@ impl Life {
     /// Ends it between two events, for this reason.
     pub(crate) fn fail(&self, reason: ExitReason) {
         self.set_exit(reason);
-        self.phase.send_replace(Phase::Killed);
+        self.rise(Phase::Killed);
         if let Some(cell) = self.cell.get() {
             cell.kill();
         }
@@ -232,14 +230,23 @@ impl Life {
     }
 
     pub(crate) fn is_stopping(&self) -> bool {
-        *self.phase.borrow() >= Phase::Stopping
+        self.phase.load(Ordering::SeqCst) >= Phase::Stopping as u8
     }
 
     /// Resolves when it is asked to stop, or killed.
     pub(crate) async fn stopping(&self) {
-        let mut phase = self.phase.subscribe();
-        // The sender is in `self`, so the channel cannot close first.
-        drop(phase.wait_for(|phase| *phase >= Phase::Stopping).await);
+        // Registered before it looks, so that no rise in between is missed.
+        let mut risen = std::pin::pin!(self.risen.notified());
+        risen.as_mut().enable();
+        if !self.is_stopping() {
+            risen.await;
+        }
+    }
+
+    fn rise(&self, phase: Phase) {
+        if self.phase.fetch_max(phase as u8, Ordering::SeqCst) < phase as u8 {
+            self.risen.notify_waiters();
+        }
     }
 
     /// The share of whoever runs something of this life; `None` if it is over.
@@ -303,7 +310,8 @@ impl Birth {
             incarnation,
             tasks,
             meter: Meter::default(),
-            phase: watch::Sender::new(Phase::Alive),
+            phase: AtomicU8::new(Phase::Alive as u8),
+            risen: Notify::new(),
             exit: OnceLock::new(),
             cell: OnceLock::new(),
             mailbox: OnceLock::new(),

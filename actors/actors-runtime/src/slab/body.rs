@@ -107,7 +107,7 @@ impl<K: Keyed> Body<K> {
             awake: Vec::new(),
             awake_count: 0,
             failing: BTreeMap::new(),
-            rng: system.rng_of(life).derive("slab").ready(),
+            rng: system.rng_of(life, "slab").ready(),
             out: Effects::default(),
             batch: Vec::new(),
             batch_len: 1,

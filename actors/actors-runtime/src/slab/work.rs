@@ -152,6 +152,8 @@ fn land<K: Keyed>(
     slab.life.meter.add(1, busy);
     slab.life.meter.note(busy);
     body.welcome(spot);
+    // Nobody is handed it before the body is let go.
+    slab.pool.come_back(spot);
     match body.take_back(spot, lent, result) {
         Came::Fine { may_rest } => {
             let one = Done { spot, busy_ns: nanos(busy), may_rest };
@@ -159,5 +161,4 @@ fn land<K: Keyed>(
         }
         came => drop(body.conclude(spot, came, Some(Trace::current()), then)),
     }
-    slab.pool.come_back(spot);
 }
