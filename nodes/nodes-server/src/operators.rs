@@ -92,7 +92,8 @@ impl Operators {
         for (reason, count) in self.refusals.totals() {
             joins = joins.with(vec![("reason", reason)], large(count));
         }
-        let mut links = Family::gauge("starling_mesh_link_up", "Whether there is a link to a node.");
+        let mut links =
+            Family::gauge("starling_mesh_link_up", "Whether there is a link to a node.");
         let mut again = Family::counter(
             "starling_mesh_link_reconnects_total",
             "How often the link to a node came up again.",
