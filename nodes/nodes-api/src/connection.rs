@@ -1,6 +1,6 @@
 //! One connection: what the kernel is asked to do for it, and how much it may have under way.
 //!
-//! Way in: [`prepare`], [`enter`]; [`allow_descriptors`] for all of them.  Owns: a count per connection.
+//! Way in: [`prepare`], [`enter`], [`gone`]; [`allow_descriptors`] for all of them.  Owns: a count per connection.
 //! Bounds: [`UNREAD_MAX`] bytes that the client has not read, for [`STUCK_FOR`]; [`REQUESTS_MAX`] requests and watches at
 //! a time, so that streams which are opened only to be reset (CVE-2023-44487) do not pile up behind the
 //! protocol's own count.
@@ -18,6 +18,7 @@ use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::{HttpRequest, dev::Extensions, rt::net::TcpStream};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use socket2::SockRef;
+use tokio::sync::watch;
 
 /// How long a client may read nothing of what it was sent, or be unreachable, before it is cut off.
 const STUCK_FOR: Duration = Duration::from_secs(30);
@@ -31,6 +32,14 @@ const REQUESTS_MAX: u32 = 1_024;
 /// What one connection has under way.
 #[derive(Debug, Clone, Default)]
 struct Busy(Arc<AtomicU32>);
+
+/// Dropped with the connection.
+#[derive(Debug)]
+struct Alive(watch::Sender<()>);
+
+/// Tells when a connection is gone: a stream of HTTP/2 does not notice that by itself before it is written to.
+#[derive(Debug)]
+pub(crate) struct Gone(Option<watch::Receiver<()>>);
 
 /// One request under way; over when it is dropped.
 #[derive(Debug)]
@@ -54,6 +63,7 @@ pub(crate) fn allow_descriptors() {
 /// Sets up a connection that was accepted.
 pub(crate) fn prepare(connection: &dyn Any, data: &mut Extensions) {
     data.insert(Busy::default());
+    data.insert(Alive(watch::Sender::new(())));
     let Some(stream) = connection.downcast_ref::<TlsStream<TcpStream>>() else { return };
     let socket = SockRef::from(stream.get_ref().0);
     let done = socket
@@ -71,6 +81,22 @@ pub(crate) fn enter(http: &HttpRequest) -> Option<Underway> {
     let before = busy.0.fetch_add(1, Ordering::Relaxed);
     let underway = Underway(busy.0);
     (before < REQUESTS_MAX).then_some(underway)
+}
+
+/// What tells that the connection of a request is gone.
+pub(crate) fn gone(http: &HttpRequest) -> Gone {
+    Gone(http.conn_data::<Alive>().map(|alive| alive.0.subscribe()))
+}
+
+impl Gone {
+    /// Resolves when the connection is gone.
+    pub(crate) async fn wait(&mut self) {
+        match &mut self.0 {
+            // Nothing is ever sent: it ends with its sender.
+            Some(alive) => while alive.changed().await.is_ok() {},
+            None => std::future::pending().await,
+        }
+    }
 }
 
 impl Drop for Underway {

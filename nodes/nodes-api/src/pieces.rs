@@ -36,9 +36,6 @@ impl Pieces {
 
     /// Adds bytes that are copied.
     pub(crate) fn extend(&mut self, bytes: &[u8]) {
-        if self.filling.is_empty() {
-            self.filling.reserve(PIECE + LARGE);
-        }
         for part in bytes.chunks(PIECE) {
             self.filling.extend_from_slice(part);
             if self.filling.len() >= PIECE {
@@ -62,7 +59,8 @@ impl Pieces {
 
     fn close(&mut self) {
         if !self.filling.is_empty() {
-            self.ready.push_back(self.filling.split().freeze());
+            // With all its room: a watcher that waits holds no memory.
+            self.ready.push_back(std::mem::take(&mut self.filling).freeze());
         }
     }
 }

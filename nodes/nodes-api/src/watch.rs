@@ -18,7 +18,7 @@ use nodes_door::{Entry, Request, WatchEvent};
 use tokio::time::{Instant, sleep_until};
 
 use crate::{
-    connection::{self, Underway},
+    connection::{self, Gone, Underway},
     crowd::{Crowd, Place},
     edge::Visit,
     encode::{entry_json, metadata_json, push_json},
@@ -52,6 +52,7 @@ struct Body {
     writer: Writer,
     pieces: Pieces,
     place: Place,
+    gone: Gone,
     /// Counts among what its connection has under way.
     _underway: Option<Underway>,
     /// Until when it rests.
@@ -80,6 +81,7 @@ pub(crate) async fn answer(visit: &Visit<'_>, request: Request) -> Result<HttpRe
         batch: Vec::new().into_iter(),
         writer,
         pieces: Pieces::default(),
+        gone: connection::gone(visit.http),
         _underway: connection::enter(visit.http),
         place: crowd.unwrap_or_else(|| Crowd::default().join()),
         rests_until: None,
@@ -97,10 +99,18 @@ async fn next(mut body: Body) -> Option<(Result<Bytes, Never>, Body)> {
         if let Some(piece) = body.pieces.take() {
             return Some((Ok(piece), body));
         }
-        if let Some(until) = body.rests_until.take() {
-            sleep_until(until).await;
-        }
-        let batch = body.events.next().await?;
+        let (rests_until, events) = (body.rests_until.take(), &mut body.events);
+        let batch = async {
+            if let Some(until) = rests_until {
+                sleep_until(until).await;
+            }
+            events.next().await
+        };
+        let batch = tokio::select! {
+            biased;
+            () = body.gone.wait() => None,
+            batch = batch => batch,
+        }?;
         if batch.len() < BEHIND {
             body.rests_until = Some(Instant::now() + body.place.rest());
         }

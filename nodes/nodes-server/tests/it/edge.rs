@@ -35,6 +35,7 @@ use crate::scene::{PATIENCE, within};
 pub(crate) struct Edge {
     pub(crate) port: u16,
     pub(crate) calls: Calls,
+    system: System,
     tls: Arc<ClientConfig>,
     root: Root,
     folder: PathBuf,
@@ -106,7 +107,7 @@ impl Edge {
         let pki = Pki::open_or_create(&folder.join("pki"), &names, now, &mut rng).unwrap();
         let admin = Identity::new("admin", &["system:masters"]);
         let calls = Calls::new(server.client(), admin, "test");
-        Self { port, calls, tls: tls(&pki), root, folder }
+        Self { port, calls, system, tls: tls(&pki), root, folder }
     }
 
     pub(crate) async fn stop(self) {
@@ -129,6 +130,11 @@ impl Edge {
         let connector = TlsConnector::from(Arc::new(config));
         let stream = connector.connect(name, stream).await.unwrap();
         Connection { stream, buffer: Vec::new() }
+    }
+
+    /// How many watches of storage capacities are served: nobody but a test watches those.
+    pub(crate) fn capacity_watches(&self) -> usize {
+        self.system.tree().iter().filter(|node| node.path.contains("/csistoragecapacities")).count()
     }
 
     /// Makes a ConfigMap in `default`, behind the edge.

@@ -10,7 +10,7 @@ use tokio::{
 
 use crate::{
     edge::{Answer, Edge},
-    scene::within,
+    scene::{until, within},
 };
 
 const MAPS: &str = "POST /api/v1/namespaces/default/configmaps";
@@ -160,9 +160,12 @@ async fn connections_that_say_nothing_keep_nobody_waiting() {
     edge.stop().await;
 }
 
-/// Frames of HTTP/2 (RFC 9113), by hand: a request on a stream, and its reset.
-fn opened_and_reset(stream: u32, frames: &mut Vec<u8>) {
-    let path = b"/api/v1/configmaps?watch=1";
+/// What a client of HTTP/2 says first (RFC 9113): its preface, and settings without any.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+/// Frames of HTTP/2, by hand: a watch on a stream, of what nobody else watches.
+fn opened(stream: u32, frames: &mut Vec<u8>) {
+    let path = b"/apis/storage.k8s.io/v1/csistoragecapacities?watch=1";
     // HPACK: `:method: GET`, `:scheme: https`, `:path` and `:authority` as literals.
     let mut block = vec![0x82, 0x87, 0x04, u8::try_from(path.len()).unwrap()];
     block.extend_from_slice(path);
@@ -172,19 +175,38 @@ fn opened_and_reset(stream: u32, frames: &mut Vec<u8>) {
     frames.extend([0, 0, length, 1, 5]);
     frames.extend(stream.to_be_bytes());
     frames.extend(block);
-    // RST_STREAM, CANCEL.
+}
+
+/// RST_STREAM, CANCEL.
+fn reset(stream: u32, frames: &mut Vec<u8>) {
     frames.extend([0, 0, 4, 3, 0]);
     frames.extend(stream.to_be_bytes());
     frames.extend(8_u32.to_be_bytes());
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn watches_end_with_their_connection() {
+    let edge = Edge::start().await;
+    let before = edge.capacity_watches();
+    let mut client = within("a connection", edge.dial(&[b"h2"])).await;
+    let mut frames = PREFACE.to_vec();
+    (0..20).for_each(|number| opened(2 * number + 1, &mut frames));
+    client.stream.write_all(&frames).await.unwrap();
+    client.stream.flush().await.unwrap();
+    until("the watches", || edge.capacity_watches() == before + 20).await;
+    drop(client);
+    until("their end", || edge.capacity_watches() == before).await;
+    edge.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn streams_that_are_opened_to_be_reset_end_with_their_connection() {
     let edge = Edge::start().await;
     let attacker = within("a connection", edge.dial(&[b"h2"])).await;
-    let mut frames = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0".to_vec();
+    let mut frames = PREFACE.to_vec();
     for number in 0..20_000 {
-        opened_and_reset(2 * number + 1, &mut frames);
+        opened(2 * number + 1, &mut frames);
+        reset(2 * number + 1, &mut frames);
     }
     let (mut reading, mut writing) = tokio::io::split(attacker.stream);
     let flood = async {

@@ -34,6 +34,17 @@ pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T 
     }
 }
 
+/// Waits until something holds that nobody tells of.
+pub(crate) async fn until(what: &str, holds: impl Fn() -> bool) {
+    let mut looks = interval(Duration::from_millis(5));
+    within(what, async {
+        while !holds() {
+            looks.tick().await;
+        }
+    })
+    .await;
+}
+
 /// One server.
 pub(crate) struct Member {
     pub(crate) gate: Gate,

@@ -125,9 +125,7 @@ pub(super) fn lists(bench: &Bench, runs: usize) -> Result<Vec<Row>> {
             10.0,
             None,
         ));
-        let mut rate = Row::alone(format!("{of}: rate"), "MB/s", rates, 300.0, None);
-        rate.met = rate.ours >= rate.goal;
-        rows.push(rate);
+        rows.push(Row::rate(format!("{of}: rate"), "MB/s", rates, 300.0));
         let largest = grown.into_iter().fold(f64::NEG_INFINITY, f64::max);
         rows.push(Row::alone(format!("{of}: RSS growth"), "MB", vec![largest], 20.0, None));
         rows.push(generator(&of, load));
