@@ -10,6 +10,7 @@ mod chunking;
 mod credentials;
 mod discovery;
 mod door;
+mod forms;
 mod garbage;
 mod golden;
 mod objects;
