@@ -21,6 +21,11 @@ use actors_runtime::Clock;
 
 use crate::Cluster;
 
+#[expect(clippy::disallowed_methods, reason = "users and judges beside the cluster are no actors")]
+fn beside<T: Send + 'static>(what: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    thread::spawn(what)
+}
+
 /// When each success of a load was.
 #[derive(Debug, Clone, Default)]
 struct Successes(Arc<Mutex<Vec<Mono>>>);
@@ -52,13 +57,12 @@ pub struct Writes {
 
 impl Writes {
     /// Begins to write into the namespace `default`.
-    #[expect(clippy::disallowed_methods, reason = "a user beside the cluster is no actor of it")]
     pub fn on(cluster: &Cluster) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let (stopped, user) = (Arc::clone(&stop), cluster.user());
         let successes = Successes::default();
         let acks = successes.clone();
-        let thread = thread::spawn(move || {
+        let thread = beside(move || {
             let (mut acknowledged, mut failed) = (Vec::new(), 0);
             for number in 0.. {
                 if stopped.load(Ordering::Relaxed) {
@@ -123,14 +127,13 @@ impl Visits {
     ///
     /// # Panics
     /// If it is none.
-    #[expect(clippy::disallowed_methods, reason = "a user beside the cluster is no actor of it")]
     #[must_use]
     pub fn to(address: &str) -> Self {
         let address: SocketAddr = address.parse().expect("an address");
         let (stop, ends) = mpsc::channel();
         let (successes, failed) = (Successes::default(), Arc::<AtomicUsize>::default());
         let (misses, hits) = (Arc::clone(&failed), successes.clone());
-        let thread = thread::spawn(move || {
+        let thread = beside(move || {
             while ends.recv_timeout(VISIT_EVERY) == Err(RecvTimeoutError::Timeout) {
                 match fetch(address) {
                     Some(()) => hits.count(),
@@ -189,13 +192,12 @@ pub struct Beats {
 
 impl Beats {
     /// Listens on every address of this host.
-    #[expect(clippy::disallowed_methods, reason = "a judge beside the cluster is no actor of it")]
     pub fn listen() -> Self {
         let listener = TcpListener::bind("0.0.0.0:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         let (heard, stop) = (Heard::default(), Arc::new(AtomicBool::new(false)));
         let (all, stopped) = (Arc::clone(&heard), Arc::clone(&stop));
-        let thread = thread::spawn(move || {
+        let thread = beside(move || {
             for stream in listener.incoming() {
                 if stopped.load(Ordering::Relaxed) {
                     break;

@@ -29,7 +29,7 @@ const BANNED: [(&str, &str); 11] = [
 const EMPTY_NAMES: [&str; 6] = ["util", "utils", "common", "helpers", "manager", "misc"];
 
 /// How often a lint of the purity bans may be lifted, by crate. The numbers may only fall; a new crate is reviewed.
-const LIFTED: [(&str, usize); 3] = [("store-service", 2), ("tests-e2e", 3), ("tests-sim", 1)];
+const LIFTED: [(&str, usize); 3] = [("store-service", 2), ("tests-e2e", 2), ("tests-sim", 1)];
 
 fn rust() -> Vec<Source> {
     let files = Checkout::open().files(&[".rs"]);
