@@ -174,7 +174,7 @@ impl Server {
             Message::Unwatch { id } => self.streams.close(from, id),
             Message::Mesh { life, word } => {
                 self.mesh.handle_word(ctx, from, (life, word));
-                self.hear_mesh();
+                self.hear_mesh(ctx);
             }
             Message::Answer { .. } | Message::Watched { .. } => {}
         }
@@ -209,7 +209,7 @@ impl Server {
             }
             Local::MemberTick | Local::CarrierTick | Local::LinkLook => {
                 self.mesh.handle_local(ctx, &local);
-                self.hear_mesh();
+                self.hear_mesh(ctx);
             }
             Local::LoopTimer { epoch, host } => {
                 let event = Box::new(LoopEvent::Common(HostEvent::Timer));

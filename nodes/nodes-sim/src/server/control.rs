@@ -265,11 +265,9 @@ impl Server {
     /// Health hears what membership believes now.
     pub(super) fn hear_mesh(&mut self, ctx: &mut Ctx<'_>) {
         let Some(views) = self.mesh.take_news() else { return };
-        let Some(control) = &self.control else { return };
+        let words = HealthEvent::Words(Words::of(self.mesh.me(), &views));
         let Some(control) = &self.control else { return self.watch(ctx, words) };
         let (epoch, host) = (control.epoch.0, control.hosts.len() - 1);
-        let (epoch, host) = (control.epoch.0, control.hosts.len() - 1);
-        let words = HealthEvent::Words(Words::of(self.mesh.me(), &views));
         let event = Box::new(LoopEvent::Health(words));
         self.inbox.push_back(Inner::Host { epoch, host, event });
     }
