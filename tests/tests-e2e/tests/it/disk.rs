@@ -86,7 +86,10 @@ fn scenario(cluster: &Cluster, disk: &Disk<'_>) {
     let names = cluster.kubectl(&["get", "configmaps", "--output", "name"]);
     assert!(names.contains("configmap/large-1\n") && !names.contains("small"), "{names}");
     let checks = cluster.kubectl(&["get", "--raw", "/readyz?verbose"]);
-    assert!(checks.contains("[-]disk failed") && checks.contains("readyz check passed"), "{checks}");
+    assert!(
+        checks.contains("[-]disk failed") && checks.contains("readyz check passed"),
+        "{checks}"
+    );
     assert!(cluster.starling(&["status"]).contains("disk full"));
 
     let events = [
