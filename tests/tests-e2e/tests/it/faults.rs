@@ -138,11 +138,55 @@ struct Fault<'a> {
 }
 
 impl Fault<'_> {
-    fn is_over(self) {
+    fn ends(self) {
         let writes = self.load.writes.longest_wait(self.since).as_millis();
         let visits = self.load.visits.longest_wait(self.since).as_millis();
         println!("    longest wait of kubectl: {writes} ms, of a visitor: {visits} ms");
     }
+}
+
+/// A follower and then the leader lose power.
+fn lose_servers(cluster: &Cluster, load: &Load) {
+    for leads in [false, true] {
+        let node = server(cluster, leads);
+        let before = pods(cluster);
+        let fault = load.fault(format!("a server's machine is lost: {node}, leader: {leads}"));
+        cluster.starling(&["node", "kill", &node]);
+        wait_dead(cluster, &node);
+        fault.ends();
+        cluster.starling(&["node", "start", &node]);
+        settle(cluster);
+        assert_eq!(pods(cluster), before, "a server's loss is nothing to pods elsewhere");
+    }
+}
+
+/// An agent and then the leader are cut off, both ways and one way; then the leader stands still.
+fn cut_off_and_pause(cluster: &Cluster, load: &Load) {
+    for both in [true, false] {
+        let fault = load.fault(format!("an agent is cut off, both ways: {both}"));
+        cut(cluster, "agent-1", both);
+        wait_dead(cluster, "agent-1");
+        wait_rolled_out(cluster);
+        fault.ends();
+        heal(cluster, "agent-1");
+        settle(cluster);
+    }
+    for both in [true, false] {
+        let leader = server(cluster, true);
+        let fault = load.fault(format!("the leader is cut off: {leader}, both ways: {both}"));
+        cut(cluster, &leader, both);
+        wait_dead(cluster, &leader);
+        fault.ends();
+        heal(cluster, &leader);
+        settle(cluster);
+    }
+    let leader = server(cluster, true);
+    let fault = load.fault(format!("the leader stands still: {leader}"));
+    cluster.starling(&["node", "pause", &leader]);
+    wait_dead(cluster, &leader);
+    fault.ends();
+    cluster.starling(&["node", "resume", &leader]);
+    settle(cluster);
 }
 
 #[test]
@@ -160,21 +204,11 @@ fn every_loss_is_survived_and_no_acknowledged_write_is_lost() {
         cluster.starling(&["node", "kill", node]);
         wait_dead(&cluster, node);
         wait_rolled_out(&cluster);
-        fault.is_over();
+        fault.ends();
         cluster.starling(&["node", "start", node]);
         settle(&cluster);
     }
-    for leads in [false, true] {
-        let node = server(&cluster, leads);
-        let before = pods(&cluster);
-        let fault = load.fault(format!("a server's machine is lost: {node}, leader: {leads}"));
-        cluster.starling(&["node", "kill", &node]);
-        wait_dead(&cluster, &node);
-        fault.is_over();
-        cluster.starling(&["node", "start", &node]);
-        settle(&cluster);
-        assert_eq!(pods(&cluster), before, "a server's loss is nothing to pods elsewhere");
-    }
+    lose_servers(&cluster, &load);
     let (before, old) = (pods(&cluster), process(&cluster, "agent-1"));
     let fault = load.fault("an agent's process alone is lost".to_owned());
     let killed = Command::new("kill").args(["-9", &old.to_string()]).status();
@@ -183,34 +217,10 @@ fn every_loss_is_survived_and_no_acknowledged_write_is_lost() {
     cluster.starling(&["up"]);
     assert_ne!(process(&cluster, "agent-1"), old);
     settle(&cluster);
-    fault.is_over();
+    fault.ends();
     assert_eq!(pods(&cluster), before, "nothing is replaced, no container restarts");
 
-    for both in [true, false] {
-        let fault = load.fault(format!("an agent is cut off, both ways: {both}"));
-        cut(&cluster, "agent-1", both);
-        wait_dead(&cluster, "agent-1");
-        wait_rolled_out(&cluster);
-        fault.is_over();
-        heal(&cluster, "agent-1");
-        settle(&cluster);
-    }
-    for both in [true, false] {
-        let leader = server(&cluster, true);
-        let fault = load.fault(format!("the leader is cut off: {leader}, both ways: {both}"));
-        cut(&cluster, &leader, both);
-        wait_dead(&cluster, &leader);
-        fault.is_over();
-        heal(&cluster, &leader);
-        settle(&cluster);
-    }
-    let leader = server(&cluster, true);
-    let fault = load.fault(format!("the leader stands still: {leader}"));
-    cluster.starling(&["node", "pause", &leader]);
-    wait_dead(&cluster, &leader);
-    fault.is_over();
-    cluster.starling(&["node", "resume", &leader]);
-    settle(&cluster);
+    cut_off_and_pause(&cluster, &load);
 
     let fault = load.fault("power is lost everywhere".to_owned());
     for machine in machines(&cluster) {
@@ -218,7 +228,7 @@ fn every_loss_is_survived_and_no_acknowledged_write_is_lost() {
     }
     cluster.starling(&["up"]);
     settle(&cluster);
-    fault.is_over();
+    fault.ends();
 
     let (visits, missed) = load.visits.counts();
     println!("{visits} visits, {missed} got no page");

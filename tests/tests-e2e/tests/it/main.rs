@@ -1,6 +1,10 @@
 //! A user's day with one machine: each test is a scenario against a cluster of its own.
 
-#![expect(clippy::expect_used, reason = "a scenario stops where the cluster is not as it must be")]
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a scenario tells how far it is, and stops where the cluster is not as it must be"
+)]
 
 mod bad_input;
 mod crashes;
