@@ -6,7 +6,6 @@
 
 use std::{
     collections::BTreeMap,
-    fmt::Write as _,
     fs,
     io::{BufRead as _, BufReader, Read as _},
     path::{Path, PathBuf},
@@ -76,7 +75,7 @@ fn watched(mut child: Child, lines: usize) -> String {
     let mut outputs = BufReader::new(child.stdout.take().expect("a pipe"));
     let requests = errors.lines().map_while(Result::ok).filter_map(|line| request(&line));
     for request in requests.take(lines) {
-        let _ = writeln!(text, "{request}");
+        text.push_str(&format!("{request}\n"));
     }
     child.kill().expect("it can be killed");
     child.wait().expect("it ends");
@@ -89,21 +88,21 @@ fn rendered(ran: &Ran) -> String {
     let mut text = String::new();
     for line in ran.err.lines() {
         if let Some(request) = request(line) {
-            let _ = writeln!(text, "{request}");
+            text.push_str(&format!("{request}\n"));
         }
     }
     for line in ran.out.lines() {
-        let _ = writeln!(text, "> {}", normal(line));
+        text.push_str(&format!("> {}\n", normal(line)));
         if line.starts_with("Events:") {
             // They come when they come.
             break;
         }
     }
     for line in ran.err.lines().filter(|line| !is_log(line)) {
-        let _ = writeln!(text, "! {}", normal(line));
+        text.push_str(&format!("! {}\n", normal(line)));
     }
     if ran.code != 0 {
-        let _ = writeln!(text, "exit code {}", ran.code);
+        text.push_str(&format!("exit code {}\n", ran.code));
     }
     text
 }
@@ -114,7 +113,7 @@ fn recorded(recording: &str) -> BTreeMap<String, Vec<String>> {
     let requests = |block: &str| {
         let lines = block.lines().skip(1).filter_map(|line| line.split("  {").next());
         let lines = lines.take_while(|line| {
-            !line.contains("/openapi/v2") && !(line.starts_with("POST") && line.contains("/exec?"))
+            !(line.contains("/openapi/v2") || line.starts_with("POST") && line.contains("/exec?"))
         });
         lines.map(normal).collect()
     };
@@ -178,7 +177,7 @@ fn kubectl_sends_and_prints_what_it_does_elsewhere() {
     let mut after = String::new();
     for step in steps(&before) {
         println!("{} {}", step.sign, step.command);
-        let _ = writeln!(after, "{} {}", step.sign, step.command);
+        after.push_str(&format!("{} {}\n", step.sign, step.command));
         let said = run(&cluster, &step);
         let said = said.replace(&format!(" {node} "), " NODE ");
         let said = said.replace(&format!("> Node: {node}/"), "> Node: NODE/");
