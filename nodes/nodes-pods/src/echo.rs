@@ -2,13 +2,29 @@
 //!
 //! Way in: [`Said`].  Why: a write that was given up, of this life or an earlier one, may still be
 //! applied after newer ones; nobody else would ever put the status right.
-//! Never: conditions, which others write too; two writers that correct each other never end.
+//! Never: conditions, which others write too; two writers that correct each other never end. But for
+//! one: what is said of a node that is not heard is put right after a while, when it is heard again.
+
+use std::time::Duration;
 
 use actors_object::Value;
 
 /// The statuses that were said and that the API may come to show, oldest first.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Said(Vec<Value>);
+
+/// How long a pod stays not ready that was declared so for its node: whoever cannot be heard is not
+/// heard sooner by saying it more often.
+pub(crate) const OVERRULED_FOR: Duration = Duration::from_secs(3);
+
+/// Whether somebody says that the pod is not ready for its node has not been heard of: here, on that
+/// node, something else may be true.
+pub(crate) fn is_overruled(shown: &Value) -> bool {
+    let conditions = shown.list_at(&["conditions"]);
+    conditions.iter().any(|one| {
+        one.str_at(&["type"]) == Some("Ready") && one.str_at(&["reason"]) == Some("NodeNotReady")
+    })
+}
 
 /// What only the agent writes.
 const OWN: [&str; 4] = ["phase", "podIP", "containerStatuses", "initContainerStatuses"];
@@ -99,5 +115,13 @@ mod tests {
         shown.set_path(&["conditions"], Value::Null);
         shown.list_at_mut(&["containerStatuses"]).expect("one")[0].remove_path(&["lastState"]);
         assert!(said.expects(&shown));
+    }
+
+    #[test]
+    fn what_is_said_of_a_node_that_is_not_heard_is_noticed() {
+        let ready = |status: &str, reason: &str| value!({ "conditions": [{ "type": "Ready", "status": status, "reason": reason }] });
+        assert!(is_overruled(&ready("False", "NodeNotReady")));
+        assert!(!is_overruled(&ready("False", "ContainersNotReady")));
+        assert!(!is_overruled(&ready("True", "")));
     }
 }

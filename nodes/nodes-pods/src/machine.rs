@@ -17,7 +17,7 @@ use actors_object::{Object, Value, timefmt};
 use crate::{
     conditions::Conditions,
     container::{Container, Life, Wait},
-    echo::Said,
+    echo::{self, Said},
     effect::PodEffect,
     event::{Adopted, ContainerRef, PodEvent},
     pod_spec::{PodSpec, RestartPolicy},
@@ -102,6 +102,8 @@ pub struct PodMachine {
     pub(crate) last_trouble: String,
     reported: Option<Value>,
     said: Said,
+    /// When the status is said again that others overruled while the node was not heard.
+    overruled: Option<Mono>,
     armed: Option<Mono>,
 }
 
@@ -132,6 +134,7 @@ impl PodMachine {
             last_trouble: String::new(),
             reported: None,
             said: Said::default(),
+            overruled: None,
             armed: None,
         }
     }
@@ -174,6 +177,8 @@ impl PodMachine {
             // An older status was applied behind the newest one: it is said again.
             self.reported = None;
         }
+        self.overruled = echo::is_overruled(spec.object.0.at("status"))
+            .then(|| self.overruled.unwrap_or(now.mono.after(echo::OVERRULED_FOR)));
         let deletion = spec.deletion_grace.map(|grace| match spec.deletion_until {
             // It should have been gone long ago, and may have been replaced meanwhile.
             Some(until) if !self.deleted && until <= now.wall => std::time::Duration::ZERO,
@@ -345,6 +350,9 @@ impl PodMachine {
         if self.silent {
             return;
         }
+        if self.overruled.take_if(|due| *due <= now.mono).is_some() {
+            self.reported = None;
+        }
         let status = self.status(now.wall);
         if self.reported.as_ref() != Some(&status) {
             out.push(PodEffect::ReportStatus(status.clone()));
@@ -378,6 +386,7 @@ impl PodMachine {
             .chain(volumes)
             .chain(sandbox)
             .chain(active)
+            .chain(self.overruled)
             .filter(|at| *at > now.mono)
             .min();
         if let Some(at) = next.filter(|_| next != self.armed) {
