@@ -23,6 +23,9 @@ pub(crate) const CONTROL_PLANE: &str = "node-role.kubernetes.io/control-plane";
 /// Most serial numbers that are kept of a node: older certificates have expired.
 const SERIALS_MAX: usize = 8;
 
+/// How often somebody else may come in between.
+const CONFLICTS_MAX: u32 = 8;
+
 /// What is known of a machine that is admitted.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NewNode<'a> {
@@ -113,16 +116,23 @@ pub(crate) fn serials(node: &Object) -> Vec<String> {
     text.split_whitespace().map(str::to_owned).collect()
 }
 
-/// Remembers the serial number of one more certificate of a node.
+/// Remembers the serial number of one more certificate of a node. The node's agent writes to the same object: whoever
+/// comes in between makes it read again, a few times.
 pub(crate) async fn add_serial(calls: &Calls, node: &str, serial: &str) -> Result<(), ApiError> {
-    let known = calls.get(target(Some(node))).await?;
-    if serials(&known).iter().any(|other| other == serial) {
-        return Ok(());
+    let mut tries = 0;
+    loop {
+        let known = calls.get(target(Some(node))).await?;
+        if serials(&known).iter().any(|other| other == serial) {
+            return Ok(());
+        }
+        let mut patch = Value::Null;
+        patch.set_path(&["metadata", "resourceVersion"], known.resource_version());
+        patch.set_path(&["metadata", "annotations", SERIALS], with_serial(Some(&known), serial));
+        match calls.merge(target(Some(node)), &patch).await {
+            Err(error) if error.is_conflict() && tries < CONFLICTS_MAX => tries += 1,
+            merged => return merged.map(drop),
+        }
     }
-    let mut patch = Value::Null;
-    patch.set_path(&["metadata", "resourceVersion"], known.resource_version());
-    patch.set_path(&["metadata", "annotations", SERIALS], with_serial(Some(&known), serial));
-    calls.merge(target(Some(node)), &patch).await.map(drop)
 }
 
 /// Notes the certificates that are signed for nodes that are there.
