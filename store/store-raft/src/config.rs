@@ -45,7 +45,8 @@ impl RaftConfig {
     /// A follower waits at least this long for its leader: 500 ms. More than the lease, so that the
     /// others, who may have heard a moment later, vote for the one that is first.
     pub const ELECTION_TICKS_MIN: usize = 10;
-    /// A follower waits at most this long for its leader, and less than a tick longer: 800 ms.
+    /// A follower waits at most this long for its leader, and less than a tick longer: 800 ms. The
+    /// voters' turns are between the two.
     pub const ELECTION_TICKS_MAX: usize = 15;
     /// Who was kept from running for longer than a tick did not see that the others were silent: it
     /// waits so many ticks longer, for the frames that came meanwhile.
