@@ -12,7 +12,7 @@ use raft::{RawNode, StateRole, Storage};
 
 use crate::RaftConfig;
 
-/// The timeout that was drawn, and for which term and role.
+/// The timeout in force, and for which term and role.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ElectionTimeout {
     drawn_for: Option<(u64, StateRole)>,

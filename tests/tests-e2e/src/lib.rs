@@ -223,6 +223,19 @@ impl Cluster {
         Ran::of(&command.output().expect("setpriv runs"))
     }
 
+    /// The name of the server that leads.
+    ///
+    /// # Panics
+    /// If none does.
+    #[must_use]
+    pub fn leader(&self) -> String {
+        let text = self.starling(&["server", "list", "-o", "json"]);
+        let list: Value = serde_json::from_str(&text).expect("JSON");
+        let mut servers = list["servers"].as_array().into_iter().flatten();
+        let leader = servers.find(|server| server["leader"] == true).expect("a leader");
+        leader["node"].as_str().expect("a name").to_owned()
+    }
+
     /// Somebody else with this cluster's kubeconfig.
     #[must_use]
     pub fn user(&self) -> User {

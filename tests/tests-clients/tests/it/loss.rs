@@ -22,15 +22,6 @@ const LOSS_EVERY: Duration = Duration::from_secs(60);
 /// How long a machine has no power.
 const OUTAGE: Duration = Duration::from_secs(10);
 
-/// The server that leads.
-fn leader(cluster: &Cluster) -> String {
-    let text = cluster.starling(&["server", "list", "-o", "json"]);
-    let list: Value = serde_json::from_str(&text).expect("JSON");
-    let mut servers = list["servers"].as_array().into_iter().flatten();
-    let leader = servers.find(|server| server["leader"] == true).expect("a leader");
-    leader["node"].as_str().expect("a name").to_owned()
-}
-
 /// Waits; nobody ever says anything.
 fn wait(beat: &mpsc::Receiver<()>, time: Duration) {
     assert_eq!(beat.recv_timeout(time), Err(RecvTimeoutError::Timeout));
@@ -43,7 +34,7 @@ fn lose_servers(cluster: &Cluster, lasts: Duration) -> usize {
     wait(&beat, FIRST_LOSS);
     while passed + OUTAGE < lasts {
         let lost = match losses % 2 {
-            0 => leader(cluster),
+            0 => cluster.leader(),
             _ => format!("server-{}", losses % 3 + 1),
         };
         println!("{lost} is lost");

@@ -76,11 +76,7 @@ fn the_leaders_loss_is_survived_through_the_same_kubeconfig() {
     let cluster = Cluster::prepared();
     cluster.starling(&["up", "--servers", "3"]);
     cluster.kubectl(&["create", "configmap", "before", "--from-literal=a=b"]);
-    let text = cluster.starling(&["server", "list", "-o", "json"]);
-    let list: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-    let mut servers = list["servers"].as_array().into_iter().flatten();
-    let leader = servers.find(|server| server["leader"] == true).expect("a leader");
-    let leader = leader["node"].as_str().expect("a name").to_owned();
+    let leader = cluster.leader();
     cluster.starling(&["node", "kill", &leader]);
     // Waiting is a watch here, so a server that answers it has taken over.
     cluster.kubectl(&[
