@@ -57,13 +57,13 @@ struct MemberDriver {
 }
 
 impl MemberDriver {
-    fn probe(&mut self, peer: String, inbox: &Inbox<MemberEvent>) {
+    fn probe(&mut self, peer: String, begins: bool, inbox: &Inbox<MemberEvent>) {
         let Some(link) = self.shared.mesh.link(&peer) else { return };
         if self.probed.len() >= MembershipMachine::KNOWN_MAX {
             self.probed.clear();
         }
         let before = self.probed.insert(peer.clone(), link.received);
-        if before.is_some_and(|before| before != link.received) {
+        if !begins && before.is_some_and(|before| before != link.received) {
             inbox.send(MemberEvent::Stirred { peer });
         }
     }
@@ -87,7 +87,7 @@ impl Driver<MembershipMachine> for MemberDriver {
                 }
             }
             MemberEffect::Wake { at } => inbox.send_at(at, MemberEvent::Tick),
-            MemberEffect::Probe { peer } => self.probe(peer, inbox),
+            MemberEffect::Probe { peer, begins } => self.probe(peer, begins, inbox),
             MemberEffect::Publish(view) => drop(self.shared.view.send_replace(Arc::new(view))),
             MemberEffect::Verdict(verdict) => {
                 report(&verdict);

@@ -74,10 +74,12 @@ pub enum MemberEffect {
         at: Mono,
     },
     /// Look whether anything came over the link to this peer since the last probe; if so say
-    /// [`MemberEvent::Stirred`]. The first probe only begins to look.
+    /// [`MemberEvent::Stirred`].
     Probe {
         /// The peer's node.
         peer: String,
+        /// The first probe of a silence: it only begins to look. What came before was heard.
+        begins: bool,
     },
     /// What is believed of all members changed.
     Publish(Vec<MemberView>),

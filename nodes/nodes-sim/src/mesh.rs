@@ -198,9 +198,9 @@ impl Mesh {
             }
             MemberEffect::Send { to, message } => self.send(ctx, &to, Word::Member(message)),
             MemberEffect::Wake { at } => ctx.at(at, Local::MemberTick),
-            MemberEffect::Probe { peer } => {
+            MemberEffect::Probe { peer, begins } => {
                 let Some(link) = self.links.get_mut(&peer) else { return };
-                let stirred = link.probed.is_some_and(|probed| link.heard > probed);
+                let stirred = !begins && link.probed.is_some_and(|probed| link.heard > probed);
                 link.probed = Some(ctx.now.mono);
                 if stirred {
                     self.queue.push_back(Input::Member(MemberEvent::Stirred { peer }));

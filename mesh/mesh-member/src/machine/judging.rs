@@ -235,8 +235,9 @@ impl MembershipMachine {
         if quiet < Timing::ASK_AFTER || is_asked {
             return;
         }
+        let begins = member.asked.is_none_or(|asked| now.since(asked) >= quiet);
         member.asked = Some(now);
-        out.push(MemberEffect::Probe { peer: node.to_owned() });
+        out.push(MemberEffect::Probe { peer: node.to_owned(), begins });
         // It is called itself: whatever comes back shows that it lives.
         asks.entry(node.to_owned()).or_default().push(node.to_owned());
         for other in electorate.map(|electorate| electorate.others).unwrap_or_default() {

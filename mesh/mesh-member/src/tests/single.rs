@@ -136,13 +136,42 @@ fn something_that_came_over_the_link_counts_as_heard() {
         bench.now = bench.now.after(Duration::from_millis(100));
         for effect in bench.tell(MemberEvent::Tick) {
             match effect {
-                MemberEffect::Probe { peer } => drop(bench.tell(MemberEvent::Stirred { peer })),
+                MemberEffect::Probe { peer, .. } => drop(bench.tell(MemberEvent::Stirred { peer })),
                 MemberEffect::Verdict(_) => verdicts += 1,
                 _ => {}
             }
         }
     }
     assert_eq!((verdicts, bench.word("agent-1")), (0, Some("alive")));
+}
+
+#[test]
+fn the_first_probe_of_each_silence_only_begins_to_look() {
+    let mut bench = Bench::new(Role::Server);
+    bench.tell(MemberEvent::Voters(vec!["me".into(), "server-2".into(), "server-3".into()]));
+    bench.hello("server-2", Role::Server);
+    bench.hello("server-3", Role::Server);
+    let mut silences = Vec::new();
+    for _ in 0..3 {
+        bench.hello("agent-1", Role::Agent);
+        let mut probes = Vec::new();
+        for _ in 0..24 {
+            bench.now = bench.now.after(Duration::from_millis(100));
+            bench.hello("server-2", Role::Server);
+            bench.hello("server-3", Role::Server);
+            for effect in bench.tell(MemberEvent::Tick) {
+                if let MemberEffect::Probe { peer, begins } = effect {
+                    assert_eq!(peer, "agent-1");
+                    probes.push(begins);
+                }
+            }
+        }
+        silences.push(probes);
+    }
+    assert_eq!(
+        silences,
+        [[true, false, false, false], [true, false, false, false], [true, false, false, false]]
+    );
 }
 
 #[test]
