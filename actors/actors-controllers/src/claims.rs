@@ -10,10 +10,16 @@ use std::sync::Arc;
 use actors_controller::{Kind, Plan, World};
 use actors_object::{FieldPath, LabelSelector, Object, OwnerRef, Value, value};
 
-/// The selector in `spec.selector`; `None` if it is wrong or would match everything.
+use crate::kinds::REPLICATION_CONTROLLER;
+
+/// The selector in `spec.selector`; `None` if it is wrong or would match everything. That of a
+/// ReplicationController is labels alone.
 pub(crate) fn selector_of(owner: &Object) -> Option<LabelSelector> {
-    let path = FieldPath::root();
-    let selector = LabelSelector::from_value(owner.spec().at("selector"), &path).ok()?;
+    let given = owner.spec().at("selector");
+    let selector = match REPLICATION_CONTROLLER.is_kind_of(owner) {
+        true => LabelSelector::from_map(given.as_map()?),
+        false => LabelSelector::from_value(given, &FieldPath::root()).ok()?,
+    };
     (!selector.is_everything()).then_some(selector)
 }
 

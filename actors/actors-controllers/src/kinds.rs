@@ -26,6 +26,12 @@ pub const DEPLOYMENT: Kind = Kind::new("apps/v1", "Deployment");
 pub const REPLICA_SET: Kind = Kind::new("apps/v1", "ReplicaSet");
 /// `discovery.k8s.io/v1` EndpointSlice.
 pub const ENDPOINT_SLICE: Kind = Kind::new("discovery.k8s.io/v1", "EndpointSlice");
+/// `v1` ReplicationController.
+pub const REPLICATION_CONTROLLER: Kind = Kind::new("v1", "ReplicationController");
+/// `apps/v1` StatefulSet.
+pub const STATEFUL_SET: Kind = Kind::new("apps/v1", "StatefulSet");
+/// `policy/v1` PodDisruptionBudget.
+pub const DISRUPTION_BUDGET: Kind = Kind::new("policy/v1", "PodDisruptionBudget");
 /// `v1` Secret.
 pub const SECRET: Kind = Kind::new("v1", "Secret");
 /// `certificates.k8s.io/v1` CertificateSigningRequest.

@@ -7,6 +7,7 @@ mod claims;
 mod conditions;
 pub mod dead_nodes;
 mod deployment;
+mod disruption;
 mod endpoint_slice;
 mod endpoints;
 mod event_ttl;
@@ -20,6 +21,7 @@ mod namespace;
 mod node_lifecycle;
 mod pod_gc;
 mod pods;
+mod quota;
 mod replica_set;
 mod signing;
 mod taints;
@@ -31,6 +33,7 @@ use actors_controller::Controller;
 
 pub use aggregation::AggregationController;
 pub use deployment::DeploymentController;
+pub use disruption::DisruptionController;
 pub use endpoint_slice::EndpointSliceController;
 pub use endpoints::EndpointsController;
 pub use event_ttl::EventTtlController;
@@ -41,7 +44,8 @@ pub use mirroring::MirroringController;
 pub use namespace::NamespaceController;
 pub use node_lifecycle::NodeLifecycleController;
 pub use pod_gc::PodGcController;
-pub use replica_set::ReplicaSetController;
+pub use quota::QuotaController;
+pub use replica_set::{ReplicaSetController, ReplicationController};
 pub use signing::{CertificateController, SignRequest, SigningOrder};
 pub use token_secrets::{SignToken, TokenSecretController};
 
@@ -52,6 +56,8 @@ pub fn builtin(ca_pem: &str) -> Vec<Arc<dyn Controller>> {
     vec![
         Arc::new(DeploymentController),
         Arc::new(ReplicaSetController),
+        Arc::new(ReplicationController),
+        Arc::new(DisruptionController),
         Arc::new(EndpointSliceController),
         Arc::new(EndpointsController),
         Arc::new(MirroringController),
@@ -62,6 +68,7 @@ pub fn builtin(ca_pem: &str) -> Vec<Arc<dyn Controller>> {
         Arc::new(NodeLifecycleController),
         Arc::new(TaintEvictionController),
         Arc::new(PodGcController),
+        Arc::new(QuotaController),
         Arc::new(EventTtlController),
         Arc::new(AggregationController),
     ]

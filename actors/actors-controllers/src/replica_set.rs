@@ -1,11 +1,12 @@
-//! Keeps `spec.replicas` pods alive for every ReplicaSet.
+//! Keeps `spec.replicas` pods alive for every ReplicaSet, and for every ReplicationController: the
+//! same in an older form.
 //!
-//! Way in: [`ReplicaSetController`].  Writes: pods (create, delete, owner references),
-//! `ReplicaSet.status`.
+//! Way in: [`ReplicaSetController`], [`ReplicationController`].  Writes: pods (create, delete, owner
+//! references), `status` of the set.
 //! Never: a change of the set's spec, or a deletion of a pod that it does not control.
 //! A pod that is terminating is replaced at once, wherever it is; a fenced one (see [`fencing`])
 //! only when it has ended.
-//! Spec: Kubernetes documentation, "ReplicaSet".
+//! Spec: Kubernetes documentation, "ReplicaSet", "ReplicationController".
 
 mod ranking;
 mod status;
@@ -14,7 +15,8 @@ use std::sync::Arc;
 
 pub(crate) use self::status::unless_zero;
 use actors_controller::{
-    Access, Controller, EventType, Key, Plan, Primary, Refusal, Relations, World, WriteVerb,
+    Access, Controller, EventType, Key, Kind, MapKeys, Plan, Primary, Refusal, Relations, World,
+    WriteVerb,
 };
 use actors_core::Now;
 use actors_object::Object;
@@ -23,13 +25,17 @@ use crate::{
     claims::{claim, selector_of},
     conditions::{Conditions, Says},
     fencing,
-    kinds::{POD, REPLICA_SET},
+    kinds::{POD, REPLICA_SET, REPLICATION_CONTROLLER},
     pods,
 };
 
-/// See the module.
+/// For ReplicaSets: see the module.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ReplicaSetController;
+
+/// For ReplicationControllers: see the module.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ReplicationController;
 
 /// Most pods that one plan makes or deletes.
 const BURST_MAX: usize = 500;
@@ -47,46 +53,90 @@ impl Controller for ReplicaSetController {
     }
 
     fn relations(&self) -> Relations {
-        Relations::default().owns(&POD).watches(&POD, sets_that_may_adopt)
+        relations(|pod, world| sets_that_may_adopt(&REPLICA_SET, pod, world))
     }
 
     fn access(&self) -> Access {
-        Access::reads(&[&REPLICA_SET, &POD])
-            .writes(&POD, WriteVerb::Create, &[])
-            .writes(&POD, WriteVerb::Delete, &[])
-            .writes(&POD, WriteVerb::Patch, &["metadata.ownerReferences"])
-            .writes(&REPLICA_SET, WriteVerb::Status, &["status"])
+        access(&REPLICA_SET)
     }
 
     fn reconcile(&self, set: &Object, world: &dyn World, now: Now) -> Plan {
-        let Some(selector) = selector_of(set) else {
-            return Plan::reject("spec.selector", "must be a selector that is not empty");
-        };
-        let mut plan = Plan::default();
-        let owned = claim(set, &selector, &POD, world, &mut plan);
-        let active: Vec<Arc<Object>> =
-            owned.iter().filter(|pod| pods::is_active(pod)).cloned().collect();
-        if !set.is_terminating() {
-            let pods = Pods { active: &active, ending: fenced_and_ending(&owned) };
-            plan_replicas(set, &pods, world, now, &mut plan);
-        }
-        status::plan_status(set, &owned, now, &mut plan);
-        plan
+        keep(set, world, now)
     }
 
     fn refused(&self, set: &Object, refusals: &[Refusal], _: &dyn World, now: Now) -> Plan {
-        let mut plan = Plan::default();
-        let Some(first) = refusals.iter().find(|refusal| refusal.item.contains(" Pod/")) else {
-            return plan;
-        };
-        let reason = if first.item.starts_with("create") { "FailedCreate" } else { "FailedDelete" };
-        let mut conditions = Conditions::of(set, now.wall);
-        conditions.set(REPLICA_FAILURE, Says { status: "True", reason, message: &first.message });
-        let mut status = set.status().clone();
-        status.set_path(&["conditions"], conditions.into_value());
-        plan.set_status(set, &status);
-        plan
+        say_failure(set, refusals, now)
     }
+}
+
+impl Controller for ReplicationController {
+    fn name(&self) -> &'static str {
+        "replication"
+    }
+
+    fn primary(&self) -> Primary {
+        Primary::Of(REPLICATION_CONTROLLER)
+    }
+
+    fn relations(&self) -> Relations {
+        relations(|pod, world| sets_that_may_adopt(&REPLICATION_CONTROLLER, pod, world))
+    }
+
+    fn access(&self) -> Access {
+        access(&REPLICATION_CONTROLLER)
+    }
+
+    fn reconcile(&self, set: &Object, world: &dyn World, now: Now) -> Plan {
+        keep(set, world, now)
+    }
+
+    fn refused(&self, set: &Object, refusals: &[Refusal], _: &dyn World, now: Now) -> Plan {
+        say_failure(set, refusals, now)
+    }
+}
+
+fn relations(may_adopt: MapKeys) -> Relations {
+    Relations::default().owns(&POD).watches(&POD, may_adopt)
+}
+
+fn access(kind: &Kind) -> Access {
+    Access::reads(&[kind, &POD])
+        .writes(&POD, WriteVerb::Create, &[])
+        .writes(&POD, WriteVerb::Delete, &[])
+        .writes(&POD, WriteVerb::Patch, &["metadata.ownerReferences"])
+        .writes(kind, WriteVerb::Status, &["status"])
+}
+
+/// Makes, deletes, adopts and releases pods, and counts them.
+fn keep(set: &Object, world: &dyn World, now: Now) -> Plan {
+    let Some(selector) = selector_of(set) else {
+        return Plan::reject("spec.selector", "must be a selector that is not empty");
+    };
+    let mut plan = Plan::default();
+    let owned = claim(set, &selector, &POD, world, &mut plan);
+    let active: Vec<Arc<Object>> =
+        owned.iter().filter(|pod| pods::is_active(pod)).cloned().collect();
+    if !set.is_terminating() {
+        let pods = Pods { active: &active, ending: fenced_and_ending(&owned) };
+        plan_replicas(set, &pods, world, now, &mut plan);
+    }
+    status::plan_status(set, &owned, now, &mut plan);
+    plan
+}
+
+/// A condition for pods that could not be made or deleted.
+fn say_failure(set: &Object, refusals: &[Refusal], now: Now) -> Plan {
+    let mut plan = Plan::default();
+    let Some(first) = refusals.iter().find(|refusal| refusal.item.contains(" Pod/")) else {
+        return plan;
+    };
+    let reason = if first.item.starts_with("create") { "FailedCreate" } else { "FailedDelete" };
+    let mut conditions = Conditions::of(set, now.wall);
+    conditions.set(REPLICA_FAILURE, Says { status: "True", reason, message: &first.message });
+    let mut status = set.status().clone();
+    status.set_path(&["conditions"], conditions.into_value());
+    plan.set_status(set, &status);
+    plan
 }
 
 /// How many pods the set should have; one if it does not say.
@@ -136,14 +186,14 @@ fn plan_replicas(set: &Object, pods: &Pods<'_>, world: &dyn World, now: Now, pla
     }
 }
 
-/// The sets that would adopt a pod without a controller.
-fn sets_that_may_adopt(pod: &Object, world: &dyn World) -> Vec<Key> {
+/// The sets of this kind that would adopt a pod without a controller.
+fn sets_that_may_adopt(kind: &Kind, pod: &Object, world: &dyn World) -> Vec<Key> {
     if pod.controller_of().is_some() {
         return Vec::new();
     }
-    let mut sets = world.list(&REPLICA_SET, Some(pod.namespace()));
+    let mut sets = world.list(kind, Some(pod.namespace()));
     sets.retain(|set| selector_of(set).is_some_and(|selector| selector.matches(pod)));
-    sets.iter().map(|set| Key::new(&REPLICA_SET, set.namespace(), set.name())).collect()
+    sets.iter().map(|set| Key::new(kind, set.namespace(), set.name())).collect()
 }
 
 #[cfg(test)]

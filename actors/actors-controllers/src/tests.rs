@@ -35,6 +35,7 @@ fn every_field_has_one_writer_but_for_these() {
         EndpointSlice endpoints: endpointslice, endpointslicemirroring
         EndpointSlice metadata.labels: endpointslice, endpointslicemirroring
         EndpointSlice ports: endpointslice, endpointslicemirroring
+        Pod metadata.ownerReferences: replicaset, replication
         Pod status.conditions[DisruptionTarget]: taint-eviction, pod-garbage-collector
     "#]]
     .assert_eq(&shared);

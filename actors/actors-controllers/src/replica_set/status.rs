@@ -1,4 +1,4 @@
-//! What a ReplicaSet's status says about its pods.
+//! What the status of a ReplicaSet or a ReplicationController says about its pods.
 //!
 //! Way in: [`plan_status`].  Writes: `status` but for the failure that [`super`] sets when pods are
 //! refused.
@@ -12,6 +12,7 @@ use actors_object::{LabelSelector, Object, Value, value};
 use super::{REPLICA_FAILURE, replicas};
 use crate::{
     conditions::Conditions,
+    kinds::REPLICA_SET,
     pods::{self, Availability},
 };
 
@@ -42,6 +43,8 @@ pub(super) fn plan_status(set: &Object, owned: &[Arc<Object>], now: Now, plan: &
     if active == replicas(set) {
         conditions.remove(REPLICA_FAILURE);
     }
+    // The older form does not count them.
+    let terminating = if REPLICA_SET.is_kind_of(set) { terminating } else { 0 };
     let status = value!({
         "replicas": active,
         "fullyLabeledReplicas": unless_zero(labelled),

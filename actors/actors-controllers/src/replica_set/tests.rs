@@ -5,7 +5,7 @@ use std::time::Duration;
 use actors_controller::{Refusal, testing::Scene};
 use actors_object::{Object, value};
 
-use super::ReplicaSetController;
+use super::{ReplicaSetController, ReplicationController};
 use crate::{
     kinds::{POD, REPLICA_SET},
     scenery::{Agent, owned, pod, replica_set, set_ready, template},
@@ -191,4 +191,26 @@ fn a_fenced_pod_keeps_its_place_until_it_has_ended() {
     assert_eq!(makes(&scene), 1, "one place is free");
     scene.change(&POD, "d/a", |pod| pod.set_path(&["status", "phase"], "Failed"));
     assert_eq!(makes(&scene), 2, "it has finished");
+}
+
+#[test]
+fn a_replication_controller_does_the_same_by_labels_alone() {
+    let mut set = Object(replica_set("web", 2));
+    set.set_path(&["apiVersion"], "v1");
+    set.set_path(&["kind"], "ReplicationController");
+    set.set_path(&["spec", "selector"], value!({ "app": "web" }));
+    let stray = owned(pod("stray", "other", "ready"), "ReplicationController", "web", "rs-web");
+    let scene = Scene::new().with(set).with(pod("orphan", "web", "ready")).with(stray);
+    let text = scene.text(&ReplicationController, "d/web");
+    let lines: Vec<&str> =
+        text.lines().map(|line| line.split('=').next().unwrap_or(line)).collect();
+    assert_eq!(
+        lines,
+        [
+            "patch Pod/orphan metadata.ownerReferences",
+            "patch Pod/stray metadata.ownerReferences",
+            "create Pod/web-*",
+            "status ReplicationController/web replicas",
+        ]
+    );
 }
