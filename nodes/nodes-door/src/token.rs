@@ -19,6 +19,8 @@ use crate::{Entry, Identity, Response, ResponseBody};
 pub struct TokenTicket {
     /// The claims: `iss, sub, aud, exp, iat, nbf, kubernetes.io`.
     pub claims: Value,
+    /// When its bearer shall ask for the next one: never after `exp`.
+    pub(crate) renew_by: Wall,
     pub(crate) request: Object,
 }
 
@@ -26,9 +28,8 @@ impl TokenTicket {
     /// The answer, with the signed token.
     #[must_use]
     pub fn finish(mut self, token: &str) -> Response {
-        let expires = self.claims.at("exp").as_i64().unwrap_or_default();
-        let expires = Wall(expires.saturating_mul(1_000_000_000));
-        let status = value!({ "token": token, "expirationTimestamp": timefmt::seconds(expires) });
+        let expires = timefmt::seconds(self.renew_by);
+        let status = value!({ "token": token, "expirationTimestamp": expires });
         self.request.set_status(status);
         Response::new(201, ResponseBody::Entry(Entry::Made(Arc::new(self.request))))
     }

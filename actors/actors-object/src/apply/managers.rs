@@ -3,10 +3,11 @@
 //! Way in: [`Managers::of`], [`Managers::apply`], [`Managers::update`].
 
 use super::{
-    FieldSet, FieldSetError, Place, Step,
-    compare::{Difference, difference},
+    FieldSet, FieldSetError, Step,
+    compare::Difference,
     fields::Node,
     merge,
+    versions::{Changes, Versions},
 };
 use crate::{Map, Object, Value};
 
@@ -50,6 +51,22 @@ struct Entry {
     /// When its fields changed last: RFC 3339.
     time: String,
     fields: FieldSet,
+}
+
+impl Entry {
+    /// The fields in another version, as far as the object has them, which is given in that version.
+    fn told_in<V: Versions>(
+        &self,
+        (versions, there): (&V, &V::Place),
+        (object, version): (&Value, &str),
+    ) -> Option<FieldSet> {
+        let own = self.manager.api_version.as_str();
+        let place = versions.place(own)?;
+        let mut part = versions.turned(object, version, own)?;
+        let all = FieldSet::of(&place, &part);
+        merge::prune(&place, &mut part, &all, &self.fields);
+        Some(FieldSet::of(there, &versions.turned(&part, own, version)?))
+    }
 }
 
 /// All managers of an object.
@@ -184,30 +201,31 @@ impl Managers {
     /// What other managers own and would be changed, unless `force`.
     pub fn apply(
         &self,
-        place: &impl Place,
+        versions: &impl Versions,
         (live, config): (&Value, &Value),
         by: (&Manager, &str),
         how: How<'_>,
     ) -> Result<Applied, Vec<Conflict>> {
         let (manager, now) = by;
         let How { reach, force, complete } = how;
-        let wanted = owned(FieldSet::of(place, config), reach);
+        let place = versions.written();
+        let wanted = owned(FieldSet::of(&place, config), reach);
         let mut managers = self.clone();
+        managers.forget_unserved(versions, &manager.api_version);
         let last = managers.take(manager);
-        let mut object = merge::merged(place, live, config);
+        let mut object = merge::merged(&place, live, config);
         if let Some(last) = &last {
-            let mut kept = wanted.clone();
-            managers.entries.iter().for_each(|entry| kept.add(&entry.fields));
-            merge::prune(place, &mut object, &last.fields, &kept);
+            let by = (manager, &wanted, last);
+            managers.drop_unwanted(versions, (&mut object, config), by, reach);
         }
         complete(&mut object);
-        let changes = owned_difference(difference(place, live, &object), reach);
-        let conflicts = managers.conflicts(&changes.changed);
+        let mut changes =
+            Changes::of(versions, (live, &object), (manager.api_version.as_str(), reach));
+        let conflicts = managers.conflicts(&mut changes);
         if !conflicts.is_empty() && !force {
             return Err(conflicts);
         }
-        managers.give_up(&changes.changed, now);
-        managers.give_up(&changes.removed, now);
+        managers.give_up(&mut changes, now);
         managers.put(manager, (wanted, last), now);
         Ok(Applied { object, managers })
     }
@@ -215,26 +233,81 @@ impl Managers {
     /// Gives every field that a write changed to its writer, and takes away from everybody what is gone.
     pub fn update(
         &mut self,
-        place: &impl Place,
-        (old, new): (&Value, &Value),
+        versions: &impl Versions,
+        states: (&Value, &Value),
         (manager, now): (&Manager, &str),
         reach: Reach<'_>,
     ) {
-        let changes = owned_difference(difference(place, old, new), reach);
-        if changes.changed.is_empty() && changes.removed.is_empty() {
+        let mut changes = Changes::of(versions, states, (manager.api_version.as_str(), reach));
+        if changes.is_empty() {
             return;
         }
+        self.forget_unserved(versions, &manager.api_version);
         let own = self.take(manager);
-        self.give_up(&changes.changed, now);
-        self.give_up(&changes.removed, now);
+        self.give_up(&mut changes, now);
         let mut fields = own.as_ref().map(|own| own.fields.clone()).unwrap_or_default();
+        let changes = changes.told_in(&manager.api_version);
         fields.subtract(&changes.removed);
         fields.add(&changes.changed);
         self.put(manager, (fields, own), now);
     }
 
+    /// Forgets those whose version is not served: what they own has no meaning any more.
+    fn forget_unserved(&mut self, versions: &impl Versions, written: &str) {
+        self.entries.retain(|entry| {
+            let version = entry.manager.api_version.as_str();
+            version == written || versions.place(version).is_some()
+        });
+    }
+
+    /// Takes out of the object what the manager applied when it did so last, and neither wants now nor anybody else
+    /// owns.
+    fn drop_unwanted(
+        &self,
+        versions: &impl Versions,
+        (object, config): (&mut Value, &Value),
+        (manager, wanted, last): (&Manager, &FieldSet, &Entry),
+        reach: Reach<'_>,
+    ) {
+        let (written, version) = (&*manager.api_version, &*last.manager.api_version);
+        let turned = |value: &Value| versions.turned(value, written, version);
+        let there = (version != written).then(|| {
+            let place = versions.place(version)?;
+            let wanted = owned(FieldSet::of(&place, &turned(config)?), reach);
+            Some((place, turned(object)?, wanted))
+        });
+        let (place, mut pruned, mut kept) = match there {
+            None => (versions.written(), std::mem::take(object), wanted.clone()),
+            Some(Some(there)) => there,
+            Some(None) => return,
+        };
+        for entry in &self.entries {
+            if entry.manager.api_version == version {
+                kept.add(&entry.fields);
+            } else if let Some(theirs) = entry.told_in((versions, &place), (&pruned, version)) {
+                kept.add(&owned(theirs, reach));
+            }
+        }
+        merge::prune(&place, &mut pruned, &last.fields, &kept);
+        let back = (version != written).then(|| versions.turned(&pruned, version, written));
+        match back {
+            None => *object = pruned,
+            Some(Some(turned)) => *object = turned,
+            Some(None) => {}
+        }
+    }
+
+    /// Takes the manager's own entry out. An applier is the same whichever version it applies in.
     fn take(&mut self, manager: &Manager) -> Option<Entry> {
-        let at = self.entries.iter().position(|entry| entry.manager == *manager)?;
+        let is_own = |entry: &Entry| match manager.operation {
+            Operation::Update => entry.manager == *manager,
+            Operation::Apply => {
+                let Manager { operation, name, subresource, .. } = &entry.manager;
+                (operation, name, subresource)
+                    == (&manager.operation, &manager.name, &manager.subresource)
+            }
+        };
+        let at = self.entries.iter().position(is_own)?;
         Some(self.entries.remove(at))
     }
 
@@ -243,7 +316,8 @@ impl Managers {
             return;
         }
         // A time tells when the fields changed, so that an apply that changes nothing changes nothing.
-        let time = last.filter(|last| last.fields == fields).map(|last| last.time);
+        let same = |last: &Entry| last.manager == *manager && last.fields == fields;
+        let time = last.filter(same).map(|last| last.time);
         let time = time.unwrap_or_else(|| now.to_owned());
         self.entries.push(Entry { manager: manager.clone(), time, fields });
         let key = |entry: &Entry| (entry.manager.operation, entry.time.clone());
@@ -252,10 +326,11 @@ impl Managers {
         });
     }
 
-    fn conflicts(&self, changed: &FieldSet) -> Vec<Conflict> {
+    fn conflicts(&self, changes: &mut Changes<'_, impl Versions>) -> Vec<Conflict> {
         let mut conflicts = Vec::new();
         for entry in &self.entries {
-            let paths = entry.fields.common(changed).paths();
+            let changes = changes.told_in(&entry.manager.api_version);
+            let paths = entry.fields.common(&changes.changed).paths();
             if !paths.is_empty() {
                 let (manager, time) = (entry.manager.clone(), entry.time.clone());
                 conflicts.push(Conflict { manager, time, paths });
@@ -264,12 +339,15 @@ impl Managers {
         conflicts
     }
 
-    /// Takes fields away from everybody.
-    fn give_up(&mut self, fields: &FieldSet, now: &str) {
+    /// Takes what changed, or is gone, away from everybody.
+    fn give_up(&mut self, changes: &mut Changes<'_, impl Versions>, now: &str) {
         for entry in &mut self.entries {
-            if !entry.fields.common(fields).is_empty() {
-                entry.fields.subtract(fields);
-                now.clone_into(&mut entry.time);
+            let Difference { changed, removed } = changes.told_in(&entry.manager.api_version);
+            for fields in [changed, removed] {
+                if entry.fields.meets(fields) {
+                    entry.fields.subtract(fields);
+                    now.clone_into(&mut entry.time);
+                }
             }
         }
         self.entries.retain(|entry| !entry.fields.is_empty());
@@ -277,7 +355,7 @@ impl Managers {
 }
 
 /// Without what nobody owns, and without what cannot be written this way.
-fn owned(mut fields: FieldSet, reach: Reach<'_>) -> FieldSet {
+pub(super) fn owned(mut fields: FieldSet, reach: Reach<'_>) -> FieldSet {
     UNOWNED.iter().for_each(|path| fields.remove_path(path));
     fields.remove_path(&["metadata", "managedFields"]);
     match reach {
@@ -291,8 +369,4 @@ fn owned(mut fields: FieldSet, reach: Reach<'_>) -> FieldSet {
     }
     fields.subtract(&roots);
     fields
-}
-
-fn owned_difference(found: Difference, reach: Reach<'_>) -> Difference {
-    Difference { changed: owned(found.changed, reach), removed: owned(found.removed, reach) }
 }

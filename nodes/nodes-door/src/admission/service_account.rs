@@ -13,7 +13,7 @@ const VOLUME_PREFIX: &str = "kube-api-access-";
 
 /// How long a token lives: an hour and seven seconds, so that it can be told from one that was
 /// asked for.
-const TOKEN_SECONDS: i64 = 3_607;
+pub(crate) const TOKEN_SECONDS: i64 = 3_607;
 
 /// Marks the image of a pod that the agent runs without the API's help.
 pub(super) const MIRROR: &str = "kubernetes.io/config.mirror";

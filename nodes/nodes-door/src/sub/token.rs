@@ -2,13 +2,21 @@
 //!
 //! Spec: Kubernetes API reference, `authentication.k8s.io/v1 TokenRequest`; at least ten minutes; a
 //! node may only ask for tokens bound to a pod that runs on it.
+//!
+//! Which tokens live longer than was asked for: those that admission gives to pods. Programs that read the token's file
+//! only once would fail after an hour, so that such a token is valid for a year; its pod's end ends it before. The answer
+//! tells the hour, by which agents replace the file, and the claim `warnafter` tells it to whoever looks for such
+//! programs. Spec: KEP-1205; reference of kube-apiserver, `--service-account-extend-token-expiration`, whose default
+//! this is.
 
+use actors_core::Wall;
 use actors_kinds::defaults::default_body;
 use actors_object::{ApiError, FieldError, FieldPath, Object, Value, uid, value};
 use store_mvcc::Key;
 
 use crate::{
     Step, TokenTicket,
+    admission::TOKEN_SECONDS,
     authz::{Ask, Authorizer, node_of},
     decode,
     visit::{Decision, Visit},
@@ -17,6 +25,9 @@ use crate::{
 /// Shortest and longest life of a token, in seconds.
 const SECONDS_MIN: i64 = 600;
 const SECONDS_MAX: i64 = 1 << 32;
+
+/// The life of a token that admission gave a pod.
+const SECONDS_EXTENDED: i64 = 365 * 86_400;
 
 /// Grants a token of the account that the path names.
 pub(super) fn request(visit: &mut Visit<'_>) -> Decision {
@@ -52,11 +63,17 @@ pub(super) fn request(visit: &mut Visit<'_>) -> Decision {
         request.set_path(&["spec", "audiences"], audiences.clone());
     }
     let now = visit.now.wall.as_secs();
+    let renew_by = now.saturating_add(seconds);
+    let mut expires = renew_by;
+    if !bound.at("pod").is_null() && seconds == TOKEN_SECONDS && audiences == [issuer.clone()] {
+        expires = now.saturating_add(SECONDS_EXTENDED);
+        bound.set_path(&["warnafter"], renew_by);
+    }
     let claims = value!({
         "iss": issuer,
         "sub": format!("system:serviceaccount:{namespace}:{name}"),
         "aud": audiences,
-        "exp": now.saturating_add(seconds),
+        "exp": expires,
         "iat": now,
         "nbf": now,
         "jti": uid::random(visit.rng),
@@ -64,7 +81,8 @@ pub(super) fn request(visit: &mut Visit<'_>) -> Decision {
     });
     request.set_name(name);
     request.set_namespace(namespace);
-    Ok(Step::Sign(Box::new(TokenTicket { claims, request })))
+    let renew_by = Wall(renew_by.saturating_mul(1_000_000_000));
+    Ok(Step::Sign(Box::new(TokenTicket { claims, renew_by, request })))
 }
 
 fn check_seconds(seconds: i64) -> Option<FieldError> {

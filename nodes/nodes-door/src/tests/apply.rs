@@ -51,8 +51,8 @@ fn configurations_are_laid_over_each_other_and_conflict() {
               + /registry/apps/deployments/default/web
                 metadata.managedFields = [{"manager":"a","operation":"Apply","apiVersion":"apps/v1","time":"2026-11-21T08:05:00Z","fieldsType":"FieldsV1","fieldsV1":{"f:spec":{"f:replicas":{},"f:selector":{},"f:template":{"f:metadata":{"f:labels":{"f:app":{}}},"f:spec":{"f:containers":{"k:{\"name\":\"c\"}":{".":{},"f:env":{"k:{\"name\":\"A\"}":{".":{},"f:name":{},"f:value":{}},"k:{\"name\":\"B\"}":{".":{},"f:name":{},"f:value":{}}},"f:image":{},"f:name":{}}}}}}}}]
             APPLY /apis/apps/v1/namespaces/default/deployments/web?fieldManager=b
-              409 Conflict: Operation cannot be fulfilled on deployments.apps "web": fields that others own would change: .spec.replicas (conflict with "a" using apps/v1)
-                details.causes = [{"reason":"FieldManagerConflict","message":"conflict with \"a\" using apps/v1","field":".spec.replicas"}]
+              409 Conflict: Apply failed with 1 conflict: conflict with "a": .spec.replicas
+                details.causes = [{"reason":"FieldManagerConflict","message":"conflict with \"a\"","field":".spec.replicas"}]
             APPLY /apis/apps/v1/namespaces/default/deployments/web?fieldManager=b&force=true
               200 Deployment web @102
               + /registry/apps/deployments/default/web
@@ -142,6 +142,138 @@ fn what_is_no_configuration_is_refused() {
               200 ConfigMap a @102
               + /registry/configmaps/default/a
                 metadata.managedFields = null
+        "#]],
+    );
+}
+
+#[test]
+fn several_conflicts_are_told_by_their_owners() {
+    check(
+        "
+        POST /api/v1/namespaces/default/configmaps?fieldManager=a
+          metadata: {name: m}
+          data: {k: v, l: v}
+        APPLY /api/v1/namespaces/default/configmaps/m?fieldManager=b
+          data: {m: v}
+        APPLY /api/v1/namespaces/default/configmaps/m?fieldManager=c
+          data: {k: w, l: w, m: w}
+        ",
+        &expect![[r#"
+            POST /api/v1/namespaces/default/configmaps?fieldManager=a
+              201 ConfigMap m @101
+              + /registry/configmaps/default/m
+            APPLY /api/v1/namespaces/default/configmaps/m?fieldManager=b
+              200 ConfigMap m @102
+              + /registry/configmaps/default/m
+            APPLY /api/v1/namespaces/default/configmaps/m?fieldManager=c
+              409 Conflict: Apply failed with 3 conflicts: conflicts with "b":
+            - .data.m
+            conflicts with "a" using v1:
+            - .data.k
+            - .data.l
+        "#]],
+    );
+}
+
+#[test]
+fn each_owner_of_an_autoscaler_has_the_version_that_it_wrote() {
+    check(
+        "
+        APPLY /apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers/web?fieldManager=a
+          spec:
+            maxReplicas: 5
+            scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}
+            targetCPUUtilizationPercentage: 50
+        GET /apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers/web
+        ? metadata.managedFields
+        ? spec.metrics
+        MERGE /apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers/web?fieldManager=b
+          spec: {minReplicas: 2}
+        GET /apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers/web
+        ? metadata.managedFields
+        APPLY /apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers/web?fieldManager=c
+          spec:
+            metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 70}}}]
+        APPLY /apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers/web?fieldManager=c&force=true
+          spec:
+            metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 70}}}]
+        ? metadata.managedFields
+        APPLY /apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers/web?fieldManager=d
+          spec: {targetCPUUtilizationPercentage: 80}
+        ",
+        &expect![[r#"
+            APPLY /apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers/web?fieldManager=a
+              201 HorizontalPodAutoscaler web @101
+              + /registry/autoscaling/horizontalpodautoscalers/default/web
+            GET /apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers/web
+              200 HorizontalPodAutoscaler web @101
+                metadata.managedFields = [{"manager":"a","operation":"Apply","apiVersion":"autoscaling/v1","time":"2026-11-21T08:05:00Z","fieldsType":"FieldsV1","fieldsV1":{"f:spec":{"f:maxReplicas":{},"f:scaleTargetRef":{},"f:targetCPUUtilizationPercentage":{}}}}]
+                spec.metrics = [{"type":"Resource","resource":{"name":"cpu","target":{"type":"Utilization","averageUtilization":50}}}]
+            MERGE /apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers/web?fieldManager=b
+              200 HorizontalPodAutoscaler web @102
+              + /registry/autoscaling/horizontalpodautoscalers/default/web
+            GET /apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers/web
+              200 HorizontalPodAutoscaler web @102
+                metadata.managedFields = [{"manager":"a","operation":"Apply","apiVersion":"autoscaling/v1","time":"2026-11-21T08:05:00Z","fieldsType":"FieldsV1","fieldsV1":{"f:spec":{"f:maxReplicas":{},"f:scaleTargetRef":{},"f:targetCPUUtilizationPercentage":{}}}},{"manager":"b","operation":"Update","apiVersion":"autoscaling/v2","time":"2026-11-21T08:05:00Z","fieldsType":"FieldsV1","fieldsV1":{"f:spec":{"f:minReplicas":{}}}}]
+            APPLY /apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers/web?fieldManager=c
+              409 Conflict: Apply failed with 1 conflict: conflict with "a": .spec.targetCPUUtilizationPercentage
+            APPLY /apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers/web?fieldManager=c&force=true
+              200 HorizontalPodAutoscaler web @103
+              + /registry/autoscaling/horizontalpodautoscalers/default/web
+                metadata.managedFields = [{"manager":"a","operation":"Apply","apiVersion":"autoscaling/v1","time":"2026-11-21T08:05:00Z","fieldsType":"FieldsV1","fieldsV1":{"f:spec":{"f:maxReplicas":{},"f:scaleTargetRef":{}}}},{"manager":"c","operation":"Apply","apiVersion":"autoscaling/v2","time":"2026-11-21T08:05:00Z","fieldsType":"FieldsV1","fieldsV1":{"f:spec":{"f:metrics":{}}}},{"manager":"b","operation":"Update","apiVersion":"autoscaling/v2","time":"2026-11-21T08:05:00Z","fieldsType":"FieldsV1","fieldsV1":{"f:spec":{"f:minReplicas":{}}}}]
+            APPLY /apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers/web?fieldManager=d
+              409 Conflict: Apply failed with 1 conflict: conflict with "c": .spec.metrics
+        "#]],
+    );
+}
+
+#[test]
+fn who_applies_in_another_version_takes_back_what_it_applied_before() {
+    check(
+        "
+        APPLY /apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers/web?fieldManager=a
+          metadata: {labels: {mine: x}}
+          spec:
+            maxReplicas: 5
+            scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}
+            targetCPUUtilizationPercentage: 50
+        MERGE /apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers/web?fieldManager=b
+          spec: {behavior: {scaleDown: {stabilizationWindowSeconds: 60}}}
+        APPLY /apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers/web?fieldManager=a
+          spec:
+            maxReplicas: 5
+            scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}
+            metrics: [{type: Resource, resource: {name: memory, target: {type: Utilization, averageUtilization: 70}}}]
+        ? metadata.labels
+        ? metadata.managedFields
+        ? spec.metrics
+        ? spec.behavior.scaleDown.stabilizationWindowSeconds
+        APPLY /apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers/web?fieldManager=a
+          spec:
+            maxReplicas: 5
+            scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}
+        ? metadata.annotations
+        ? metadata.managedFields
+        ",
+        &expect![[r#"
+            APPLY /apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers/web?fieldManager=a
+              201 HorizontalPodAutoscaler web @101
+              + /registry/autoscaling/horizontalpodautoscalers/default/web
+            MERGE /apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers/web?fieldManager=b
+              200 HorizontalPodAutoscaler web @102
+              + /registry/autoscaling/horizontalpodautoscalers/default/web
+            APPLY /apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers/web?fieldManager=a
+              200 HorizontalPodAutoscaler web @103
+              + /registry/autoscaling/horizontalpodautoscalers/default/web
+                metadata.labels = null
+                metadata.managedFields = [{"manager":"a","operation":"Apply","apiVersion":"autoscaling/v2","time":"2026-11-21T08:05:00Z","fieldsType":"FieldsV1","fieldsV1":{"f:spec":{"f:maxReplicas":{},"f:metrics":{},"f:scaleTargetRef":{"f:apiVersion":{},"f:kind":{},"f:name":{}}}}},{"manager":"b","operation":"Update","apiVersion":"autoscaling/v2","time":"2026-11-21T08:05:00Z","fieldsType":"FieldsV1","fieldsV1":{"f:spec":{"f:behavior":{"f:scaleDown":{"f:policies":{},"f:selectPolicy":{},"f:stabilizationWindowSeconds":{}},"f:scaleUp":{"f:policies":{},"f:selectPolicy":{},"f:stabilizationWindowSeconds":{}}}}}}]
+                spec.metrics = [{"type":"Resource","resource":{"name":"memory","target":{"type":"Utilization","averageUtilization":70}}}]
+                spec.behavior.scaleDown.stabilizationWindowSeconds = 60
+            APPLY /apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers/web?fieldManager=a
+              200 HorizontalPodAutoscaler web @104
+              + /registry/autoscaling/horizontalpodautoscalers/default/web
+                metadata.annotations = {"autoscaling.alpha.kubernetes.io/behavior":"{\"scaleUp\":{\"selectPolicy\":\"Max\",\"policies\":[{\"type\":\"Pods\",\"value\":4,\"periodSeconds\":15},{\"type\":\"Percent\",\"value\":100,\"periodSeconds\":15}],\"stabilizationWindowSeconds\":0},\"scaleDown\":{\"selectPolicy\":\"Max\",\"policies\":[{\"type\":\"Percent\",\"value\":100,\"periodSeconds\":15}],\"stabilizationWindowSeconds\":60}}"}
+                metadata.managedFields = [{"manager":"a","operation":"Apply","apiVersion":"autoscaling/v1","time":"2026-11-21T08:05:00Z","fieldsType":"FieldsV1","fieldsV1":{"f:spec":{"f:maxReplicas":{},"f:scaleTargetRef":{}}}},{"manager":"b","operation":"Update","apiVersion":"autoscaling/v2","time":"2026-11-21T08:05:00Z","fieldsType":"FieldsV1","fieldsV1":{"f:spec":{"f:behavior":{"f:scaleDown":{"f:policies":{},"f:selectPolicy":{},"f:stabilizationWindowSeconds":{}},"f:scaleUp":{"f:policies":{},"f:selectPolicy":{},"f:stabilizationWindowSeconds":{}}}}}}]
         "#]],
     );
 }

@@ -105,31 +105,6 @@ fn a_pod_is_bound_once() {
 }
 
 #[test]
-fn an_eviction_deletes() {
-    check(
-        "
-        POST /api/v1/namespaces/default/pods
-          metadata: {name: p}
-          spec: {containers: [{name: c, image: i}]}
-        POST /api/v1/namespaces/default/pods/p/eviction
-          metadata: {name: q}
-        POST /api/v1/namespaces/default/pods/p/eviction
-          metadata: {name: p}
-        ",
-        &expect![[r#"
-            POST /api/v1/namespaces/default/pods
-              201 Pod p @101
-              + /registry/pods/default/p
-            POST /api/v1/namespaces/default/pods/p/eviction
-              400 BadRequest: metadata.name of the body is "q", but the path means "p"
-            POST /api/v1/namespaces/default/pods/p/eviction
-              201 Success
-              - /registry/pods/default/p
-        "#]],
-    );
-}
-
-#[test]
 fn a_token_is_bound_and_dies_with_its_pod() {
     check(
         "
@@ -195,4 +170,39 @@ fn claims_are_an_identity_while_what_they_are_bound_to_lives() {
     scene.run("DELETE /api/v1/namespaces/default/pods/p");
     assert_eq!(token_identity(&ticket.claims, &scene.catalog.snapshot()), None);
     assert_eq!(token_identity(&value!({}), &snapshot), None);
+}
+
+#[test]
+fn a_token_that_admission_gave_a_pod_outlives_the_hour_that_its_bearer_is_told() {
+    use actors_core::Turn;
+
+    let mut scene = super::harness::Scene::new();
+    scene.run("POST /api/v1/namespaces/default/pods\n  metadata: {name: p}\n  spec: {containers: [{name: c, image: i}]}\n");
+    // Seconds that it lives, seconds after which to warn, and the end that the bearer is told.
+    let check = |spec: &str, wanted: (i64, Option<i64>, &str)| {
+        let line = "POST /api/v1/namespaces/default/serviceaccounts/default/token";
+        let request = scene.parse(line, format!("spec: {spec}").as_bytes());
+        let snapshot = scene.catalog.snapshot();
+        let mut rng = actors_core::Rng::from_number(1);
+        let now = actors_core::Now {
+            wall: actors_core::Wall(1_795_248_300_000_000_000),
+            ..actors_core::Now::default()
+        };
+        let mut turn = Turn { now, rng: &mut rng, view: &snapshot };
+        let crate::Step::Sign(ticket) = scene.door.decide(&request, &mut turn) else {
+            panic!("a token is signed");
+        };
+        let of = |path: &[&str]| ticket.claims.i64_at(path).map(|at| at - now.wall.as_secs());
+        let (exp, warn) = (of(&["exp"]).expect("an end"), of(&["kubernetes.io", "warnafter"]));
+        let told = ticket.finish("signed").into_object().expect("a token");
+        let told = told.str_at(&["status", "expirationTimestamp"]).unwrap_or_default();
+        assert_eq!((exp, warn, told), wanted, "{spec}");
+    };
+    let pod = "boundObjectRef: {kind: Pod, name: p}";
+    let year = 365 * 86_400;
+    let hour = "2026-11-21T09:05:07Z";
+    check(&format!("{{expirationSeconds: 3607, {pod}}}"), (year, Some(3_607), hour));
+    check("{expirationSeconds: 3607}", (3_607, None, hour));
+    check(&format!("{{expirationSeconds: 3607, audiences: [a], {pod}}}"), (3_607, None, hour));
+    check(&format!("{{expirationSeconds: 3600, {pod}}}"), (3_600, None, "2026-11-21T09:05:00Z"));
 }
