@@ -30,7 +30,8 @@ pub trait World {
     /// All objects that name `uid` in their owner references.
     fn owned_by(&self, uid: &str) -> Vec<Arc<Object>>;
 
-    /// All kinds that are served, and whether their objects live in namespaces.
+    /// All kinds that are served, and whether their objects live in namespaces; each once, in the version in which its
+    /// objects are read.
     fn kinds(&self) -> Vec<ServedKind>;
 
     /// Those of [`World::list`] whose labels match. A view with an index of labels overrides it.
@@ -60,6 +61,8 @@ pub trait World {
 pub struct ServedKind {
     /// Which.
     pub kind: Kind,
+    /// Its name in paths: `deployments`.
+    pub plural: String,
     /// Whether its objects live in namespaces.
     pub namespaced: bool,
 }

@@ -5,6 +5,7 @@
 //! A kind that has no rules of its own is one line of `tables/served.txt`, or one row given to
 //! [`Registry::with_rows`]; a kind with rules adds a row to the table of `validate`, `defaults` or `columns`.
 
+pub mod amounts;
 pub mod certificates;
 pub mod columns;
 mod complete;
@@ -20,6 +21,7 @@ mod part;
 mod patch;
 mod place;
 pub mod protobuf;
+pub mod quotas;
 pub mod rbac;
 mod registry;
 pub mod validate;
@@ -29,7 +31,7 @@ pub use complete::complete_new;
 pub use conform::{FieldReport, Mismatch};
 pub use defaults::{default_object, initial_status, qos_class};
 pub use fields::{is_selectable, selectable_fields};
-pub use part::pod_with_part;
+pub use part::{part_alone, pod_with_part};
 pub use patch::KindSchema;
 pub use place::KindPlace;
 pub use registry::{KindFacts, Registry, Strategy, Subresource};

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use actors_controller::{Kind, ServedKind, World};
-use actors_kinds::{KindFacts, Registry};
-use actors_object::{Gvk, Object};
+use actors_kinds::{KindFacts, Registry, convert};
+use actors_object::Object;
 use store_catalog::Snapshot;
 use store_mvcc::Key;
 
@@ -25,7 +25,7 @@ impl SnapshotWorld {
     }
 
     fn facts(&self, kind: &Kind) -> Option<&KindFacts> {
-        self.registry.kind(&Gvk::from_api_version(kind.api_version(), kind.kind()))
+        self.registry.kind_named(kind.api_version(), kind.kind())
     }
 }
 
@@ -57,11 +57,43 @@ impl World for SnapshotWorld {
     }
 
     fn kinds(&self) -> Vec<ServedKind> {
-        let stored = self.registry.kinds().filter(|kind| kind.is_stored());
+        // In the form in which it is stored: whoever goes through all kinds meets each object once.
+        let stored =
+            self.registry.kinds().filter(|kind| kind.is_stored() && !convert::is_converted(kind));
         let served = stored.map(|kind| ServedKind {
             kind: Kind::owned(kind.gvk.api_version(), kind.gvk.kind.clone()),
+            plural: kind.plural.clone(),
             namespaced: kind.namespaced,
         });
         served.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn what_is_served_in_two_forms_is_one_kind() {
+        let registry = Arc::new(Registry::builtin().expect("the tables are good"));
+        let world = SnapshotWorld::new(Snapshot::default(), Arc::clone(&registry));
+        let kinds = world.kinds();
+        let places: BTreeSet<_> = kinds
+            .iter()
+            .filter_map(|served| world.facts(&served.kind))
+            .map(|it| &it.storage)
+            .collect();
+        assert_eq!(places.len(), kinds.len(), "an object would be met twice");
+        let all: BTreeSet<_> =
+            registry.kinds().filter(|kind| kind.is_stored()).map(|kind| &kind.storage).collect();
+        assert_eq!(places, all);
+        let shown: Vec<String> = kinds
+            .iter()
+            .map(|served| served.kind.to_string())
+            .filter(|kind| kind.contains("Event") || kind.contains("Autoscaler"))
+            .collect();
+        assert_eq!(shown, ["Event", "HorizontalPodAutoscaler"]);
     }
 }

@@ -1,18 +1,23 @@
 //! What the cluster adds to objects, and which it does not let in.
 //!
-//! Way in: [`check_namespace`], [`mutate_new`], [`mutate_changed`].
+//! Way in: [`check_namespace`], [`mutate_new`], [`mutate_changed`]; for what is valid,
+//! [`check_new`], [`check_changed`], and last of all [`quota::charges`].
 //! Spec: Kubernetes documentation, "Admission Control in Kubernetes": NamespaceLifecycle,
-//! ServiceAccount, DefaultTolerationSeconds, Priority, NodeRestriction, CertificateApproval,
-//! CertificateSigning, CertificateSubjectRestriction.
+//! LimitRanger, ServiceAccount, DefaultTolerationSeconds, Priority, RuntimeClass, NodeRestriction,
+//! CertificateApproval, CertificateSigning, CertificateSubjectRestriction, ResourceQuota.
 
 pub(crate) mod certificates;
+mod limits;
 mod node;
 mod priority;
+pub(crate) mod quota;
+mod runtime_class;
 mod service_account;
 mod tolerations;
 
 use actors_object::{ApiError, GroupResource, Object};
 pub(crate) use node::{check_node, check_node_change, check_node_create};
+pub(crate) use service_account::TOKEN_SECONDS;
 use store_mvcc::Key;
 
 use crate::visit::Visit;
@@ -47,9 +52,31 @@ pub(crate) fn mutate_new(visit: &mut Visit<'_>, object: &mut Object) -> Result<(
     if !visit.kind.is("", "Pod") {
         return Ok(());
     }
+    limits::fill_in(visit, object);
     service_account::admit(visit, object)?;
+    priority::admit(visit, object)?;
     tolerations::admit(object);
-    priority::admit(visit, object)
+    runtime_class::admit(visit, object)
+}
+
+/// Whether a new object, as it would be, is let in.
+pub(crate) fn check_new(visit: &Visit<'_>, object: &Object) -> Result<(), ApiError> {
+    limits::check(visit, object)
+}
+
+/// Whether an object may become this: one that asks for another amount than before keeps to the
+/// bounds of its namespace.
+pub(crate) fn check_changed(
+    visit: &Visit<'_>,
+    (new, old): (&Object, &Object),
+) -> Result<(), ApiError> {
+    let is_resize = visit.sub.is_some_and(|sub| sub.name == "resize");
+    let of_claim = |claim: &Object| claim.spec().at("resources").clone();
+    let is_claim = visit.sub.is_none() && visit.kind.is("", "PersistentVolumeClaim");
+    match is_resize || (is_claim && of_claim(new) != of_claim(old)) {
+        true => limits::check(visit, new),
+        false => Ok(()),
+    }
 }
 
 /// What is added to a changed object.

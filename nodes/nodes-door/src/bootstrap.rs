@@ -1,10 +1,11 @@
 //! The objects that every cluster has from its first minute: namespaces, roles, bindings,
-//! priorities.
+//! priorities, flow control.
 //!
 //! Way in: [`bootstrap_objects`], [`controller_roles`], [`repair`].  Owns: `tables/bootstrap.txt`,
-//! `tables/controllers.txt`.  The server creates what is missing at every start and repairs the
-//! rest, through the door, as `system:masters`.
+//! `tables/controllers.txt`, `tables/flowcontrol.txt`.  The server creates what is missing at every
+//! start and repairs the rest, through the door, as `system:masters`.
 
+mod flow_control;
 mod reconcile;
 
 use actors_object::{Object, Value, value};
@@ -26,6 +27,7 @@ pub fn bootstrap_objects() -> Vec<Object> {
     for from in ["view", "edit", "admin"] {
         gather(&mut objects, from);
     }
+    objects.extend(flow_control::objects());
     objects
 }
 
@@ -241,7 +243,7 @@ mod tests {
     #[test]
     fn every_line_has_a_meaning_and_every_binding_a_role() {
         let objects = bootstrap_objects();
-        check_table(TABLE, &objects);
+        check_table(TABLE, &read(TABLE));
         let controllers = controller_roles();
         check_table(CONTROLLERS, &controllers);
         let all: Vec<&Object> = objects.iter().chain(&controllers).collect();

@@ -92,6 +92,9 @@ impl Pending {
 impl Door {
     /// How often a request is decided again because what it read has moved.
     const ATTEMPTS_MAX: u8 = 16;
+    /// The same where it is not the object that moves but what everybody writes beside it, a quota:
+    /// of those who wait one gets on in each round.
+    const ATTEMPTS_BESIDE_MAX: u8 = 192;
 
     /// A door for the kinds of `registry`. Without a sealer, Secrets are refused.
     #[must_use]
@@ -130,7 +133,10 @@ impl Door {
             Settled::Again if attempt < Self::ATTEMPTS_MAX => {
                 self.attempt(&request, turn, attempt + 1)
             }
-            Settled::Again => {
+            Settled::Beside if attempt < Self::ATTEMPTS_BESIDE_MAX => {
+                self.attempt(&request, turn, attempt + 1)
+            }
+            Settled::Again | Settled::Beside => {
                 let message = "the object changes too fast, please try again";
                 Step::Reply(ApiError::too_many_requests(message, 1).into())
             }
@@ -233,8 +239,8 @@ impl Door {
         decide().unwrap_or_else(|error: ApiError| Step::Reply(error.into()))
     }
 
-    /// A proposal of these operations by a request.
-    pub(crate) fn proposal(&self, visit: &mut Visit<'_>, draft: &Draft) -> Proposal {
+    /// A proposal of the operations of a draft, which are taken out of it.
+    pub(crate) fn proposal(&self, visit: &mut Visit<'_>, draft: &mut Draft) -> Proposal {
         Proposal {
             group: self.config.group,
             writer: Writer::unplaced(visit.request.identity.user.clone()),
@@ -242,7 +248,7 @@ impl Door {
             feature_level: self.config.feature_level,
             at: visit.now.wall,
             atomic: draft.is_atomic(),
-            ops: draft.ops.clone(),
+            ops: std::mem::take(&mut draft.ops),
         }
     }
 }

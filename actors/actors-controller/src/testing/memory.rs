@@ -28,7 +28,7 @@ pub struct MemoryWorld {
 impl MemoryWorld {
     /// Says that a kind is served, also without objects.
     pub fn serve(&mut self, kind: &Kind, namespaced: bool) {
-        self.served.push(ServedKind { kind: kind.clone(), namespaced });
+        self.served.push(served(kind, namespaced));
     }
 
     /// Puts `object` as it is; a uid, revision and generation are added where they are missing.
@@ -200,6 +200,12 @@ impl MemoryWorld {
     }
 }
 
+/// A kind as it is served; its plural is that of most kinds.
+fn served(kind: &Kind, namespaced: bool) -> ServedKind {
+    let plural = format!("{}s", kind.kind().to_lowercase());
+    ServedKind { kind: kind.clone(), plural, namespaced }
+}
+
 /// A pod on a node stays until its agent says that it has ended.
 fn is_ending_pod(object: &Object) -> bool {
     let ended = matches!(object.str_at(&["status", "phase"]), Some("Succeeded" | "Failed"));
@@ -245,7 +251,7 @@ impl World for MemoryWorld {
         for (key, object) in &self.objects {
             if !kinds.iter().any(|served| served.kind == key.kind) {
                 let namespaced = !object.namespace().is_empty();
-                kinds.push(ServedKind { kind: key.kind.clone(), namespaced });
+                kinds.push(served(&key.kind, namespaced));
             }
         }
         kinds

@@ -6,6 +6,7 @@
 
 use actors_object::{Map, Object, Value};
 
+use super::flow_control;
 use crate::authz::lacking;
 
 const AUTOUPDATE: &str = "rbac.authorization.kubernetes.io/autoupdate";
@@ -21,9 +22,13 @@ pub enum Repair {
     Replace,
 }
 
-/// Compares a role or binding with what it should at least be. Other kinds need nothing.
+/// Compares a role or binding with what it should at least be, and an object of flow control with
+/// what it should be. Other kinds need nothing.
 #[must_use]
 pub fn repair(wanted: &Object, found: &Object) -> Repair {
+    if wanted.api_version().starts_with("flowcontrol.apiserver.k8s.io/") {
+        return flow_control::repair(wanted, found);
+    }
     let is_rbac = wanted.api_version().starts_with("rbac.authorization.k8s.io/");
     if !is_rbac || found.annotation(AUTOUPDATE) == Some("false") {
         return Repair::Nothing;

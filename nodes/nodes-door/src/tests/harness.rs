@@ -64,10 +64,13 @@ impl Scene {
         };
         for object in bootstrap_objects() {
             let roles = "/apis/rbac.authorization.k8s.io/v1";
+            let flows = "/apis/flowcontrol.apiserver.k8s.io/v1";
             let namespace = object.namespace();
             let plural = match object.kind() {
                 "Namespace" => "/api/v1/namespaces".to_owned(),
                 "PriorityClass" => "/apis/scheduling.k8s.io/v1/priorityclasses".to_owned(),
+                "PriorityLevelConfiguration" => format!("{flows}/prioritylevelconfigurations"),
+                "FlowSchema" => format!("{flows}/flowschemas"),
                 "ClusterRole" => format!("{roles}/clusterroles"),
                 "ClusterRoleBinding" => format!("{roles}/clusterrolebindings"),
                 "Role" => format!("{roles}/namespaces/{namespace}/roles"),
@@ -184,7 +187,8 @@ impl Scene {
         self.trace.push_str(&format!("{line}\n"));
     }
 
-    fn apply(&mut self, proposal: &Proposal) -> Applied {
+    /// Applies a proposal as the store would.
+    pub(super) fn apply(&mut self, proposal: &Proposal) -> Applied {
         self.index += 1;
         let applied = self.mvcc.apply(self.index, 1, proposal).expect("applied");
         self.mvcc.commit().expect("committed");

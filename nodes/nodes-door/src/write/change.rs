@@ -11,11 +11,11 @@ use std::sync::Arc;
 use actors_kinds::{
     default_object, validate::validate_subresource_update, validate_status_update, validate_update,
 };
-use actors_object::{ApiError, FieldError, FieldPath, Object, Value};
+use actors_object::{ApiError, FieldError, FieldPath, Name, Object, Value};
 use store_catalog::Item;
 
 use super::{
-    allocate,
+    allocate, charge,
     create::{create_object, place},
     delete,
     draft::{Answer, Draft, OnConflict, Render, made, modified},
@@ -144,6 +144,7 @@ fn check_change(
     scope: Scope,
 ) -> Result<(), ApiError> {
     admission::check_node_change(visit, (new, old))?;
+    admission::check_changed(visit, (new, old))?;
     match scope {
         Scope::Approval => admission::certificates::check_approval(visit, old),
         Scope::Status => admission::certificates::check_signing(visit, (new, old)),
@@ -180,6 +181,7 @@ fn propose(
     (render, conditional): (Option<Render>, bool),
 ) -> Decision {
     let name = new.name().to_owned();
+    let charges = charge::operations(visit, Some(old), &new)?;
     let allocations = allocate::operations(visit, Some(old), Some(&new));
     let mut encoded = encode(visit, new)?;
     if encoded.is_stored_as(&item, visit) {
@@ -191,9 +193,9 @@ fn propose(
     }
     let own = encode::change(&mut encoded, &item, visit)?;
     let draft = Draft {
-        ops: [vec![own], allocations].concat(),
+        ops: [vec![own], allocations, charges].concat(),
         answer: Answer::Object {
-            kind: Box::new(visit.kind.clone()),
+            kind: Arc::clone(visit.kind),
             key: item.key().clone(),
             object: Arc::new(encoded.object),
             code: 200,
@@ -260,15 +262,15 @@ fn with_finalizers(old: &Object, new: &Object) -> Object {
 
 /// Whether anything but metadata and status differs.
 fn is_respecified(new: &Object, old: &Object) -> bool {
-    let counts = |name: &str| !matches!(name, "metadata" | "status");
-    let parts = |object: &Object| -> Vec<(String, Value)> {
-        let fields = object.as_map().into_iter().flat_map(|map| map.iter());
-        let mut parts: Vec<(String, Value)> = fields
-            .filter(|(name, value)| counts(name) && !value.is_null())
-            .map(|(name, value)| (name.to_string(), value.clone()))
-            .collect();
-        parts.sort_by(|one, other| one.0.cmp(&other.0));
-        parts
-    };
-    parts(new) != parts(old)
+    specified(new) != specified(old)
+}
+
+/// The fields that say what is wanted, by name.
+fn specified(object: &Object) -> Vec<(&Name, &Value)> {
+    let fields = object.as_map().into_iter().flat_map(|map| map.iter());
+    let is_wish = |name: &Name| !matches!(&**name, "metadata" | "status");
+    let mut wishes: Vec<_> =
+        fields.filter(|(name, value)| is_wish(name) && !value.is_null()).collect();
+    wishes.sort_by_key(|(name, _)| *name);
+    wishes
 }

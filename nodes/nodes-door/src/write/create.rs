@@ -7,7 +7,7 @@ use actors_object::{ApiError, Object, names, timefmt};
 use store_mvcc::{Expect, Op};
 
 use super::{
-    Scope, allocate,
+    Scope, allocate, charge,
     draft::{Answer, Draft, OnConflict},
     encode::encode,
     ownership,
@@ -70,6 +70,7 @@ pub(super) fn create_object(visit: &mut Visit<'_>, mut object: Object) -> Decisi
     if !errors.is_empty() {
         return Err(ApiError::invalid(&visit.group_kind(), object.name(), &errors));
     }
+    admission::check_new(visit, &object)?;
     let authorizer = Authorizer::new(visit.snapshot);
     check_grant(&visit.request.identity, (&object, None), &visit.kind.plural, &authorizer)?;
     propose(visit, object, generated)
@@ -81,14 +82,15 @@ fn propose(visit: &mut Visit<'_>, object: Object, generated: bool) -> Decision {
     if visit.snapshot.get(&key).is_some() {
         return Err(ApiError::already_exists(&visit.resource(), &name));
     }
+    let charges = charge::operations(visit, None, &object)?;
     let allocations = allocate::operations(visit, None, Some(&object));
     let mut encoded = encode(visit, object)?;
     let (value, columns) = encoded.finish(&key, visit)?;
     let own = Op::Put { key: key.clone(), value, columns, expect: Expect::Absent, lease: None };
     let draft = Draft {
-        ops: [vec![own], allocations].concat(),
+        ops: [vec![own], allocations, charges].concat(),
         answer: Answer::Object {
-            kind: Box::new(visit.kind.clone()),
+            kind: Arc::clone(visit.kind),
             key,
             object: Arc::new(encoded.object),
             code: 201,

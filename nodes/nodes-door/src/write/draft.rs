@@ -37,7 +37,7 @@ pub(crate) struct Draft {
 pub(crate) enum Answer {
     /// The object as it was written.
     Object {
-        kind: Box<KindFacts>,
+        kind: Arc<KindFacts>,
         key: Key,
         object: Arc<Object>,
         code: u16,
@@ -64,8 +64,10 @@ pub(crate) enum OnConflict {
 pub(crate) enum Settled {
     /// Answer.
     Reply(Box<Response>),
-    /// Decide again: what was read has moved.
+    /// Decide again: the object has moved.
     Again,
+    /// Decide again: what many write beside their objects has moved.
+    Beside,
     /// Decide again: all went well, and there is more to do.
     More,
 }
@@ -79,7 +81,7 @@ impl Draft {
             let base = self.base;
             return Ok(Step::Reply(self.answered((base, true), visit.snapshot)));
         }
-        let proposal = visit.door.proposal(visit, &self);
+        let proposal = visit.door.proposal(visit, &mut self);
         let (request, attempt) = (visit.request.clone(), visit.attempt);
         Ok(Step::Propose { proposal, pending: Box::new(Pending { request, draft: self, attempt }) })
     }
@@ -108,7 +110,8 @@ impl Draft {
                 let own = outcome.results.first().is_some_and(|first| Some(first) == cause);
                 match self.conflict(*current, own) {
                     Some(error) => error,
-                    None => return Settled::Again,
+                    None if own => return Settled::Again,
+                    None => return Settled::Beside,
                 }
             }
             Some(OpResult::Invalid(Flaw::TooLarge)) => {
@@ -130,7 +133,8 @@ impl Draft {
 
     fn conflict(&self, current: Option<Revision>, own: bool) -> Option<ApiError> {
         match self.on_conflict {
-            // A lost race for an address is run again, whatever the client said of the object.
+            // A lost race for an address or a quota is run again, whatever the client said of the
+            // object.
             _ if !own => None,
             OnConflict::Again => None,
             OnConflict::AlreadyExists => Some(ApiError::already_exists(&self.resource, &self.name)),

@@ -20,17 +20,28 @@ pub(super) struct Encoded {
     pub(super) plain: Vec<u8>,
     /// What the index needs.
     pub(super) columns: Columns,
+    /// Whether it is ciphertext at rest.
+    is_secret: bool,
 }
 
 /// Encodes an object of the request's kind.
 pub(super) fn encode(visit: &Visit<'_>, object: Object) -> Result<Encoded, ApiError> {
+    encode_as(visit, visit.kind, object)
+}
+
+/// Encodes an object of another kind, which is written beside that of the request.
+pub(super) fn encode_as(
+    visit: &Visit<'_>,
+    kind: &KindFacts,
+    object: Object,
+) -> Result<Encoded, ApiError> {
     let mut object = object;
-    convert::to_storage(visit.kind, &mut object);
-    let kind = if convert::is_converted(visit.kind) {
+    convert::to_storage(kind, &mut object);
+    let kind = if convert::is_converted(kind) {
         let stored = visit.door.registry.kind_of(&object);
         stored.ok_or_else(|| ApiError::internal("the stored form of a kind is not served"))?
     } else {
-        visit.kind
+        kind
     };
     object.metadata_mut().remove("resourceVersion");
     visit.door.registry.canonical_order(kind, &mut object);
@@ -41,7 +52,7 @@ pub(super) fn encode(visit: &Visit<'_>, object: Object) -> Result<Encoded, ApiEr
             format!("the object has {} bytes; at most {VALUE_BYTES_MAX} are stored", plain.len());
         return Err(ApiError::too_large(why));
     }
-    Ok(Encoded { object, plain, columns })
+    Ok(Encoded { object, plain, columns, is_secret: kind.is("", "Secret") })
 }
 
 /// What sealing adds, and a little more.
@@ -65,7 +76,7 @@ impl Encoded {
         key: &Key,
         visit: &mut Visit<'_>,
     ) -> Result<(Bytes, Columns), ApiError> {
-        if !is_secret(visit.kind) {
+        if !self.is_secret {
             return Ok((std::mem::take(&mut self.plain).into(), self.columns.clone()));
         }
         let missing = "this server has no key to seal Secrets with";
@@ -87,7 +98,7 @@ pub(super) fn change(
 ) -> Result<Op, ApiError> {
     let stored = item.stored();
     let (key, revision) = (item.key().clone(), stored.mod_revision);
-    let small = splices(&stored.value, &encoded.plain).filter(|_| !is_secret(visit.kind));
+    let small = splices(&stored.value, &encoded.plain).filter(|_| !encoded.is_secret);
     if let Some(splices) = small {
         let columns = encoded.columns.clone();
         return Ok(Op::Delta { key, expect: revision, splices, columns });
@@ -95,11 +106,6 @@ pub(super) fn change(
     let (value, columns) = encoded.finish(&key, visit)?;
     let expect = Expect::Revision(revision);
     Ok(Op::Put { key, value, columns, expect, lease: stored.lease })
-}
-
-/// Whether objects of a kind are ciphertext at rest.
-fn is_secret(kind: &KindFacts) -> bool {
-    kind.is("", "Secret")
 }
 
 fn columns(kind: &KindFacts, object: &Object) -> Columns {
