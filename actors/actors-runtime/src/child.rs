@@ -66,7 +66,7 @@ pub(crate) struct Job {
     pub(crate) birth: Birth,
 }
 
-type Starting = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>;
+pub(crate) type Starting = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>;
 
 /// One thing that a supervisor can start, again and again.
 #[derive(Clone)]

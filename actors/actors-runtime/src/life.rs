@@ -225,6 +225,7 @@ impl Life {
         }
     }
 
+    #[inline]
     pub(crate) fn is_ending(&self) -> bool {
         self.exit.get().is_some()
     }
@@ -274,7 +275,7 @@ impl Drop for Death {
         status.current = None;
         drop(status);
         let (path, incarnation) = (self.life.slot.path.to_string(), self.life.incarnation);
-        self.life.watchers.end(&Down { path, incarnation, reason: reason.clone() });
+        self.life.watchers.end(Down { path, incarnation, reason: reason.clone() });
         if let Some(mailbox) = self.life.mailbox() {
             mailbox.ended(&reason);
         }

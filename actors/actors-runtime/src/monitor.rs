@@ -86,12 +86,16 @@ impl Watchers {
     }
 
     /// Tells everybody; later ones are told at once.
-    pub(crate) fn end(&self, down: &Down) {
-        let waiting = {
+    pub(crate) fn end(&self, down: Down) {
+        let (waiting, told) = {
             let mut state = lock(&self.0);
-            state.down = Some(down.clone());
-            std::mem::take(&mut state.waiting)
+            let waiting = std::mem::take(&mut state.waiting);
+            // Mostly nobody waits.
+            let told = (!waiting.is_empty()).then(|| down.clone());
+            state.down = Some(down);
+            (waiting, told)
         };
+        let Some(down) = told else { return };
         waiting.into_values().for_each(|tell| tell(down.clone()));
     }
 }

@@ -7,9 +7,11 @@
 //! Time and order: keys take turns, one event each; a key's own events go ahead of what others
 //! sent.
 
+mod batch;
 mod body;
 mod face;
 mod failures;
+mod hall;
 mod host;
 mod key;
 mod line;

@@ -8,6 +8,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, Weak},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -18,15 +19,15 @@ use actors_core::{
 use tokio::sync::Notify;
 
 use crate::{
-    child::{Child, Failure, Job, Tree, start_failure},
+    child::{Child, Failure, Job, Starting, Tree, start_failure},
     clock::Clock,
     dedicated::{Batch, Dedicated, start},
     driver::{Driver, Inbox},
-    life::{Birth, Life, Place},
+    life::{Birth, Death, Life, Place},
     mailbox::{Mailbox, Refusal},
     observer::{NodeState, Slot},
     system::System,
-    task::{caught, lock},
+    task::{barrier, caught, lock},
 };
 
 /// The longest that building one child may take: its siblings wait for it.
@@ -41,11 +42,26 @@ pub(crate) struct Entry {
     slot: Option<Arc<Slot>>,
 }
 
-/// Children that are to be started, in order.
+/// Children that could not be built at once, and those behind them, in order.
 #[derive(Default)]
 struct Starts {
-    jobs: Mutex<VecDeque<(Child, Job)>>,
+    queue: Mutex<StartQueue>,
     changed: Notify,
+}
+
+#[derive(Default)]
+struct StartQueue {
+    starts: VecDeque<Start>,
+    /// Whether one that was taken out is still being built.
+    is_busy: bool,
+}
+
+/// A child that is being built.
+struct Start {
+    life: Arc<Life>,
+    /// Held until the reason is known: without it a failed start would be reported as lost.
+    share: Arc<Death>,
+    starting: Starting,
 }
 
 /// Ends all children of a supervisor that has ended.
@@ -95,44 +111,74 @@ pub(crate) async fn start_supervisor(tree: &Tree, job: Job) -> Result<(), Failur
     .await?)
 }
 
-/// Starts children one after the other.
+impl Starts {
+    /// Starts a child, but not before those that were to be started earlier.
+    fn start(&self, child: Child, job: Job) {
+        let (life, share) = (Arc::clone(&job.birth.life), Arc::clone(&job.birth.death));
+        let mut queue = lock(&self.queue);
+        if queue.is_busy || !queue.starts.is_empty() {
+            let starting = Box::pin(async move { child.start(job).await });
+            queue.starts.push_back(Start { life, share, starting });
+            return;
+        }
+        drop(queue);
+        if life.is_stopping() {
+            return life.set_exit(ExitReason::Shutdown);
+        }
+        // Most are built at once, here, without a task and a timer.
+        let busy = life.meter.start(1);
+        let begun = barrier(|| {
+            let mut starting = child.start(job);
+            match starting.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(built) => Ok(built),
+                Poll::Pending => Err(starting),
+            }
+        });
+        drop(busy);
+        match begun {
+            Ok(Ok(built)) => built_as(&life, Ok(built)),
+            Err(text) => built_as(&life, Err(text)),
+            Ok(Err(starting)) => {
+                lock(&self.queue).starts.push_back(Start { life, share, starting });
+                self.changed.notify_one();
+            }
+        }
+    }
+
+    fn next(&self) -> Option<Start> {
+        let mut queue = lock(&self.queue);
+        let next = queue.starts.pop_front();
+        queue.is_busy = next.is_some();
+        next
+    }
+}
+
+/// What came of building one child.
+fn built_as(life: &Life, built: Result<Result<(), Failure>, String>) {
+    match built {
+        Ok(Ok(())) => {}
+        Ok(Err(failure)) => life.set_exit(start_failure(&failure)),
+        Err(text) => life.set_exit(ExitReason::Panic(text)),
+    }
+}
+
+/// Builds children one after the other.
 async fn run_starts(starts: Arc<Starts>) {
     loop {
-        let Some((child, job)) = lock(&starts.jobs).pop_front() else {
+        let Some(Start { life, share, starting }) = starts.next() else {
             starts.changed.notified().await;
             continue;
         };
-        let life = Arc::clone(&job.birth.life);
-        // Held until the reason is known: without it a failed start would be reported as lost.
-        let _share = Arc::clone(&job.birth.death);
-        let build = caught(async move { child.start(job).await }, &life.meter);
-        if life.is_stopping() {
-            life.set_exit(ExitReason::Shutdown);
-            continue;
-        }
-        // Most are built at once, without a timer.
-        let mut build = std::pin::pin!(build);
-        let built = match std::future::poll_fn(|context| {
-            std::task::Poll::Ready(build.as_mut().poll(context))
-        })
-        .await
-        {
-            std::task::Poll::Ready(built) => Ok(built),
-            std::task::Poll::Pending => tokio::select! {
-                biased;
-                () = life.stopping() => {
-                    life.set_exit(ExitReason::Shutdown);
-                    continue;
-                }
-                built = tokio::time::timeout(START_MAX, build) => built,
+        let build = caught(starting, &life.meter);
+        tokio::select! {
+            biased;
+            () = life.stopping() => life.set_exit(ExitReason::Shutdown),
+            built = tokio::time::timeout(START_MAX, build) => match built {
+                Ok(built) => built_as(&life, built),
+                Err(_) => life.set_exit(start_failure(&"it took too long".into())),
             },
-        };
-        match built {
-            Ok(Ok(Ok(()))) => {}
-            Ok(Ok(Err(failure))) => life.set_exit(start_failure(&failure)),
-            Ok(Err(text)) => life.set_exit(ExitReason::Panic(text)),
-            Err(_) => life.set_exit(start_failure(&"it took too long".into())),
         }
+        drop(share);
     }
 }
 
@@ -167,9 +213,7 @@ impl SupervisorDriver {
         };
         let place = Place { slot, incarnation, parent: Some(share) };
         let birth = Birth::new(place, self.system.new_tasks(), report);
-        let job = Job { system: self.system.clone(), spec, birth };
-        lock(&self.starts.jobs).push_back((child, job));
-        self.starts.changed.notify_one();
+        self.starts.start(child, Job { system: self.system.clone(), spec, birth });
     }
 
     fn slot_of(&self, name: &str) -> Option<Arc<Slot>> {

@@ -30,6 +30,7 @@ impl Trace {
 
     /// The one under which this is called.
     #[must_use]
+    #[inline]
     pub fn current() -> Self {
         CURRENT.get()
     }
@@ -51,12 +52,14 @@ impl Trace {
     }
 
     /// Everything until the result is dropped is done on its behalf.
+    #[inline]
     pub(crate) fn enter(self) -> Entered {
         Entered(CURRENT.replace(self))
     }
 }
 
 impl Drop for Entered {
+    #[inline]
     fn drop(&mut self) {
         CURRENT.set(self.0);
     }

@@ -4,14 +4,18 @@
 //! slab now.
 //! Invariants: 1. at most one is in charge.  2. a key that is away is handed out to nobody.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use actors_core::{Effects, ExitReason, Machine, Mono, Now, Rng};
 
 use super::{
     EventOf, KeyInbox, Keyed, Pool,
+    batch::{Done, Item, Taken},
     failures::Failing,
-    pool::{Done, Item, Taken},
     record::Spot,
     watch::{Seen, Step, Watch, is_over_budget},
 };
@@ -42,10 +46,11 @@ pub(super) struct Body<K: Keyed> {
     pub(super) failing: BTreeMap<Spot, Failing>,
     pub(super) rng: Rng,
     out: Effects<EffectOf<K>>,
-    /// While it is run, the next one last.
-    pub(super) batch: Vec<Item<EventOf<K>>>,
+    pub(super) batch: VecDeque<Item<EventOf<K>>>,
     /// How much the next batch may hold: grows until something goes ahead of one.
     batch_len: usize,
+    /// It had much to do when it was left last.
+    pub(super) is_busy: bool,
     pub(super) done: Vec<Done>,
     charge: Option<Charge>,
     /// How many were in charge so far, and how many events were handled.
@@ -109,8 +114,9 @@ impl<K: Keyed> Body<K> {
             failing: BTreeMap::new(),
             rng: system.rng_of(life, "slab").ready(),
             out: Effects::default(),
-            batch: Vec::new(),
+            batch: VecDeque::new(),
             batch_len: 1,
+            is_busy: false,
             done: Vec::new(),
             charge: None,
             numbers: (0, 0),
@@ -311,7 +317,6 @@ impl<K: Keyed> Body<K> {
 
     fn give_all_back(&mut self) {
         if !self.batch.is_empty() {
-            self.batch.reverse();
             self.pool.give_back(&mut self.batch);
         }
     }

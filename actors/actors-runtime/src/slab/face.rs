@@ -27,22 +27,32 @@ impl<E: std::fmt::Debug + Send + 'static> AnyMailbox for Pool<E> {
     fn request_stop(&self) {
         let mut state = lock(&self.state);
         state.stop_asked = true;
+        if self.drains {
+            // Nothing more is taken.
+            let mut hall = lock(&self.hall);
+            self.absorb(&mut state, &mut hall);
+            hall.shut_all();
+        }
         self.is_urgent.store(true, Ordering::Relaxed);
-        state.wake();
+        self.wake(&state);
     }
 
     fn inject(&self, fault: Fault) {
         let mut state = lock(&self.state);
         state.fault = Some(fault);
         self.is_urgent.store(true, Ordering::Relaxed);
-        state.wake();
+        self.wake(&state);
     }
 
     fn close(&self) {
         let mut records = {
             let mut state = lock(&self.state);
             state.is_closed = true;
-            state.actor = None;
+            let mut hall = lock(&self.hall);
+            self.absorb(&mut state, &mut hall);
+            hall.shut_all();
+            hall.set_actor(None);
+            drop(hall);
             state.waiting = 0;
             state.places = IndexMap::new();
             let records = std::mem::take(&mut state.records);
@@ -62,13 +72,13 @@ impl<E: std::fmt::Debug + Send + 'static> AnyMailbox for Pool<E> {
         let mut state = lock(&self.state);
         state.is_suspended = is_suspended;
         self.is_urgent.store(true, Ordering::Relaxed);
-        state.wake();
+        self.wake(&state);
     }
 
     fn levels(&self) -> Levels {
         let state = lock(&self.state);
         Levels {
-            depth: state.waiting,
+            depth: state.waiting + lock(&self.hall).len() as u64,
             is_suspended: state.is_suspended,
             capacity: u64::from(self.spec().keys_max) * u64::from(self.spec().mailbox.capacity),
             refused: self.refused.load(Ordering::Relaxed),
@@ -81,7 +91,8 @@ impl<E: std::fmt::Debug + Send + 'static> AnyMailbox for Pool<E> {
 
     fn keyed_nodes(&self) -> Vec<Node> {
         let mut nodes: Vec<_> = {
-            let state = lock(&self.state);
+            let mut state = lock(&self.state);
+            self.absorb(&mut state, &mut lock(&self.hall));
             let records = state.records.iter().flatten();
             records.map(|record| record.node(self.path(), self.spec())).collect()
         };
@@ -102,8 +113,9 @@ impl<E: std::fmt::Debug + Send + 'static> AnyMailbox for Pool<E> {
         let rests = |record: &mut Record<E>| {
             record.is_dormant && record.pending == 0 && record.may_rest() && !record.is_watched()
         };
-        if state.at(spot).is_some_and(rests) {
-            state.remove(spot);
+        let mut hall = lock(&self.hall);
+        if hall.came(spot) == 0 && state.at(spot).is_some_and(rests) {
+            drop(Self::remove(&mut state, &mut hall, spot));
         }
     }
 
@@ -111,7 +123,7 @@ impl<E: std::fmt::Debug + Send + 'static> AnyMailbox for Pool<E> {
         let orphans = std::mem::take(&mut lock(&self.state).orphans);
         for (watchers, mut down) in orphans {
             down.reason = reason.clone();
-            watchers.end(&down);
+            watchers.end(down);
         }
     }
 

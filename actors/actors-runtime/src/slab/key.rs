@@ -2,7 +2,9 @@
 //!
 //! Way in: `SlabRef::key`.  Never: an owner; holding it keeps nobody awake.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
+
+use tokio::task::coop::consume_budget;
 
 use super::{Pool, SlabRef, record::Spot};
 use crate::mailbox::{Refusal, TellError};
@@ -12,8 +14,8 @@ use crate::mailbox::{Refusal, TellError};
 pub struct KeyRef<E> {
     slab: SlabRef<E>,
     key: Arc<str>,
-    /// What was found last, and where the key is in it.
-    pool: Weak<Pool<E>>,
+    /// What was found last, and where the key is in it. If that life is over, nothing is left there.
+    pool: Option<Arc<Pool<E>>>,
     spot: Option<Spot>,
 }
 
@@ -22,7 +24,7 @@ impl<E> Clone for KeyRef<E> {
         Self {
             slab: self.slab.clone(),
             key: Arc::clone(&self.key),
-            pool: Weak::clone(&self.pool),
+            pool: self.pool.clone(),
             spot: self.spot,
         }
     }
@@ -30,7 +32,7 @@ impl<E> Clone for KeyRef<E> {
 
 impl<E: std::fmt::Debug + Send + 'static> KeyRef<E> {
     pub(super) fn new(slab: SlabRef<E>, key: Arc<str>) -> Self {
-        Self { slab, key, pool: Weak::new(), spot: None }
+        Self { slab, key, pool: None, spot: None }
     }
 
     /// The key.
@@ -44,16 +46,20 @@ impl<E: std::fmt::Debug + Send + 'static> KeyRef<E> {
     /// # Errors
     /// As [`SlabRef::tell`].
     pub async fn tell(&mut self, event: E) -> Result<(), TellError<E>> {
-        let event = match self.pool.upgrade() {
-            Some(pool) => match pool.tell(&self.key, &mut self.spot, event).await {
-                Err(TellError { event, refusal: Refusal::Ended }) => event,
+        // Whoever tells much lets others run too, most of all the slab.
+        consume_budget().await;
+        let mut event = event;
+        loop {
+            let (error, pool) = match (self.try_tell(event), &self.pool) {
+                (Err(error), Some(pool)) if pool.waits_for(error.refusal) => (error, pool),
+                (result, _) => return result,
+            };
+            let pool = Arc::clone(pool);
+            match pool.tell_later(&self.key, &mut self.spot, error.event).await {
+                // There may be another life.
+                Err(error) if error.refusal == Refusal::Ended => event = error.event,
                 result => return result,
-            },
-            None => event,
-        };
-        match self.find() {
-            Ok(pool) => pool.tell(&self.key, &mut self.spot, event).await,
-            Err(refusal) => Err(TellError { event, refusal }),
+            }
         }
     }
 
@@ -62,7 +68,7 @@ impl<E: std::fmt::Debug + Send + 'static> KeyRef<E> {
     /// # Errors
     /// As [`SlabRef::tell`].
     pub fn try_tell(&mut self, event: E) -> Result<(), TellError<E>> {
-        let event = match self.pool.upgrade() {
+        let event = match &self.pool {
             Some(pool) => match pool.try_tell(&self.key, &mut self.spot, event) {
                 Err(TellError { event, refusal: Refusal::Ended }) => event,
                 result => return result,
@@ -76,9 +82,10 @@ impl<E: std::fmt::Debug + Send + 'static> KeyRef<E> {
     }
 
     fn find(&mut self) -> Result<Arc<Pool<E>>, Refusal> {
-        let pool = self.slab.finder.find()?;
         // Another life's places are others.
-        (self.pool, self.spot) = (Arc::downgrade(&pool), None);
+        (self.pool, self.spot) = (None, None);
+        let pool = self.slab.finder.find()?;
+        self.pool = Some(Arc::clone(&pool));
         Ok(pool)
     }
 }

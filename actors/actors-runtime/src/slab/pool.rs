@@ -1,15 +1,18 @@
 //! What waits for the keys of a slab, and which of them may run.
 //!
-//! Way in: [`Pool::take`].  Owns: one record for each key that is not at rest.
+//! Way in: [`Pool::tell`].  Owns: one record for each key that is not at rest, and the hall.
 //! Invariants: 1. a key is in `ready` at most once.  2. a key that is held back is never handed
 //! out.
 //! 3. `waiting` is the number of all events in all records.
-//! Time and order: the host takes a batch, and gives back what it has not handled whenever something
-//! came that goes ahead of it.
+//! Time and order: senders need the hall alone as long as they know the key and it has room, so that
+//! whoever runs the slab holds them up only while it empties that.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    ops::Deref,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
 use actors_core::{ExitReason, WhenFull};
@@ -18,11 +21,11 @@ use tokio::sync::Notify;
 
 use super::{
     SlabSpec,
-    record::{Hold, Spot},
+    hall::Hall,
+    record::{Hold, Record, Spot},
     state::{Order, State},
 };
 use crate::{
-    fault::Fault,
     mailbox::{Refusal, TellError, Wake},
     observer::{DeadReason, Morgue},
     task::lock,
@@ -32,25 +35,17 @@ use crate::{
 /// Most ends of effects that may wait for one key.
 const OWN_MAX: usize = 4_096;
 
-/// Most events of one key that are taken at a time.
-const RUN_MAX: u32 = 16;
+/// What one core writes often is in no line of memory that another one needs.
+#[derive(Debug)]
+#[repr(align(128))]
+pub(super) struct Apart<T>(T);
 
-/// What the slab does next.
-pub(super) enum Taken {
-    Stop,
-    Fault(Fault),
-    Order(Spot, Order),
-    /// There is something in the batch.
-    Batch,
-    Idle,
-}
+impl<T> Deref for Apart<T> {
+    type Target = T;
 
-/// One thing to be done for one key.
-pub(super) struct Item<E> {
-    pub(super) spot: Spot,
-    pub(super) life: u64,
-    /// `None`: the key starts again after a failure, even without an event.
-    pub(super) event: Option<(Letter<E>, bool)>,
+    fn deref(&self) -> &T {
+        &self.0
+    }
 }
 
 #[derive(Debug)]
@@ -58,10 +53,12 @@ pub(crate) struct Pool<E> {
     path: Arc<str>,
     spec: SlabSpec,
     /// Whether a stop waits until no key has work.
-    drains: bool,
-    pub(super) state: Mutex<State<E>>,
+    pub(super) drains: bool,
+    pub(super) state: Apart<Mutex<State<E>>>,
+    /// Locked after the state, by whoever needs both.
+    pub(super) hall: Apart<Mutex<Hall<E>>>,
     /// Something came that goes ahead of what was taken.
-    pub(super) is_urgent: AtomicBool,
+    pub(super) is_urgent: Apart<AtomicBool>,
     /// Told when a full mailbox has room, or when nothing more is taken.
     pub(super) room: Notify,
     pub(super) refused: AtomicU64,
@@ -78,8 +75,9 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
             path,
             spec,
             drains,
-            state: Mutex::new(State::new()),
-            is_urgent: AtomicBool::new(false),
+            state: Apart(Mutex::new(State::new())),
+            hall: Apart(Mutex::new(Hall::new())),
+            is_urgent: Apart(AtomicBool::new(false)),
             room: Notify::new(),
             refused: AtomicU64::new(0),
             morgue,
@@ -95,9 +93,33 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
     }
 
     pub(super) fn attach(&self, actor: ActorRef<Wake>) {
-        let mut state = lock(&self.state);
-        state.actor = Some(actor);
-        state.wake();
+        let mut hall = lock(&self.hall);
+        hall.set_actor(Some(actor));
+        hall.wake();
+    }
+
+    /// Somebody comes for what is ready, or for orders.
+    pub(super) fn wake(&self, state: &State<E>) {
+        if !state.is_awake {
+            lock(&self.hall).wake();
+        }
+    }
+
+    /// Gives what is in the hall to the records.
+    pub(super) fn absorb(&self, state: &mut State<E>, hall: &mut Hall<E>) {
+        if hall.is_empty() {
+            return;
+        }
+        let mut told = std::mem::take(&mut state.told);
+        hall.take(&mut told);
+        told.empty(|place, letter| state.add_told(place, letter));
+        state.told = told;
+    }
+
+    fn make_ready(&self, state: &mut State<E>, place: u32) {
+        if state.make_ready(place) {
+            self.wake(state);
+        }
     }
 
     /// Sends one message to a key; `spot` remembers where it is.
@@ -107,10 +129,21 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
         spot: &mut Option<Spot>,
         event: E,
     ) -> Result<(), TellError<E>> {
-        let mut event = match self.try_tell(key, spot, event) {
-            Err(error) if self.waits_for(error.refusal) => error.event,
-            result => return result,
-        };
+        match self.try_tell(key, spot, event) {
+            Err(error) if self.waits_for(error.refusal) => {
+                self.tell_later(key, spot, error.event).await
+            }
+            result => result,
+        }
+    }
+
+    /// Sends one message to a key as soon as there is room for it.
+    pub(super) async fn tell_later(
+        &self,
+        key: &str,
+        spot: &mut Option<Spot>,
+        mut event: E,
+    ) -> Result<(), TellError<E>> {
         loop {
             // Registered before the attempt, so that room made in between is not missed.
             let mut room = std::pin::pin!(self.room.notified());
@@ -125,11 +158,25 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
         }
     }
 
-    fn waits_for(&self, refusal: Refusal) -> bool {
+    pub(super) fn waits_for(&self, refusal: Refusal) -> bool {
         refusal == Refusal::Full && self.spec.mailbox.when_full == WhenFull::Wait
     }
 
+    /// Sends one message to a key without waiting.
+    #[inline]
     pub(super) fn try_tell(
+        &self,
+        key: &str,
+        spot: &mut Option<Spot>,
+        event: E,
+    ) -> Result<(), TellError<E>> {
+        let Some(known) = *spot else { return self.tell_closely(key, spot, event) };
+        let told = lock(&self.hall).push(known, event);
+        told.or_else(|event| self.tell_closely(key, spot, event))
+    }
+
+    /// Sends one message to a key that is not known, or that may have no room.
+    fn tell_closely(
         &self,
         key: &str,
         spot: &mut Option<Spot>,
@@ -153,18 +200,24 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
         if record.hold == Hold::Parked {
             return Err(TellError { event, refusal: Refusal::Parked });
         }
-        let is_full = record.told_len() >= self.spec.mailbox.capacity as usize;
-        if is_full && self.spec.mailbox.when_full != WhenFull::ShedOldest {
+        let mut hall = lock(&self.hall);
+        let hall = &mut *hall;
+        let capacity = self.spec.mailbox.capacity as usize;
+        let room = capacity.saturating_sub(record.told_len() + hall.came(at));
+        if room == 0 && self.spec.mailbox.when_full != WhenFull::ShedOldest {
+            hall.is_awaited = true;
             return Err(self.refuse(event));
         }
-        if is_full {
-            let trace = record.shed();
-            self.bury(&record.key, DeadReason::Shed, trace);
+        if room == 0 {
+            self.absorb(state, hall);
+            if let Some(record) = state.at(at) {
+                let trace = record.shed();
+                self.bury(&record.key, DeadReason::Shed, trace);
+                state.waiting -= 1;
+            }
         }
-        record.push_told(Letter::of(event));
-        state.waiting += u64::from(!is_full);
-        state.make_ready(at.place);
-        Ok(())
+        hall.open(at, room.max(1));
+        hall.push(at, event).map_err(|event| self.refuse(event))
     }
 
     fn refuse(&self, event: E) -> TellError<E> {
@@ -185,14 +238,14 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
                 }
                 record.push_own(Letter::of(event));
                 state.waiting += 1;
-                state.make_ready(spot.place);
+                self.make_ready(state, spot.place);
             }
             Some(_) => {
                 self.bury(key, DeadReason::Shed, Trace::current());
                 let reason = ExitReason::Error(format!("more than {OWN_MAX} ends wait"));
                 state.orders.push_back((spot, Order::End { life, reason }));
                 self.is_urgent.store(true, Ordering::Relaxed);
-                state.wake();
+                self.wake(state);
             }
             None => self.bury(key, DeadReason::Ended, Trace::current()),
         }
@@ -216,109 +269,7 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
         let mut state = lock(&self.state);
         state.orders.push_back((spot, order));
         self.is_urgent.store(true, Ordering::Relaxed);
-        state.wake();
-    }
-
-    /// Whether what was taken and not handled is to be given back.
-    pub(super) fn is_urgent(&self) -> bool {
-        self.is_urgent.load(Ordering::Relaxed)
-    }
-
-    /// Takes at most `max` events into `batch`, unless something goes ahead of them.
-    pub(super) fn take(&self, batch: &mut Vec<Item<E>>, max: usize) -> Taken {
-        let mut state = lock(&self.state);
-        let state = &mut *state;
-        self.is_urgent.store(false, Ordering::Relaxed);
-        if let Some(fault) = state.fault.take() {
-            return Taken::Fault(fault);
-        }
-        if self.is_stop_due(state) {
-            return Taken::Stop;
-        }
-        if let Some((spot, order)) = state.next_order() {
-            return Taken::Order(spot, order);
-        }
-        if state.is_suspended && !state.stop_asked {
-            state.is_awake = false;
-            return Taken::Idle;
-        }
-        state.batches = state.batches.wrapping_add(1);
-        let (number, mut has_room) = (state.batches, false);
-        while batch.len() < max {
-            let Some(place) = state.ready.pop_front() else { break };
-            let Some(Some(record)) = state.records.get_mut(place as usize) else { continue };
-            record.is_ready = false;
-            if !record.may_run() {
-                continue;
-            }
-            record.is_dormant = false;
-            let (spot, life) = (Spot { place, serial: record.serial }, record.life);
-            if std::mem::take(&mut record.revive) {
-                batch.push(Item { spot, life, event: None });
-            }
-            has_room |= record.told_len() >= self.spec.mailbox.capacity as usize;
-            let mut run = 0;
-            while run < RUN_MAX && batch.len() < max {
-                let Some(taken) = record.pop() else { break };
-                batch.push(Item { spot, life, event: Some(taken) });
-                run += 1;
-            }
-            let before = if record.batch.0 == number { record.batch.1 } else { 0 };
-            record.batch = (number, before + run);
-            state.waiting -= u64::from(run);
-            state.make_ready(place);
-        }
-        if has_room {
-            self.room.notify_waiters();
-        }
-        if batch.is_empty() {
-            state.is_awake = false;
-            return Taken::Idle;
-        }
-        Taken::Batch
-    }
-
-    /// Gives back what was taken and not handled.
-    pub(super) fn give_back(&self, batch: &mut Vec<Item<E>>) {
-        let mut state = lock(&self.state);
-        let state = &mut *state;
-        for Item { spot, life, event } in batch.drain(..).rev() {
-            let Some(record) = state.at(spot) else { continue };
-            match event {
-                None => record.revive = true,
-                // The end of an effect of a life that is over.
-                Some((letter, true)) if record.life != life => {
-                    self.bury(&record.key, DeadReason::Ended, letter.trace);
-                    continue;
-                }
-                Some((event, is_own)) => {
-                    record.give_back(event, is_own);
-                    state.waiting += 1;
-                }
-            }
-            state.make_ready(spot.place);
-        }
-    }
-
-    /// Lets the actor look at its other ports before it goes on.
-    pub(super) fn wake_again(&self) {
-        let mut state = lock(&self.state);
-        state.is_awake = false;
-        state.wake();
-    }
-
-    fn is_stop_due(&self, state: &State<E>) -> bool {
-        state.stop_asked && (!self.drains || (state.ready.is_empty() && state.away == 0))
-    }
-
-    /// Whether there is anything to be done.
-    pub(super) fn has_work(&self) -> bool {
-        let state = lock(&self.state);
-        let is_held = state.is_suspended && !state.stop_asked;
-        state.fault.is_some()
-            || self.is_stop_due(&state)
-            || state.has_order()
-            || (!is_held && !state.ready.is_empty())
+        self.wake(&state);
     }
 
     /// Nobody else is handed this key until it is back.
@@ -339,32 +290,7 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
         }
         state.make_ready(spot.place);
         // Orders and a stop may wait for it.
-        state.wake();
-    }
-
-    /// Counts what was handled. Leaves those of `done` whose machines may go: nothing waits for them.
-    pub(super) fn settle(&self, done: &mut Vec<Done>) {
-        let mut state = lock(&self.state);
-        done.retain(|one| {
-            let Some(record) = state.at(one.spot) else { return false };
-            record.count(one.busy_ns);
-            one.may_rest && record.may_rest()
-        });
-    }
-
-    /// Forgets keys at rest, unless a timer or task is under way or an event came meanwhile.
-    pub(super) fn rest(&self, spots: impl Iterator<Item = Spot>) {
-        let mut state = lock(&self.state);
-        for spot in spots {
-            let Some(record) = state.at(spot) else { continue };
-            if record.pending == 0 && record.may_rest() {
-                // Whoever watches it wants its end, and this is none.
-                match record.is_watched() {
-                    true => record.is_dormant = true,
-                    false => drop(state.remove(spot)),
-                }
-            }
-        }
+        self.wake(state);
     }
 
     /// Ends a life of a key: its own events, timers and tasks are void. What others sent waits on.
@@ -374,6 +300,12 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
         let state = &mut *state;
         state.numbers += 1;
         let life = state.numbers;
+        if hold == Hold::Parked {
+            // Nothing else comes.
+            let mut hall = lock(&self.hall);
+            self.absorb(state, &mut hall);
+            hall.narrow(spot.place);
+        }
         let Some(record) = state.at(spot) else { return };
         let own = record.clear_own();
         let mut dead = self.bury_all(&record.key, DeadReason::Ended, &own);
@@ -394,29 +326,50 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
         let ended = lock(&self.state).at(spot).and_then(|record| record.take_watchers(&self.path));
         if let Some((watchers, mut down)) = ended {
             down.reason = reason.clone();
-            watchers.end(&down);
+            watchers.end(down);
         }
     }
 
     /// Lets a key run again, even if nothing waits for it.
     pub(super) fn revive(&self, spot: Spot) {
         let mut state = lock(&self.state);
+        let state = &mut *state;
         let Some(record) = state.at(spot) else { return };
         record.hold = Hold::Open;
         record.is_suspended = false;
         record.revive = true;
         record.restarted();
-        state.make_ready(spot.place);
+        self.make_ready(state, spot.place);
     }
 
     /// Forgets a key; what waits for it becomes dead letters.
     pub(super) fn forget(&self, spot: Spot) {
         self.end(spot, &ExitReason::Lost("there is no such thing".to_owned()));
         let mut state = lock(&self.state);
-        let Some(mut record) = state.remove(spot) else { return };
+        let state = &mut *state;
+        let removed = {
+            let mut hall = lock(&self.hall);
+            self.absorb(state, &mut hall);
+            Self::remove(state, &mut hall, spot)
+        };
+        let Some(mut record) = removed else { return };
         let dead = record.clear();
         state.waiting -= self.bury_all(&record.key, DeadReason::Ended, &dead);
         self.room.notify_waiters();
+    }
+
+    /// Gives up a place for which nothing is in the hall.
+    pub(super) fn remove(
+        state: &mut State<E>,
+        hall: &mut Hall<E>,
+        spot: Spot,
+    ) -> Option<Record<E>> {
+        let record = state.remove(spot)?;
+        match state.records.is_empty() {
+            true => hall.shut_all(),
+            false => hall.shut(spot.place),
+        }
+        Some(record)
     }
 
     /// The key's name and life.
@@ -434,7 +387,7 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
         // One that has nothing to do may rest again.
         record.revive |= !is_suspended && record.hold == Hold::Open;
         self.is_urgent.store(true, Ordering::Relaxed);
-        state.make_ready(spot.place);
+        self.make_ready(state, spot.place);
         true
     }
 
@@ -447,13 +400,4 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
         traces.iter().for_each(|trace| self.bury(key, reason, *trace));
         traces.len() as u64
     }
-}
-
-/// One thing that was handled.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Done {
-    pub(super) spot: Spot,
-    pub(super) busy_ns: u64,
-    /// Whether the machine says so.
-    pub(super) may_rest: bool,
 }

@@ -97,6 +97,16 @@ impl<E> Record<E> {
         self.hold == Hold::Open && !self.is_suspended && !self.is_away
     }
 
+    /// Whether what is told now may be handled at once.
+    pub(super) fn is_free(&self) -> bool {
+        self.may_run() && !self.has_work()
+    }
+
+    /// How many events of it are in this batch.
+    pub(super) fn taken(&self, batch: u32) -> u32 {
+        if self.batch.0 == batch { self.batch.1 } else { 0 }
+    }
+
     /// Whether its machine may go: nothing waits, and nobody holds it back.
     pub(super) fn may_rest(&self) -> bool {
         !self.has_work() && !self.is_suspended && !self.is_away

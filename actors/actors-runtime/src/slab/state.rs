@@ -6,13 +6,15 @@ use std::{collections::VecDeque, sync::Arc};
 
 use actors_core::{ExitReason, Incarnation};
 use indexmap::IndexMap;
-use ractor::ActorRef;
 
-use super::record::{Record, Spot};
+use super::{
+    hall::Told,
+    record::{Record, Spot},
+};
 use crate::{
     fault::Fault,
-    mailbox::Wake,
     monitor::{Down, Watchers},
+    trace::Letter,
 };
 
 /// Most places that are kept when no key is known any more.
@@ -42,7 +44,9 @@ pub(super) struct State<E> {
     pub(super) numbers: u64,
     pub(super) batches: u32,
     pub(super) waiting: u64,
-    pub(super) actor: Option<ActorRef<Wake>>,
+    /// What was taken out of the hall, while it is given to the records; empty otherwise.
+    pub(super) told: Told<E>,
+    /// Somebody certainly comes for what is ready.
     pub(super) is_awake: bool,
     pub(super) is_closed: bool,
     pub(super) stop_asked: bool,
@@ -63,21 +67,12 @@ impl<E> State<E> {
             numbers: 0,
             batches: 0,
             waiting: 0,
-            actor: None,
+            told: Told::default(),
             is_awake: false,
             is_closed: false,
             stop_asked: false,
             is_suspended: false,
             fault: None,
-        }
-    }
-
-    pub(super) fn wake(&mut self) {
-        if self.is_awake {
-            return;
-        }
-        if let Some(actor) = &self.actor {
-            self.is_awake = actor.send_message(Wake).is_ok();
         }
     }
 
@@ -140,13 +135,24 @@ impl<E> State<E> {
         Some(record)
     }
 
-    /// Puts a key in the row if it has work and may run.
-    pub(super) fn make_ready(&mut self, place: u32) {
-        let Some(Some(record)) = self.records.get_mut(place as usize) else { return };
-        if record.may_run() && record.has_work() && !record.is_ready {
+    /// Puts a key in the row if it has work and may run. True if somebody has to come for it.
+    pub(super) fn make_ready(&mut self, place: u32) -> bool {
+        let Some(Some(record)) = self.records.get_mut(place as usize) else { return false };
+        let is_new = record.may_run() && record.has_work() && !record.is_ready;
+        if is_new {
             record.is_ready = true;
             self.ready.push_back(place);
-            self.wake();
+        }
+        is_new && !self.is_awake
+    }
+
+    /// Adds what was told to a key. There always is one: a place is given up only when nothing is on
+    /// its way to it.
+    pub(super) fn add_told(&mut self, place: u32, letter: Letter<E>) {
+        if let Some(Some(record)) = self.records.get_mut(place as usize) {
+            record.push_told(letter);
+            self.waiting += 1;
+            self.make_ready(place);
         }
     }
 }

@@ -8,9 +8,9 @@ use actors_core::{ExitReason, Machine, Now, Turn};
 
 use super::{
     EventOf, Keyed,
+    batch::{Done, Item, Taken},
     body::{Awake, Came, Lent},
     host::{Guard, Slab},
-    pool::{Done, Item, Taken},
     record::Spot,
 };
 use crate::{
@@ -24,7 +24,10 @@ use crate::{
 const BATCH_MAX: usize = 256;
 
 /// How many events are measured together, as long as they are quick.
-const CHUNK_MAX: usize = 8;
+const CHUNK_MAX: usize = 32;
+
+/// After how many events it waits a moment for more before it leaves.
+const MANY: usize = 64;
 
 /// What that many may take together before each is measured alone.
 const SLOW: Duration = Duration::from_micros(200);
@@ -35,10 +38,16 @@ pub(super) fn work<K: Keyed>(slab: &Slab<K>, is_actor: bool) {
     let Some(me) = body.take_charge(is_actor) else { return };
     let mut done = 0;
     while done < BATCH_MAX && !slab.life.is_ending() {
+        if done >= MANY || body.is_busy {
+            slab.pool.linger();
+        }
         let taken = body.take();
         done += body.batch.len().max(1);
         match taken {
-            Taken::Idle => return body.leave(me),
+            Taken::Idle => {
+                body.is_busy = false;
+                return body.leave(me);
+            }
             Taken::Fault(fault) => return slab.life.end(fault.raise()),
             Taken::Stop => return slab.life.end(ExitReason::Shutdown),
             Taken::Order(spot, order) => body.carry_out(spot, order, Clock.now()),
@@ -48,6 +57,7 @@ pub(super) fn work<K: Keyed>(slab: &Slab<K>, is_actor: bool) {
             },
         }
     }
+    body.is_busy = true;
     slab.pool.wake_again();
     body.leave(me);
 }
@@ -59,11 +69,10 @@ fn run_batch<'a, K: Keyed>(
     mut body: Guard<'a, K>,
     me: u64,
 ) -> Option<Guard<'a, K>> {
-    body.batch.reverse();
     let began = Clock.now();
     let (mut now, mut measured, mut chunk) = (began, 0, CHUNK_MAX);
     let is_whole = loop {
-        let Some(item) = body.batch.pop() else { break true };
+        let Some(item) = body.batch.pop_front() else { break true };
         let goes_on;
         (body, goes_on) = run_item(slab, body, item, (now, me))?;
         if !goes_on || slab.life.is_ending() {

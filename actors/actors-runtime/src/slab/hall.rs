@@ -1,0 +1,191 @@
+//! Where messages for keys arrive: senders meet only here; who runs the slab empties it at one go.
+//!
+//! Way in: [`Hall::push`].  Owns: what was told since it was emptied, and whether anybody comes.
+//! Invariants: 1. a gate has no more room than the mailbox of its key.  2. what is here is for keys
+//! that are known: a place is not given up before.
+//! Time and order: what is here came after everything in the records. Whoever needs the pool's state
+//! too locks that first.
+
+use ractor::ActorRef;
+
+use super::record::Spot;
+use crate::{
+    mailbox::Wake,
+    trace::{Letter, Trace},
+};
+
+/// Most messages whose memory is kept when none are there.
+const KEPT_MAX: usize = 16_384;
+
+#[derive(Debug)]
+pub(super) struct Hall<E> {
+    /// By place.
+    gates: Vec<Gate>,
+    told: Told<E>,
+    /// How often it was emptied; wraps.
+    round: u32,
+    actor: Option<ActorRef<Wake>>,
+    is_awake: bool,
+    /// Somebody found a mailbox full since it was told last that there is room.
+    pub(super) is_awaited: bool,
+}
+
+/// What a key takes without a look at its record.
+#[derive(Debug, Clone, Copy, Default)]
+struct Gate {
+    /// That of the key's record; 0: of none.
+    serial: u64,
+    /// How many more.
+    room: u32,
+    /// How many came in which round.
+    came: u32,
+    round: u32,
+}
+
+/// Messages in the order in which they came; small, for they move from one core to another.
+#[derive(Debug)]
+pub(super) struct Told<E> {
+    items: Vec<Item<E>>,
+    /// Neighbours with the same trace share it.
+    traces: Vec<Trace>,
+    /// The number of the newest of them, counted from 1.
+    newest: u32,
+}
+
+#[derive(Debug)]
+struct Item<E> {
+    event: E,
+    place: u32,
+    trace: u32,
+}
+
+impl<E> Default for Told<E> {
+    fn default() -> Self {
+        Self { items: Vec::new(), traces: Vec::new(), newest: 0 }
+    }
+}
+
+impl<E> Told<E> {
+    fn push(&mut self, place: u32, event: E) {
+        let trace = Trace::current();
+        if self.traces.last() != Some(&trace) {
+            self.traces.push(trace);
+            self.newest += 1;
+        }
+        self.items.push(Item { event, place, trace: self.newest });
+    }
+
+    /// Gives each message, oldest first, with the place of its key.
+    pub(super) fn empty(&mut self, mut give: impl FnMut(u32, Letter<E>)) {
+        for Item { event, place, trace } in self.items.drain(..) {
+            let trace = self.traces.get(trace as usize - 1).copied().unwrap_or_default();
+            give(place, Letter { event, trace });
+        }
+        self.traces.clear();
+        self.newest = 0;
+        if self.items.capacity() > KEPT_MAX {
+            *self = Self::default();
+        }
+    }
+}
+
+impl<E> Hall<E> {
+    pub(super) fn new() -> Self {
+        Self {
+            gates: Vec::new(),
+            told: Told::default(),
+            round: 1,
+            actor: None,
+            is_awake: false,
+            is_awaited: false,
+        }
+    }
+
+    /// Takes one message if its gate has room; hands it back if somebody has to look at the record.
+    #[inline]
+    pub(super) fn push(&mut self, spot: Spot, event: E) -> Result<(), E> {
+        let gate = self.gates.get_mut(spot.place as usize);
+        let Some(gate) = gate.filter(|gate| gate.serial == spot.serial && gate.room > 0) else {
+            return Err(event);
+        };
+        gate.room -= 1;
+        if gate.round != self.round {
+            (gate.round, gate.came) = (self.round, 0);
+        }
+        gate.came += 1;
+        self.told.push(spot.place, event);
+        self.wake();
+        Ok(())
+    }
+
+    /// How many are here for this key.
+    pub(super) fn came(&self, spot: Spot) -> usize {
+        let gate = self.gates.get(spot.place as usize);
+        let gate = gate.filter(|gate| gate.serial == spot.serial && gate.round == self.round);
+        gate.map_or(0, |gate| gate.came as usize)
+    }
+
+    /// Lets in as many for this key.
+    pub(super) fn open(&mut self, spot: Spot, room: usize) {
+        let place = spot.place as usize;
+        if self.gates.len() <= place {
+            self.gates.resize(place + 1, Gate::default());
+        }
+        let gate = &mut self.gates[place];
+        if gate.serial != spot.serial {
+            *gate = Gate { serial: spot.serial, ..Gate::default() };
+        }
+        gate.room = u32::try_from(room).unwrap_or(u32::MAX);
+    }
+
+    /// Lets nothing in for the key of this place before somebody looks at its record.
+    pub(super) fn narrow(&mut self, place: u32) {
+        if let Some(gate) = self.gates.get_mut(place as usize) {
+            gate.room = 0;
+        }
+    }
+
+    /// The place is nobody's any more.
+    pub(super) fn shut(&mut self, place: u32) {
+        if let Some(gate) = self.gates.get_mut(place as usize) {
+            *gate = Gate::default();
+        }
+    }
+
+    pub(super) fn shut_all(&mut self) {
+        self.gates = Vec::new();
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.told.items.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.told.items.len()
+    }
+
+    /// Takes everything out; `into` has to be empty.
+    pub(super) fn take(&mut self, into: &mut Told<E>) {
+        std::mem::swap(&mut self.told, into);
+        self.round = self.round.wrapping_add(1);
+    }
+
+    /// Whoever comes for messages.
+    pub(super) fn set_actor(&mut self, actor: Option<ActorRef<Wake>>) {
+        self.actor = actor;
+    }
+
+    /// Somebody comes, if nobody does already.
+    #[inline]
+    pub(super) fn wake(&mut self) {
+        if !self.is_awake {
+            let told = |actor: &ActorRef<Wake>| actor.send_message(Wake).is_ok();
+            self.is_awake = self.actor.as_ref().is_some_and(told);
+        }
+    }
+
+    /// Nobody comes any more, before the next message.
+    pub(super) fn sleep(&mut self) {
+        self.is_awake = false;
+    }
+}
