@@ -7,9 +7,11 @@
 //! it).
 
 mod lexer;
+mod scan;
 mod writer;
 
 use lexer::{Lexer, Token};
+pub use scan::plain_len;
 pub use writer::{to_string, to_vec, write, write_pretty};
 
 use crate::{FieldPath, Name, Value, value::Duplicates};
@@ -159,42 +161,47 @@ impl Reader<'_> {
         Ok(())
     }
 
+    /// Puts a finished value where it belongs: into the list or object that was begun last.
     fn attach(&mut self, value: Value) -> Result<Attached, ParseError> {
-        match self.stack.pop() {
-            None => Ok(Attached::Root(value)),
-            Some(Frame::List(mut items)) => {
+        match self.stack.last_mut() {
+            None => return Ok(Attached::Root(value)),
+            Some(Frame::List(items)) => {
                 items.push(value);
                 if self.lexer.take(b',') {
-                    self.stack.push(Frame::List(items));
                     return Ok(Attached::More);
                 }
                 self.lexer.expect(b']', "expected ',' or ']'")?;
-                Ok(Attached::Closed(Value::List(items)))
             }
-            Some(Frame::Map { mut entries, key }) => {
-                entries.push((key, value));
+            Some(Frame::Map { entries, key }) => {
                 if self.lexer.take(b',') {
-                    if entries.len() >= self.limits.members {
+                    if entries.len() + 1 >= self.limits.members {
                         return Err(ParseError::TooManyFields(self.limits.members));
                     }
-                    let key = self.lexer.key()?;
-                    self.stack.push(Frame::Map { entries, key });
+                    entries.push((std::mem::replace(key, self.lexer.key()?), value));
                     return Ok(Attached::More);
                 }
                 self.lexer.expect(b'}', "expected ',' or '}'")?;
-                let path = self.path();
-                Ok(Attached::Closed(Value::Map(self.found.collapse(entries, &path))))
+                entries.push((key.clone(), value));
             }
         }
-    }
-
-    /// Where the frame stands that was just taken off the stack.
-    fn path(&self) -> FieldPath {
-        self.stack.iter().fold(FieldPath::root(), |path, frame| match frame {
-            Frame::List(items) => path.push_index(items.len()),
-            Frame::Map { key, .. } => path.push_field(key),
+        Ok(match self.stack.pop() {
+            None => Attached::More,
+            Some(Frame::List(items)) => Attached::Closed(Value::List(items)),
+            Some(Frame::Map { entries, .. }) => {
+                let stack = &self.stack;
+                let map = self.found.collapse(entries, || path(stack));
+                Attached::Closed(Value::Map(map))
+            }
         })
     }
+}
+
+/// Where the frame stands that was just taken off the stack.
+fn path(stack: &[Frame]) -> FieldPath {
+    stack.iter().fold(FieldPath::root(), |path, frame| match frame {
+        Frame::List(items) => path.push_index(items.len()),
+        Frame::Map { key, .. } => path.push_field(key),
+    })
 }
 
 enum Attached {

@@ -1,6 +1,6 @@
 //! JSON's tokens: scalars are read whole, brackets are only announced.
 
-use super::ParseError;
+use super::{ParseError, scan::plain_len};
 use crate::{Name, Value};
 
 /// What stands next where a value may stand.
@@ -127,7 +127,11 @@ impl<'a> Lexer<'a> {
             self.at += usize::from(matches!(self.peek(), Some(b'+' | b'-')));
             self.digits()?;
         }
-        let text = std::str::from_utf8(&self.text[start..self.at]).unwrap_or_default();
+        let text = &self.text[start..self.at];
+        if let (true, Some(number)) = (whole, few_digits(text)) {
+            return Ok(Value::Int(number));
+        }
+        let text = std::str::from_utf8(text).unwrap_or_default();
         if let (true, Ok(number)) = (whole, text.parse::<i64>()) {
             return Ok(Value::Int(number));
         }
@@ -138,13 +142,14 @@ impl<'a> Lexer<'a> {
     }
 
     fn string(&mut self) -> Result<String, ParseError> {
+        if let Some(text) = self.plain_string() {
+            return Ok(text.to_owned());
+        }
         self.at += 1;
         let mut text = String::new();
         loop {
             let start = self.at;
-            while !matches!(self.peek(), None | Some(b'"' | b'\\' | 0..=0x1f)) {
-                self.at += 1;
-            }
+            self.at += plain_len(self.text.get(start..).unwrap_or_default());
             let run = std::str::from_utf8(&self.text[start..self.at]).map_err(|_| {
                 ParseError::Syntax { message: "string is not UTF-8", offset: start }
             })?;
@@ -164,8 +169,9 @@ impl<'a> Lexer<'a> {
     /// A string without escapes, borrowed; nothing is taken if it is not one.
     fn plain_string(&mut self) -> Option<&'a str> {
         let rest = self.text.get(self.at + 1..)?;
-        let end = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f))?;
-        let text = std::str::from_utf8(&rest[..end]).ok().filter(|_| rest[end] == b'"')?;
+        let end = plain_len(rest);
+        let text = std::str::from_utf8(&rest[..end]).ok();
+        let text = text.filter(|_| rest.get(end) == Some(&b'"'))?;
         self.at += end + 2;
         Some(text)
     }
@@ -226,4 +232,11 @@ impl<'a> Lexer<'a> {
             None => Err(self.error("expected four hexadecimal digits")),
         }
     }
+}
+
+/// A number of so few digits that it cannot be out of range.
+fn few_digits(text: &[u8]) -> Option<i64> {
+    let digits = text.iter().map(|byte| byte.checked_sub(b'0').map(i64::from));
+    let number = |sum: Option<i64>, digit: Option<i64>| Some(sum? * 10 + digit?);
+    (text.len() <= 18).then(|| digits.fold(Some(0), number)).flatten()
 }

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use super::scan::plain_len;
 use crate::{Map, Value};
 
 /// Appends the compact JSON text of a tree.
@@ -112,12 +113,12 @@ fn display(what: &dyn std::fmt::Display, out: &mut Vec<u8>) {
 
 fn write_str(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
-    let mut rest = text;
-    while let Some(at) = rest.bytes().position(|byte| byte < 0x20 || byte == b'"' || byte == b'\\')
-    {
-        let (run, tail) = rest.split_at(at);
-        out.extend_from_slice(run.as_bytes());
-        match tail.as_bytes()[0] {
+    let mut rest = text.as_bytes();
+    loop {
+        let (run, tail) = rest.split_at(plain_len(rest));
+        out.extend_from_slice(run);
+        let Some((special, behind)) = tail.split_first() else { break };
+        match special {
             b'"' => out.extend_from_slice(b"\\\""),
             b'\\' => out.extend_from_slice(b"\\\\"),
             b'\n' => out.extend_from_slice(b"\\n"),
@@ -125,8 +126,7 @@ fn write_str(text: &str, out: &mut Vec<u8>) {
             b'\t' => out.extend_from_slice(b"\\t"),
             byte => display(&format_args!("\\u{byte:04x}"), out),
         }
-        rest = &tail[1..];
+        rest = behind;
     }
-    out.extend_from_slice(rest.as_bytes());
     out.push(b'"');
 }

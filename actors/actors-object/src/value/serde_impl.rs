@@ -72,8 +72,13 @@ impl Duplicates {
         }
     }
 
-    /// Makes a map of entries as they were read: of a name that stands twice the last value counts.
-    pub(crate) fn collapse(&mut self, entries: Vec<(Name, Value)>, at: &FieldPath) -> Map {
+    /// Makes a map of entries as they were read: of a name that stands twice the last value counts. Where the map
+    /// stands is only asked for then.
+    pub(crate) fn collapse(
+        &mut self,
+        entries: Vec<(Name, Value)>,
+        at: impl FnOnce() -> FieldPath,
+    ) -> Map {
         if are_unique_few(&entries) {
             return Map::from_unique(entries);
         }
@@ -83,6 +88,7 @@ impl Duplicates {
         if !order.windows(2).any(repeats) {
             return Map::from_unique(entries);
         }
+        let at = at();
         let mut dropped = vec![false; entries.len()];
         for pair in order.windows(2).filter(|pair| repeats(pair)) {
             dropped[pair[0]] = true;
@@ -203,7 +209,6 @@ impl<'de> Visitor<'de> for Seed<'_> {
             let value = access.next_value_seed(self.below(path)?)?;
             entries.push((Name::from(key), value));
         }
-        let path = self.path.clone();
-        Ok(Value::Map(self.duplicates.collapse(entries, &path)))
+        Ok(Value::Map(self.duplicates.collapse(entries, || self.path)))
     }
 }
