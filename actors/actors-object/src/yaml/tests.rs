@@ -97,3 +97,14 @@ fn hostile_texts_are_refused_quickly() {
         read(text).ok();
     }
 }
+
+#[test]
+fn json_is_yaml_and_so_is_what_only_looks_like_it() {
+    let text = r#" {"a":1,"b":[true,null,"x\n"],"c":{"d":1.5,"d":2}}"#;
+    let parsed = parse(text.as_bytes(), Limits::default()).expect("it is JSON");
+    assert_eq!(parsed.value, value!({ "a": 1, "b": [true, null, "x\n"], "c": { "d": 2 } }));
+    assert_eq!(parsed.duplicates.iter().map(ToString::to_string).collect::<Vec<_>>(), ["c.d"]);
+    assert_eq!(read("{a: 1, b: [x, \"y\"]}"), Ok(value!({ "a": 1, "b": ["x", "y"] })));
+    assert_eq!(read("{\"a\": yes}\n# ended\n"), Ok(value!({ "a": true })));
+    assert!(read("{\"a\":").is_err());
+}
