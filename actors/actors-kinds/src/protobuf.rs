@@ -7,6 +7,7 @@
 //! (proto2).
 
 mod decode;
+mod direct;
 mod encode;
 mod pieces;
 mod scalars;
@@ -109,7 +110,7 @@ impl Envelope {
     /// Puts the envelope around a message.
     #[must_use]
     pub fn seal(api_version: &str, kind: &str, message: &[u8]) -> Vec<u8> {
-        let mut facts = wire::Writer::default();
+        let mut facts = wire::Writer::<Vec<u8>>::default();
         facts.bytes(1, api_version.as_bytes());
         facts.bytes(2, kind.as_bytes());
         let mut out = wire::Writer::with_capacity(MAGIC.len() + message.len() + 64);
@@ -119,7 +120,7 @@ impl Envelope {
         // Neither encoding nor type of the content differs from the usual ones.
         out.bytes(3, b"");
         out.bytes(4, b"");
-        out.into_vec()
+        out.into_inner()
     }
 }
 
@@ -127,12 +128,12 @@ impl Envelope {
 /// Spec: every list type of Kubernetes' `generated.proto` files: `metadata = 1`, `items = 2`.
 #[must_use]
 pub fn list<'a>(metadata: &[u8], items: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
-    let mut out = wire::Writer::default();
+    let mut out = wire::Writer::<Vec<u8>>::default();
     out.bytes(1, metadata);
     for item in items {
         out.bytes(2, item);
     }
-    out.into_vec()
+    out.into_inner()
 }
 
 /// The message of an object's metadata alone: `metav1.PartialObjectMetadata`.
@@ -154,7 +155,7 @@ pub fn event_frame(word: &str, object: &[u8]) -> Vec<u8> {
     let length = u32::try_from(event.as_slice().len()).unwrap_or(u32::MAX);
     frame.raw(&length.to_be_bytes());
     frame.raw(event.as_slice());
-    frame.into_vec()
+    frame.into_inner()
 }
 
 /// Reads a message of this shape as a tree, its fields in canonical order. Numbers that the table does not know are
@@ -168,6 +169,47 @@ pub fn decode(schema: &Schema, shape: &Shape, message: &[u8]) -> Result<Value, P
         true => Ok(tree),
         false => Err(ProtobufError::damaged("the message", "it is nested too deep")),
     }
+}
+
+/// A stored version of an object.
+#[derive(Debug, Clone, Copy)]
+pub struct Canonical<'a> {
+    /// Its canonical JSON, without `metadata.resourceVersion`.
+    pub json: &'a [u8],
+    /// The place in there where that field belongs: right behind another field of the metadata.
+    pub revision_at: usize,
+    /// What it says.
+    pub revision: &'a str,
+}
+
+impl<'a> Canonical<'a> {
+    /// The version and the kind that it names first: `apps/v1`, `Deployment`.
+    #[must_use]
+    pub fn kind(&self) -> Option<(&'a str, &'a str)> {
+        let (kind, rest) = text_behind(self.json, b"{\"kind\":\"")?;
+        let (api_version, _) = text_behind(rest, b"\",\"apiVersion\":\"")?;
+        Some((api_version, kind))
+    }
+}
+
+/// The text from behind these bytes up to the next quote, and what follows.
+fn text_behind<'a>(json: &'a [u8], before: &[u8]) -> Option<(&'a str, &'a [u8])> {
+    let rest = json.strip_prefix(before)?;
+    let (text, rest) = rest.split_at(json::plain_len(rest));
+    Some((std::str::from_utf8(text).ok()?, rest))
+}
+
+/// Writes a stored version as [`encode`] writes its tree, several times as fast. Nothing if the JSON is not canonical, or
+/// holds what is rarely stored: then the tree is needed.
+#[must_use]
+pub fn transcode(schema: &Schema, shape: &Shape, stored: Canonical<'_>) -> Option<Vec<u8>> {
+    direct::write(schema, shape, stored)
+}
+
+/// How many bytes [`transcode`] writes.
+#[must_use]
+pub fn transcoded_len(schema: &Schema, shape: &Shape, stored: Canonical<'_>) -> Option<usize> {
+    direct::write(schema, shape, stored)
 }
 
 /// Writes a tree of this shape as a message. Fields that the table does not know are left out: there is no number for

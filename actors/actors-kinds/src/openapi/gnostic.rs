@@ -24,9 +24,9 @@ pub fn v3(document: &Value) -> Vec<u8> {
 }
 
 fn written(message: &Message, document: &Value) -> Vec<u8> {
-    let mut out = Writer::default();
+    let mut out = Writer::<Vec<u8>>::default();
     message.write(document, &mut out);
-    out.into_vec()
+    out.into_inner()
 }
 
 /// One message: its fields by their names in JSON, and where everything else goes.

@@ -12,9 +12,9 @@ pub(super) fn message(
     tree: &Value,
 ) -> Result<Vec<u8>, ProtobufError> {
     let facts = schema.object_facts(shape).ok_or(ProtobufError::NoShape)?;
-    let mut out = Writer::default();
+    let mut out = Writer::<Vec<u8>>::default();
     Encoder { schema }.object(facts, tree, &mut out, DEPTH_MAX)?;
-    Ok(out.into_vec())
+    Ok(out.into_inner())
 }
 
 struct Encoder<'a> {

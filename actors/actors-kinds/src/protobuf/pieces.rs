@@ -23,28 +23,30 @@ impl ListPieces {
     /// A list without items; `metadata` is a message already.
     #[must_use]
     pub fn new(metadata: &[u8]) -> Self {
-        let mut out = Writer::default();
+        let mut out = Writer::<Vec<u8>>::default();
         out.bytes(1, metadata);
-        Self { metadata: out.into_vec(), items: 0 }
+        Self { metadata: out.into_inner(), items: 0 }
     }
 
     /// Counts an item of this many bytes.
     pub fn count(&mut self, len: usize) {
-        self.items += Self::item_head(len).len() + len;
+        let mut head = Writer::<usize>::default();
+        head.counted(2, len);
+        self.items += head.into_inner() + len;
     }
 
     /// What stands before the first item.
     #[must_use]
     pub fn head(&self, api_version: &str, kind: &str) -> Vec<u8> {
-        let mut facts = Writer::default();
+        let mut facts = Writer::<Vec<u8>>::default();
         facts.bytes(1, api_version.as_bytes());
         facts.bytes(2, kind.as_bytes());
-        let mut out = Writer::default();
+        let mut out = Writer::<Vec<u8>>::default();
         out.raw(MAGIC);
         out.bytes(1, facts.as_slice());
         out.counted(2, self.metadata.len() + self.items);
         out.raw(&self.metadata);
-        out.into_vec()
+        out.into_inner()
     }
 
     /// What stands before an item of this many bytes.
@@ -52,7 +54,7 @@ impl ListPieces {
     pub fn item_head(len: usize) -> Vec<u8> {
         let mut out = Writer::with_capacity(8);
         out.counted(2, len);
-        out.into_vec()
+        out.into_inner()
     }
 }
 

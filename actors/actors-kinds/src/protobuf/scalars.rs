@@ -7,7 +7,7 @@ use actors_object::{Value, timefmt};
 
 use super::{
     ProtobufError,
-    wire::{Reader, Writer},
+    wire::{Out, Reader, Writer},
 };
 
 const NANOS_A_SECOND: i64 = 1_000_000_000;
@@ -36,12 +36,17 @@ pub(super) fn decode_time(
 }
 
 pub(super) fn encode_time(at: &str, value: &Value, out: &mut Writer) -> Result<(), ProtobufError> {
-    let wrong = || ProtobufError::mismatch(at, "an instant is expected");
-    let text = value.as_str().ok_or_else(wrong)?;
-    let nanos = timefmt::parse(text).ok_or_else(wrong)?.0;
+    let text = value.as_str();
+    let written = text.and_then(|text| write_time(text, out));
+    written.ok_or_else(|| ProtobufError::mismatch(at, "an instant is expected"))
+}
+
+/// Nothing if the text is no instant.
+pub(super) fn write_time<O: Out>(text: &str, out: &mut Writer<O>) -> Option<()> {
+    let nanos = timefmt::parse(text)?.0;
     out.number(1, nanos.div_euclid(NANOS_A_SECOND));
     out.number(2, nanos.rem_euclid(NANOS_A_SECOND));
-    Ok(())
+    Some(())
 }
 
 /// A message whose only field is a text.
@@ -94,8 +99,13 @@ pub(super) fn encode_int_or_string(
         Value::String(text) => (1, 0, text.as_str()),
         _ => return Err(ProtobufError::mismatch(at, "a number or a text is expected")),
     };
+    write_int_or_string(kind, number, text, out);
+    Ok(())
+}
+
+/// `kind` is 0 for a number, 1 for a text.
+pub(super) fn write_int_or_string<O: Out>(kind: i64, number: i64, text: &str, out: &mut Writer<O>) {
     out.number(1, kind);
     out.number(2, number);
     out.bytes(3, text.as_bytes());
-    Ok(())
 }

@@ -123,10 +123,74 @@ pub(crate) fn signed(number: u64) -> i64 {
     i64::from_le_bytes(number.to_le_bytes())
 }
 
+/// Where bytes go, or where they are only counted.
+pub(crate) trait Out: Default {
+    /// Adds bytes.
+    fn extend(&mut self, bytes: &[u8]);
+
+    /// Begins something whose length will stand before it; what is returned is given to [`Out::close`].
+    fn open(&mut self) -> usize;
+
+    /// Ends it: puts its length before it.
+    fn close(&mut self, start: usize);
+}
+
+impl Out for Vec<u8> {
+    fn extend(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+
+    fn open(&mut self) -> usize {
+        // Room for the length of what is short, as nearly everything is.
+        self.push(0);
+        self.len()
+    }
+
+    fn close(&mut self, start: usize) {
+        let end = self.len();
+        let (bytes, count) = varint_bytes((end - start) as u64);
+        if count > 1 {
+            self.resize(end + count - 1, 0);
+            self.copy_within(start..end, start + count - 1);
+        }
+        self[start - 1..start - 1 + count].copy_from_slice(&bytes[..count]);
+    }
+}
+
+/// How many bytes it would be.
+impl Out for usize {
+    fn extend(&mut self, bytes: &[u8]) {
+        *self += bytes.len();
+    }
+
+    fn open(&mut self) -> usize {
+        *self
+    }
+
+    fn close(&mut self, start: usize) {
+        *self += varint_bytes((*self - start) as u64).1;
+    }
+}
+
+/// A varint, and how many of these bytes it has.
+fn varint_bytes(mut number: u64) -> ([u8; 10], usize) {
+    let (mut bytes, mut count) = ([0; 10], 0);
+    for byte in &mut bytes {
+        count += 1;
+        *byte = number.to_le_bytes()[0] & 0x7f;
+        number >>= 7;
+        if number == 0 {
+            break;
+        }
+        *byte |= 0x80;
+    }
+    (bytes, count)
+}
+
 /// Writes the fields of one message.
 #[derive(Debug, Default)]
-pub(crate) struct Writer {
-    out: Vec<u8>,
+pub(crate) struct Writer<O = Vec<u8>> {
+    out: O,
 }
 
 impl Writer {
@@ -137,21 +201,21 @@ impl Writer {
     pub(crate) fn as_slice(&self) -> &[u8] {
         &self.out
     }
+}
 
-    pub(crate) fn into_vec(self) -> Vec<u8> {
+impl<O: Out> Writer<O> {
+    /// What was written, or its length.
+    pub(crate) fn into_inner(self) -> O {
         self.out
     }
 
     pub(crate) fn raw(&mut self, bytes: &[u8]) {
-        self.out.extend_from_slice(bytes);
+        self.out.extend(bytes);
     }
 
-    fn varint(&mut self, mut number: u64) {
-        while number >= 0x80 {
-            self.out.push(number.to_le_bytes()[0] | 0x80);
-            number >>= 7;
-        }
-        self.out.push(number.to_le_bytes()[0]);
+    fn varint(&mut self, number: u64) {
+        let (bytes, count) = varint_bytes(number);
+        self.out.extend(&bytes[..count]);
     }
 
     fn tag(&mut self, number: u16, wire_type: u64) {
@@ -165,7 +229,7 @@ impl Writer {
 
     pub(crate) fn double(&mut self, number: u16, value: f64) {
         self.tag(number, 1);
-        self.out.extend_from_slice(&value.to_bits().to_le_bytes());
+        self.out.extend(&value.to_bits().to_le_bytes());
     }
 
     /// The head of a field of this many bytes, which the caller writes.
@@ -176,22 +240,30 @@ impl Writer {
 
     pub(crate) fn bytes(&mut self, number: u16, bytes: &[u8]) {
         self.counted(number, bytes.len());
-        self.out.extend_from_slice(bytes);
+        self.out.extend(bytes);
     }
 
-    /// A message within this one; its length is only known when it is written.
+    /// Begins a message within this one; its length is only known when it is written. To be ended by
+    /// [`Writer::close`] with what is returned.
+    pub(crate) fn open(&mut self, number: u16) -> usize {
+        self.tag(number, 2);
+        self.out.open()
+    }
+
+    /// Ends a message.
+    pub(crate) fn close(&mut self, start: usize) {
+        self.out.close(start);
+    }
+
+    /// A message within this one.
     pub(crate) fn message<E>(
         &mut self,
         number: u16,
         write: impl FnOnce(&mut Self) -> Result<(), E>,
     ) -> Result<(), E> {
-        self.tag(number, 2);
-        let start = self.out.len();
+        let start = self.open(number);
         write(self)?;
-        let length = self.out.len() - start;
-        let mut head = Self::default();
-        head.varint(length as u64);
-        self.out.splice(start..start, head.out);
+        self.close(start);
         Ok(())
     }
 }
