@@ -7,9 +7,9 @@
 
 mod served;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
-use actors_object::{GroupResource, Gvk, Object};
+use actors_object::{GroupResource, Gvk, Object, split_api_version};
 
 use crate::facts::{ResourceRow, Schema, Shape, Table, TableError, TypeFacts};
 
@@ -112,7 +112,13 @@ impl KindFacts {
 pub struct Registry {
     schema: Arc<Schema>,
     kinds: Vec<Arc<KindFacts>>,
-    by_gvk: BTreeMap<Gvk, Arc<KindFacts>>,
+    /// Invariant: the same, ordered by [`by_name`].
+    by_name: Vec<Arc<KindFacts>>,
+}
+
+/// The order in which kinds are looked up: most differ in their own names.
+fn by_name(gvk: &Gvk) -> (&str, &str, &str) {
+    (&gvk.kind, &gvk.group, &gvk.version)
 }
 
 impl Registry {
@@ -125,7 +131,7 @@ impl Registry {
         let kinds = served::select(SERVED, &table.resources)?;
         let table = Table::read(WIRE, table.schema)?;
         let mut registry =
-            Self { schema: Arc::new(table.schema), kinds: Vec::new(), by_gvk: BTreeMap::new() };
+            Self { schema: Arc::new(table.schema), kinds: Vec::new(), by_name: Vec::new() };
         kinds.into_iter().for_each(|kind| registry.add(kind));
         Ok(registry)
     }
@@ -157,7 +163,10 @@ impl Registry {
         let kind = Arc::new(kind);
         self.kinds.retain(|known| known.gvk != kind.gvk);
         self.kinds.push(Arc::clone(&kind));
-        self.by_gvk.insert(kind.gvk.clone(), kind);
+        match self.by_name.binary_search_by(|known| by_name(&known.gvk).cmp(&by_name(&kind.gvk))) {
+            Ok(at) => self.by_name[at] = kind,
+            Err(at) => self.by_name.insert(at, kind),
+        }
     }
 
     /// The types behind the kinds.
@@ -169,20 +178,38 @@ impl Registry {
     /// The kind of this name.
     #[must_use]
     pub fn kind(&self, gvk: &Gvk) -> Option<&KindFacts> {
-        self.by_gvk.get(gvk).map(|kind| &**kind)
+        self.find(by_name(gvk))
+    }
+
+    /// The kind of this name, as objects give it: `apps/v1` and `Deployment`.
+    #[must_use]
+    pub fn kind_named(&self, api_version: &str, kind: &str) -> Option<&KindFacts> {
+        let (group, version) = split_api_version(api_version);
+        self.find((kind, group, version))
+    }
+
+    fn find(&self, wanted: (&str, &str, &str)) -> Option<&KindFacts> {
+        let at = self.by_name.binary_search_by(|known| by_name(&known.gvk).cmp(&wanted)).ok()?;
+        self.by_name.get(at).map(|kind| &**kind)
     }
 
     /// The kind that an object says it has.
     #[must_use]
     pub fn kind_of(&self, object: &Object) -> Option<&KindFacts> {
-        self.kind(&Gvk::from_api_version(object.api_version(), object.kind()))
+        self.kind_named(object.api_version(), object.kind())
     }
 
     /// The kind behind a path: `apps`, `v1`, `deployments`.
     #[must_use]
     pub fn resource(&self, group: &str, version: &str, plural: &str) -> Option<&KindFacts> {
-        self.kinds().find(|kind| {
-            kind.gvk.group == group && kind.gvk.version == version && kind.plural == plural
+        self.served(group, version, plural).map(|kind| &**kind)
+    }
+
+    /// The same, for those who keep it.
+    #[must_use]
+    pub fn served(&self, group: &str, version: &str, plural: &str) -> Option<&Arc<KindFacts>> {
+        self.kinds.iter().find(|kind| {
+            kind.plural == plural && kind.gvk.group == group && kind.gvk.version == version
         })
     }
 

@@ -20,7 +20,7 @@ use crate::{
 pub(crate) struct Visit<'a> {
     pub(crate) door: &'a Door,
     pub(crate) request: &'a Request,
-    pub(crate) kind: &'a KindFacts,
+    pub(crate) kind: &'a Arc<KindFacts>,
     pub(crate) sub: Option<&'a Subresource>,
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) now: Now,
@@ -43,7 +43,7 @@ impl<'a> Visit<'a> {
         turn: &'a mut Turn<'t, Snapshot>,
     ) -> Result<Self, ApiError> {
         let target = &request.target;
-        let kind = door.registry.resource(&target.group, &target.version, &target.resource);
+        let kind = door.registry.served(&target.group, &target.version, &target.resource);
         let kind = kind.ok_or_else(ApiError::no_such_resource)?;
         let sub = match &target.subresource {
             None => None,

@@ -30,7 +30,7 @@ pub struct WatchPlan {
     pub timeout_seconds: Option<u64>,
     /// Whether the client wants bookmarks.
     pub bookmarks: bool,
-    kind: Box<KindFacts>,
+    kind: Arc<KindFacts>,
     /// The one object that is watched, if a path named it.
     name: Option<String>,
     selection: Selection,
@@ -122,7 +122,7 @@ pub(crate) fn plan(
     snapshot: &Snapshot,
 ) -> Result<WatchPlan, ApiError> {
     let target = &request.target;
-    let kind = door.registry.resource(&target.group, &target.version, &target.resource);
+    let kind = door.registry.served(&target.group, &target.version, &target.resource);
     let kind = kind.ok_or_else(ApiError::no_such_resource)?;
     let refused = target.subresource.is_some() || !kind.has_verb("watch");
     if refused {
@@ -140,7 +140,7 @@ pub(crate) fn plan(
         // Nought means that the client does not say.
         timeout_seconds: options.timeout_seconds.filter(|seconds| *seconds > 0),
         bookmarks: options.allow_bookmarks,
-        kind: Box::new(kind.clone()),
+        kind: Arc::clone(kind),
         name: target.name.clone(),
         selection,
         initial: None,

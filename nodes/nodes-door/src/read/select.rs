@@ -1,5 +1,7 @@
 //! Selectors of a request, answered from the index columns: nothing is decoded.
 
+use std::sync::Arc;
+
 use actors_kinds::{KindFacts, convert, is_selectable, selectable_fields};
 use actors_object::{ApiError, FieldSelector, LabelSelector, Object};
 use store_catalog::Item;
@@ -12,7 +14,7 @@ pub(crate) struct Selection {
     labels: LabelSelector,
     fields: FieldSelector,
     /// The kind, where objects must be converted before their fields can be compared.
-    converted: Option<Box<KindFacts>>,
+    converted: Option<Arc<KindFacts>>,
 }
 
 impl Selection {
@@ -20,7 +22,7 @@ impl Selection {
     ///
     /// # Errors
     /// 400 if one is none, or names a field that the kind does not have.
-    pub(crate) fn of(request: &Request, kind: &KindFacts) -> Result<Self, ApiError> {
+    pub(crate) fn of(request: &Request, kind: &Arc<KindFacts>) -> Result<Self, ApiError> {
         let options = &request.options;
         let labels = LabelSelector::parse(options.label_selector.as_deref().unwrap_or_default())
             .map_err(|error| ApiError::bad_request(error.to_string()))?;
@@ -32,7 +34,7 @@ impl Selection {
                 return Err(ApiError::bad_request(message));
             }
         }
-        let converted = convert::is_converted(kind).then(|| Box::new(kind.clone()));
+        let converted = convert::is_converted(kind).then(|| Arc::clone(kind));
         Ok(Self { labels, fields, converted })
     }
 

@@ -18,7 +18,7 @@ pub(crate) fn bind(visit: &mut Visit<'_>) -> Decision {
     let gvk = Gvk::new("", "v1", "Binding");
     let binding = decode::body(visit, &decode::Expected { gvk: &gvk, shape: &shape })?;
     let node = check(&binding)?;
-    let pods = visit.door.registry.resource("", "v1", "pods");
+    let pods = visit.door.registry.served("", "v1", "pods");
     visit.kind = pods.ok_or_else(ApiError::no_such_resource)?;
     let name = visit.request.target.name.as_deref().unwrap_or_else(|| binding.name());
     let found = visit.snapshot.get(&visit.key(name));

@@ -95,7 +95,7 @@ pub(crate) fn delete_item(
             let draft = Draft {
                 ops: vec![op],
                 answer: Answer::Object {
-                    kind: Box::new(visit.kind.clone()),
+                    kind: Arc::clone(visit.kind),
                     key: item.key().clone(),
                     object: Arc::new(object),
                     code: 200,
