@@ -12,6 +12,7 @@ pub(crate) mod etc_files;
 pub(crate) mod fences;
 mod http;
 pub(crate) mod memory;
+mod resizing;
 mod resources;
 pub(crate) mod sandbox;
 pub(crate) mod shim;

@@ -1,4 +1,4 @@
-//! `pods/NAME/exec` over a WebSocket.
+//! `pods/NAME/exec` and `pods/NAME/attach` over a WebSocket.
 //!
 //! Way in: [`answer`].  Spec: the protocol `v5.channel.k8s.io`: the first byte of each binary message is its
 //! channel: 0 stdin, 1 stdout, 2 stderr, 3 the final Status, 4 the terminal's size, 255 closes the channel that
@@ -28,19 +28,22 @@ pub(crate) async fn answer(
     target: Target,
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
-    // The door authorizes `create pods/exec` and answers the pod.
+    let attach = target.subresource.as_deref() == Some("attach");
+    // The door authorizes `create pods/exec` (or `pods/attach`) and answers the pod.
     let pod =
         visit.parts.client.call(bare_request(visit, Verb::Create, target)?).await.into_object()?;
     let headers = visit.http.headers();
     let asks =
         |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !asks("upgrade").eq_ignore_ascii_case("websocket") {
-        return Err(ApiError::bad_request("exec needs a WebSocket: send `Upgrade: websocket`"));
+        return Err(ApiError::bad_request(
+            "a session needs a WebSocket: send `Upgrade: websocket`",
+        ));
     }
     let offered = asks("sec-websocket-protocol");
     if !PROTOCOLS.iter().any(|known| offered.split(',').any(|offer| offer.trim() == *known)) {
         return Err(ApiError::bad_request(format!(
-            "exec speaks {}, not {offered:?}",
+            "a session speaks {}, not {offered:?}",
             PROTOCOLS.join(", ")
         )));
     }
@@ -54,8 +57,9 @@ pub(crate) async fn answer(
         command: query.all("command"),
         stdin: query.truth("stdin")?.unwrap_or(false),
         tty: query.truth("tty")?.unwrap_or(false),
+        attach,
     };
-    if request.command.is_empty() {
+    if request.command.is_empty() && !attach {
         return Err(ApiError::bad_request("you must specify at least 1 command for the container"));
     }
     let running = visit.parts.streams.exec(request).await?;

@@ -56,7 +56,8 @@ pub(crate) fn container_of(pod: &Object, wanted: Option<String>) -> Result<Strin
         let of = pod.0.list_at(&["spec", list]).iter();
         of.filter_map(|container| container.str_at(&["name"])).map(str::to_owned).collect()
     };
-    let (main, init) = (names("containers"), names("initContainers"));
+    let main = names("containers");
+    let others = [names("initContainers"), names("ephemeralContainers")].concat();
     let by_default =
         || pod.annotation("kubectl.kubernetes.io/default-container").map(str::to_owned);
     let Some(name) = wanted.or_else(by_default) else {
@@ -69,7 +70,7 @@ pub(crate) fn container_of(pod: &Object, wanted: Option<String>) -> Result<Strin
             ))),
         };
     };
-    if main.contains(&name) || init.contains(&name) {
+    if main.contains(&name) || others.contains(&name) {
         return Ok(name);
     }
     Err(ApiError::bad_request(format!("container {name} is not valid for pod {}", pod.name())))

@@ -14,7 +14,7 @@ pub trait NodeStreams: Send + Sync {
     /// Reads a container's log.
     fn logs(&self, request: LogRequest) -> Later<'_, Result<LogStream, ApiError>>;
 
-    /// Runs a command in a container.
+    /// Runs a command in a container, or joins the one that it runs.
     fn exec(&self, request: ExecRequest) -> Later<'_, Result<ExecStream, ApiError>>;
 }
 
@@ -54,7 +54,7 @@ pub struct LogStream {
     pub pieces: mpsc::Receiver<Bytes>,
 }
 
-/// Which command, where.
+/// Which command, where; or which container to listen to.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ExecRequest {
     /// The node that the pod runs on.
@@ -67,12 +67,14 @@ pub struct ExecRequest {
     pub uid: String,
     /// The container.
     pub container: String,
-    /// The command and its arguments.
+    /// The command and its arguments; of no meaning if `attach` is set.
     pub command: Vec<String>,
     /// Whether standard input is connected.
     pub stdin: bool,
     /// Whether a terminal is wanted.
     pub tty: bool,
+    /// No new command: the streams of the container's own first process.
+    pub attach: bool,
 }
 
 /// A running command.

@@ -76,6 +76,9 @@ pub enum ContainerError {
     /// A file of the bundle is damaged.
     #[error("the bundle of container {0} is damaged")]
     Bundle(String, #[source] serde_json::Error),
+    /// A container that another one wants to look at has ended.
+    #[error("container {0} does not run")]
+    NotRunning(String),
     /// libcontainer or the kernel refused; the source says what, for instance that the program does not exist.
     #[error("cannot {what} container {id}")]
     Runtime {
@@ -123,8 +126,16 @@ fn build(
     rootfs::mount_root(spec, paths)?;
     let mounts = rootfs::mount_sub_paths(spec, paths)?;
     let ids = user::resolve(&spec.user, &paths.rootfs(&spec.id))?;
-    let parts =
-        runtime_spec::Parts { spec, sandbox, paths, ids: &ids, mounts: &mounts, hierarchies };
+    let target_pid = spec.processes_of.as_ref().map(|id| first_process(paths, id)).transpose()?;
+    let parts = runtime_spec::Parts {
+        spec,
+        sandbox,
+        paths,
+        ids: &ids,
+        mounts: &mounts,
+        hierarchies,
+        target_pid,
+    };
     let bundle = paths.bundle(&spec.id);
     let config = bundle.join("config.json");
     write_json(&config, &runtime_spec::config(&parts), &spec.id)?;
@@ -141,6 +152,13 @@ fn build(
     let built = builder.with_systemd(false).with_detach(true).build();
     let container = built.map_err(failed("create", &spec.id))?;
     Ok(container.pid().map_or(0, |pid| pid.as_raw()))
+}
+
+/// The pid of a running container's first process.
+fn first_process(paths: &PodPaths, id: &str) -> Result<i32, ContainerError> {
+    let target = Container::load(paths.oci().join(id)).map_err(failed("find", id))?;
+    let pid = target.pid().filter(|_| target.can_exec());
+    pid.map(|pid| pid.as_raw()).ok_or_else(|| ContainerError::NotRunning(id.to_owned()))
 }
 
 /// Lets a created container run its program.

@@ -101,6 +101,8 @@ pub(crate) struct Parts<'a> {
     /// The specification's mounts, sub-paths resolved.
     pub mounts: &'a [MountSpec],
     pub hierarchies: &'a Hierarchies,
+    /// The process whose pid namespace is shared, if it is not the pod's or its own.
+    pub target_pid: Option<i32>,
 }
 
 /// The whole `config.json`.
@@ -124,7 +126,7 @@ pub(crate) fn config(parts: &Parts<'_>) -> Value {
         "mounts": mounts(parts),
         "linux": {
             "cgroupsPath": format!("{}/{}", sandbox.cgroup, spec.id),
-            "namespaces": namespaces(sandbox, parts.hierarchies),
+            "namespaces": namespaces(parts),
             "resources": resources(&spec.resources, spec.privileged),
             "devices": if spec.privileged { devices::of_the_machine() } else { Vec::new() },
             "maskedPaths": if hides { json!(MASKED) } else { json!([]) },
@@ -250,11 +252,10 @@ fn bind(source: &Path, destination: &str, options: &[&str]) -> Value {
     json!({ "destination": destination, "type": "bind", "source": source, "options": options })
 }
 
-fn namespaces(sandbox: &Sandbox, hierarchies: &Hierarchies) -> Vec<Value> {
-    let shared = |kind: &str, file: &str| {
-        let path = format!("/proc/{}/ns/{file}", sandbox.pause_pid);
-        json!({ "type": kind, "path": path })
-    };
+fn namespaces(parts: &Parts<'_>) -> Vec<Value> {
+    let Parts { sandbox, hierarchies, .. } = parts;
+    let of = |pid: i32, kind: &str, file: &str| json!({ "type": kind, "path": format!("/proc/{pid}/ns/{file}") });
+    let shared = |kind: &str, file: &str| of(sandbox.pause_pid, kind, file);
     let mut namespaces = vec![json!({ "type": "mount" })];
     if !sandbox.host_network {
         namespaces.push(shared("network", "net"));
@@ -265,6 +266,8 @@ fn namespaces(sandbox: &Sandbox, hierarchies: &Hierarchies) -> Vec<Value> {
     }
     if sandbox.share_processes {
         namespaces.push(shared("pid", "pid"));
+    } else if let Some(pid) = parts.target_pid.filter(|_| !sandbox.host_pid) {
+        namespaces.push(of(pid, "pid", "pid"));
     } else if !sandbox.host_pid {
         namespaces.push(json!({ "type": "pid" }));
     }

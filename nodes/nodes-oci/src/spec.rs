@@ -47,6 +47,10 @@ pub struct ContainerSpec {
     pub stdin_once: bool,
     /// Where its output goes, in CRI log format; nowhere if absent.
     pub log_path: Option<PathBuf>,
+    /// The id of a running container of the same pod whose processes it sees, instead of a view of its own.
+    ///
+    /// Last, for a shim that is older than this field reads what stands before it.
+    pub processes_of: Option<String>,
 }
 
 /// Whom a process runs as.

@@ -1,7 +1,7 @@
 //! Keeps the pod's conditions, so that a time of transition changes only with its status.
 //!
 //! Way in: [`Conditions::set`].  Writes: PodScheduled, PodReadyToStartContainers, Initialized,
-//! ContainersReady, Ready.
+//! ContainersReady, Ready; PodResizePending and PodResizeInProgress while they are true.
 //! Spec: Kubernetes documentation, "Pod Lifecycle", "Pod conditions", "Pod readiness".
 
 use actors_core::Wall;
@@ -11,6 +11,7 @@ use crate::{
     container::Container,
     machine::{PodMachine, Sandbox},
     pod_spec::ContainerRole,
+    resizing::{self, ResizeCondition},
 };
 
 /// Status and transition time of each condition that the agent writes.
@@ -36,6 +37,14 @@ impl Conditions {
             Some((condition.at("type").as_str()?.to_owned(), met, since))
         };
         Self { known: status.list_at(&["conditions"]).iter().filter_map(read).collect() }
+    }
+
+    /// Those of a resize are there only while they are true: the next time is another one.
+    fn forget_but(&mut self, resizes: &[ResizeCondition]) {
+        let is_there = |name: &str| resizes.iter().any(|one| one.kind == name);
+        self.known.retain(|(name, _, _)| {
+            !resizing::CONDITIONS.contains(&name.as_str()) || is_there(name)
+        });
     }
 
     fn set(&mut self, condition: Condition, generation: i64, now: Wall) -> Value {
@@ -92,16 +101,29 @@ impl PodMachine {
         if !sandbox {
             all[0].reason = "SandboxNotReady";
         }
-        let values =
-            all.into_iter().map(|condition| self.conditions.set(condition, generation, now));
-        Value::List(values.collect())
+        let mut values: Vec<Value> = all
+            .into_iter()
+            .map(|condition| self.conditions.set(condition, generation, now))
+            .collect();
+        let resizes = self.resize_conditions();
+        self.conditions.forget_but(&resizes);
+        for ResizeCondition { kind, reason, message } in resizes {
+            let mut value = self.conditions.set(plain(kind, true), generation, now);
+            for (field, text) in [("reason", reason.to_owned()), ("message", message)] {
+                if !text.is_empty() {
+                    value.set_path(&[field], text);
+                }
+            }
+            values.push(value);
+        }
+        Value::List(values)
     }
 
     fn initialized_condition(&self, over: bool) -> Condition {
         let done = |one: &&Container| match one.spec.role {
             ContainerRole::Init => !one.is_ready(),
             ContainerRole::Sidecar => !one.is_started(),
-            ContainerRole::App => false,
+            ContainerRole::App | ContainerRole::Ephemeral => false,
         };
         let missing = names(self.containers.iter().filter(done));
         let apps_begun =
@@ -112,7 +134,8 @@ impl PodMachine {
     }
 
     fn containers_ready(&self, phase: &str) -> Condition {
-        let lasting = |one: &&Container| one.spec.role != ContainerRole::Init;
+        let lasting =
+            |one: &&Container| matches!(one.spec.role, ContainerRole::Sidecar | ContainerRole::App);
         let unready = names(self.containers.iter().filter(lasting).filter(|one| !one.is_ready()));
         let met = unready.is_empty() && !matches!(phase, "Succeeded" | "Failed");
         let (reason, message) = match phase {

@@ -5,6 +5,7 @@
 //! after it.
 
 use actors_core::{Mono, Now, Wall};
+use actors_object::Value;
 
 use crate::{
     event::{ContainerRef, Exit},
@@ -31,6 +32,10 @@ pub(crate) struct Container {
     pub(crate) shown: Wait,
     /// Set when its specification changed while it ran: it is started again whatever the policy.
     pub(crate) replaced: bool,
+    /// The resources that the node has granted; the next life gets these.
+    pub(crate) granted: Value,
+    /// The resources that the current life has.
+    pub(crate) enacted: Value,
 }
 
 /// What a container is doing.
@@ -107,6 +112,8 @@ pub(crate) struct Ended {
 impl Container {
     pub(crate) fn new(spec: ContainerSpec) -> Self {
         Self {
+            granted: spec.resources.clone(),
+            enacted: spec.resources.clone(),
             spec,
             attempt: 0,
             begun: false,
@@ -219,6 +226,7 @@ impl Container {
         }
         self.begun = true;
         self.replaced = false;
+        self.enacted = self.granted.clone();
         self.life = Life::Starting;
     }
 
@@ -233,6 +241,7 @@ impl Container {
 /// Whether a container that ended with `code` is started again.
 fn restarts(role: ContainerRole, policy: RestartPolicy, code: i32) -> bool {
     match (role, policy) {
+        (ContainerRole::Ephemeral, _) => false,
         (ContainerRole::Sidecar, _) | (ContainerRole::App, RestartPolicy::Always) => true,
         (ContainerRole::App, RestartPolicy::OnFailure) => code != 0,
         (ContainerRole::App | ContainerRole::Init, RestartPolicy::Never) => false,

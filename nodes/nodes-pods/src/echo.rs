@@ -27,7 +27,8 @@ pub(crate) fn is_overruled(shown: &Value) -> bool {
 }
 
 /// What only the agent writes.
-const OWN: [&str; 4] = ["phase", "podIP", "containerStatuses", "initContainerStatuses"];
+const OWN: [&str; 5] =
+    ["phase", "podIP", "containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"];
 
 impl Said {
     /// Statuses that are remembered; one that is older counts as never said.

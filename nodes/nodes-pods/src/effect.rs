@@ -49,6 +49,22 @@ pub enum PodEffect {
         container: ContainerRef,
         /// The image's digest.
         image_id: String,
+        /// The resources that it gets: what the node has granted, which may lag behind its specification.
+        resources: Value,
+        /// The life of the container whose processes it sees, if it is there to look at one.
+        target: Option<ContainerRef>,
+    },
+    /// Look whether the node has room for other resources. Ends with `Room`.
+    CheckRoom {
+        /// What each container of the pod that counts would have, by name.
+        wanted: Vec<(String, Value)>,
+    },
+    /// Give the pod's group, and the containers that run, other limits. Ends with `Resized`; may be repeated.
+    Resize {
+        /// What each container of the pod that counts is granted, by name.
+        granted: Vec<(String, Value)>,
+        /// Which lives are to have it now.
+        containers: Vec<ContainerRef>,
     },
     /// Send a signal to a container's first process (SIGKILL: to all of its processes).
     Signal {

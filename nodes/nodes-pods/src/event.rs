@@ -67,6 +67,16 @@ pub enum PodEvent {
     },
     /// The node's image store changed: whoever waits for an image may look again.
     ImagesChanged,
+    /// The answer to a look for room.
+    Room {
+        /// Why there is none, if so.
+        refusal: Option<RoomRefusal>,
+    },
+    /// Other limits were given, or could not be.
+    Resized {
+        /// Why not, if so.
+        failure: Option<String>,
+    },
     /// A container runs.
     Started {
         /// Which life of which container.
@@ -148,6 +158,15 @@ pub enum ImageAnswer {
         /// Why.
         message: String,
     },
+}
+
+/// Why a node does not grant other resources.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RoomRefusal {
+    /// It could never have so much.
+    Infeasible(String),
+    /// Others have it now.
+    Deferred(String),
 }
 
 /// At which step a container's start failed.

@@ -20,8 +20,9 @@ use crate::{
     echo::{self, Said},
     effect::PodEffect,
     event::{Adopted, ContainerRef, PodEvent},
-    pod_spec::{PodSpec, RestartPolicy},
+    pod_spec::{ContainerRole, PodSpec, RestartPolicy},
     probing::normal,
+    resizing::Resizing,
     stopping::Ending,
 };
 
@@ -99,6 +100,7 @@ pub struct PodMachine {
     pub(crate) finalized: bool,
     pub(crate) withdrawn: bool,
     pub(crate) conditions: Conditions,
+    pub(crate) resizing: Resizing,
     pub(crate) last_trouble: String,
     reported: Option<Value>,
     said: Said,
@@ -131,6 +133,7 @@ impl PodMachine {
             finalized: false,
             withdrawn: false,
             conditions: Conditions::default(),
+            resizing: Resizing::default(),
             last_trouble: String::new(),
             reported: None,
             said: Said::default(),
@@ -272,6 +275,8 @@ impl PodMachine {
                 self.handle_image(now, &container, answer, out)
             }
             PodEvent::ImagesChanged => self.handle_images_changed(),
+            PodEvent::Room { refusal } => self.handle_room(now, refusal),
+            PodEvent::Resized { failure } => self.handle_resized(now, failure),
             PodEvent::Started { container, id } => self.handle_started(now, &container, id, out),
             PodEvent::Failed { container, failure, message } => {
                 self.handle_failed(now, &container, (failure, message), out);
@@ -294,12 +299,15 @@ impl PodMachine {
         }
     }
 
-    /// An image may change while the pod runs: that container is replaced.
+    /// An image may change while the pod runs: that container is replaced. Ephemeral containers may be added.
     fn change_containers(&mut self, now: Now, spec: &PodSpec, out: &mut Effects<PodEffect>) {
         for changed in &spec.containers {
             let Some(container) =
                 self.containers.iter_mut().find(|container| container.spec.name == changed.name)
             else {
+                if changed.role == ContainerRole::Ephemeral {
+                    self.containers.push(Container::new(changed.clone()));
+                }
                 continue;
             };
             if container.spec == *changed {
@@ -337,6 +345,7 @@ impl PodMachine {
         }
         if self.ending.is_none() {
             self.plan_start(now, out);
+            self.plan_resize(now, out);
         } else {
             self.plan_stop(now, out);
         }
@@ -387,6 +396,7 @@ impl PodMachine {
             .chain(sandbox)
             .chain(active)
             .chain(self.overruled)
+            .chain(self.resizing.wake_times())
             .filter(|at| *at > now.mono)
             .min();
         if let Some(at) = next.filter(|_| next != self.armed) {

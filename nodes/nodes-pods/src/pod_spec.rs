@@ -19,7 +19,7 @@ const GRACE_DEFAULT_S: i64 = 30;
 pub struct PodSpec {
     /// The whole object.
     pub object: Arc<Object>,
-    /// Init containers and sidecars first, in order, then the others.
+    /// Init containers and sidecars first, in order, then the others, ephemeral ones last.
     pub containers: Vec<ContainerSpec>,
     /// What happens to containers that end.
     pub restart: RestartPolicy,
@@ -36,7 +36,7 @@ pub struct PodSpec {
 }
 
 /// A container as its pod's machine sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ContainerSpec {
     /// Its name.
     pub name: String,
@@ -56,6 +56,12 @@ pub struct ContainerSpec {
     pub post_start: Option<Action>,
     /// Runs before the stop.
     pub pre_stop: Option<Action>,
+    /// `targetContainerName`: an ephemeral container sees this one's processes.
+    pub target: Option<String>,
+    /// `resources`: what it wants.
+    pub resources: Value,
+    /// Which of its resources only a new life can have changed.
+    pub restarted_for: Vec<String>,
 }
 
 /// When a container runs.
@@ -67,6 +73,8 @@ pub enum ContainerRole {
     Sidecar,
     /// What the pod is for.
     App,
+    /// Looks at a pod that runs: started once, at any time, and never again.
+    Ephemeral,
 }
 
 /// `spec.restartPolicy`.
@@ -104,8 +112,11 @@ impl PodSpec {
             )
         });
         let apps = spec.list_at(&["containers"]).iter();
-        let containers =
-            init.chain(apps.map(|app| ContainerSpec::read(app, ContainerRole::App))).collect();
+        let ephemeral = spec.list_at(&["ephemeralContainers"]).iter();
+        let containers = init
+            .chain(apps.map(|app| ContainerSpec::read(app, ContainerRole::App)))
+            .chain(ephemeral.map(|one| ContainerSpec::read(one, ContainerRole::Ephemeral)))
+            .collect();
         let grace = spec.at("terminationGracePeriodSeconds").as_i64().unwrap_or(GRACE_DEFAULT_S);
         let metadata = object.0.at("metadata");
         let deletion_grace = metadata.at("deletionTimestamp").as_str().map(|_| {
@@ -135,8 +146,8 @@ impl ContainerSpec {
     fn read(container: &Value, role: ContainerRole) -> Self {
         let text = |field: &str| container.at(field).as_str().unwrap_or_default().to_owned();
         let hook = |name: &str| Action::read(container.path(&["lifecycle", name])?, container);
-        // Init containers that run to their end have neither probes nor hooks.
-        let lasting = role != ContainerRole::Init;
+        // Init containers that run to their end have neither probes nor hooks; nor have ephemeral ones.
+        let lasting = matches!(role, ContainerRole::Sidecar | ContainerRole::App);
         let probe = |field: &str| lasting.then(|| ProbeSpec::read(container, field)).flatten();
         Self {
             name: text("name"),
@@ -152,6 +163,9 @@ impl ContainerSpec {
             readiness: probe("readinessProbe"),
             post_start: hook("postStart").filter(|_| lasting),
             pre_stop: hook("preStop").filter(|_| lasting),
+            target: Some(text("targetContainerName")).filter(|name| !name.is_empty()),
+            resources: container.at("resources").clone(),
+            restarted_for: restarted_for(container),
         }
     }
 
@@ -163,6 +177,15 @@ impl ContainerSpec {
             ContainerRole::Init | ContainerRole::Sidecar => {
                 format!("spec.initContainers{{{}}}", self.name)
             }
+            ContainerRole::Ephemeral => format!("spec.ephemeralContainers{{{}}}", self.name),
         }
     }
+}
+
+/// The resources whose `resizePolicy` is `RestartContainer`.
+fn restarted_for(container: &Value) -> Vec<String> {
+    let policies = container.list_at(&["resizePolicy"]).iter();
+    let strict =
+        policies.filter(|one| one.at("restartPolicy").as_str() == Some("RestartContainer"));
+    strict.filter_map(|one| one.at("resourceName").as_str().map(str::to_owned)).collect()
 }

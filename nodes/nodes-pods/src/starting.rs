@@ -11,6 +11,7 @@ use actors_core::{Effects, Now};
 use crate::{
     container::{Container, Life, Wait},
     effect::PodEffect,
+    event::ContainerRef,
     machine::{Belonging, PodMachine, Sandbox, Volumes},
     pod_spec::{ContainerRole, RestartPolicy},
     probing::warning,
@@ -29,11 +30,31 @@ impl PodMachine {
             let wanted = match self.containers[index].spec.role {
                 ContainerRole::Init => false,
                 ContainerRole::Sidecar | ContainerRole::App => self.initialized,
+                // It may be there to find out why the others do not start.
+                ContainerRole::Ephemeral => self.has_target(index),
             };
             if wanted {
                 self.plan_container(index, now, out);
             }
         }
+    }
+
+    /// Whether the container that an ephemeral one wants to look at runs; until then it waits.
+    fn has_target(&mut self, index: usize) -> bool {
+        let Some(target) = self.containers[index].spec.target.clone() else { return true };
+        let runs = self.reference_of(&target).is_some();
+        let container = &mut self.containers[index];
+        if !runs && matches!(container.life, Life::Waiting(_) | Life::Imaged) {
+            let message = format!("the container {target} that it looks at does not run");
+            container.hold(Wait { message, ..Wait::default() });
+        }
+        runs
+    }
+
+    /// The current life of the container with this name, if it runs.
+    fn reference_of(&self, name: &str) -> Option<ContainerRef> {
+        let found = self.containers.iter().find(|one| one.spec.name == name);
+        found.filter(|one| one.running().is_some()).map(Container::reference)
     }
 
     fn plan_volumes(&mut self, now: Now, out: &mut Effects<PodEffect>) {
@@ -66,9 +87,9 @@ impl PodMachine {
             let done = |container: &Container| match role {
                 ContainerRole::Init => container.is_ready(),
                 ContainerRole::Sidecar => container.is_started(),
-                ContainerRole::App => true,
+                ContainerRole::App | ContainerRole::Ephemeral => true,
             };
-            if role == ContainerRole::App {
+            if matches!(role, ContainerRole::App | ContainerRole::Ephemeral) {
                 break;
             }
             let is_done = done(&self.containers[index]);
@@ -87,6 +108,8 @@ impl PodMachine {
         let policy = self.policy();
         let placed = self.volumes == Volumes::Ready && matches!(self.sandbox, Sandbox::Ready(_));
         let pod = self.spec.as_ref().map(|spec| spec.object.clone());
+        let target = self.containers[index].spec.target.clone();
+        let target = target.and_then(|name| self.reference_of(&name));
         let container = &mut self.containers[index];
         if matches!(container.life, Life::Ended(_)) && !container.is_finished(policy) {
             let title = pod.map(|pod| format!("{}/{}", pod.namespace(), pod.name()));
@@ -106,6 +129,8 @@ impl PodMachine {
                 out.push(PodEffect::StartContainer {
                     container: container.reference(),
                     image_id: container.image_id.clone(),
+                    resources: container.granted.clone(),
+                    target,
                 });
             }
             Life::Running(running) if running.stop.is_some() => {

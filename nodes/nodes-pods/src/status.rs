@@ -12,6 +12,7 @@ use crate::{
     machine::{PodMachine, Sandbox},
     pod_spec::ContainerRole,
     qos::qos_class,
+    resizing,
 };
 
 /// The scheme of container ids in a status.
@@ -39,21 +40,22 @@ impl PodMachine {
         if let Some(start) = self.start_time {
             status.insert("startTime", timefmt::seconds(start));
         }
-        let is_app = |container: &&Container| container.spec.role == ContainerRole::App;
-        let inits: Vec<Value> = self
-            .containers
-            .iter()
-            .filter(|one| !is_app(one))
-            .map(|one| self.container_status(one))
-            .collect();
+        let inits = self.statuses_of(&[ContainerRole::Init, ContainerRole::Sidecar]);
         if !inits.is_empty() {
             status.insert("initContainerStatuses", inits);
         }
-        let apps: Vec<Value> =
-            self.containers.iter().filter(is_app).map(|one| self.container_status(one)).collect();
-        status.insert("containerStatuses", apps);
+        status.insert("containerStatuses", self.statuses_of(&[ContainerRole::App]));
         status.insert("qosClass", qos);
+        let ephemeral = self.statuses_of(&[ContainerRole::Ephemeral]);
+        if !ephemeral.is_empty() {
+            status.insert("ephemeralContainerStatuses", ephemeral);
+        }
         Value::Map(status)
+    }
+
+    fn statuses_of(&self, roles: &[ContainerRole]) -> Vec<Value> {
+        let all = self.containers.iter().filter(|one| roles.contains(&one.spec.role));
+        all.map(|one| self.container_status(one)).collect()
     }
 
     fn insert_addresses(&self, status: &mut Map) {
@@ -102,7 +104,11 @@ impl PodMachine {
         if let Some(id) = id.filter(|id| !id.is_empty()) {
             map.insert("containerID", format!("{RUNTIME}://{id}"));
         }
-        map.insert("started", container.spec.role != ContainerRole::Init && container.is_started());
+        if container.spec.role != ContainerRole::Ephemeral {
+            let lasting = container.spec.role != ContainerRole::Init;
+            map.insert("started", lasting && container.is_started());
+            resizing::show(container, &mut map);
+        }
         Value::Map(map)
     }
 
@@ -134,9 +140,10 @@ impl PodMachine {
 
     /// Why a container that nothing keeps back does not run yet.
     fn waiting_reason(&self, container: &Container) -> &'static str {
-        let has_inits = self.containers.iter().any(|one| one.spec.role != ContainerRole::App);
-        let is_init = container.spec.role != ContainerRole::App;
-        if is_init || (has_inits && !self.initialized) {
+        let is_init =
+            |one: &Container| matches!(one.spec.role, ContainerRole::Init | ContainerRole::Sidecar);
+        let has_inits = self.containers.iter().any(is_init);
+        if is_init(container) || (has_inits && !self.initialized) {
             "PodInitializing"
         } else {
             "ContainerCreating"

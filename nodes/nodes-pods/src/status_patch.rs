@@ -2,10 +2,12 @@
 //!
 //! Way in: [`status_patch`].  Never: conditions of others; a patch leaves alone what it does not
 //! name.
-//! Spec: Kubernetes documentation, "Update API Objects in Place Using kubectl patch", the directive
-//! `$patch: replace`.
+//! Spec: Kubernetes documentation, "Update API Objects in Place Using kubectl patch", the directives
+//! `$patch: replace` and `$patch: delete`.
 
 use actors_object::{Value, value};
+
+use crate::resizing::CONDITIONS;
 
 /// The patch that makes an object's status the one that [`crate::PodEffect::ReportStatus`] gave, if
 /// the object still is the pod with this uid: what is no longer so is named as gone.
@@ -21,6 +23,16 @@ pub fn status_patch(uid: &str, mut status: Value) -> Value {
     }
     for condition in status.list_at_mut(&["conditions"]).into_iter().flatten() {
         name_absent(condition, &["reason", "message"]);
+    }
+    if let Some(conditions) = status.list_at_mut(&["conditions"]) {
+        let is_there = |conditions: &[Value], kind: &str| {
+            conditions.iter().any(|one| one.at("type").as_str() == Some(kind))
+        };
+        for kind in CONDITIONS {
+            if !is_there(conditions, kind) {
+                conditions.push(value!({ "type": kind, "$patch": "delete" }));
+            }
+        }
     }
     value!({ "metadata": { "uid": uid }, "status": status })
 }
@@ -48,6 +60,8 @@ mod tests {
             "phase": "Running",
             "conditions": [
                 { "type": "Ready", "status": "True", "reason": null, "message": null },
+                { "type": "PodResizePending", "$patch": "delete" },
+                { "type": "PodResizeInProgress", "$patch": "delete" },
             ],
             "podIP": "10.42.0.5",
             "podIPs": [{ "ip": "10.42.0.5" }, { "$patch": "replace" }],

@@ -6,6 +6,7 @@
 
 use std::{fs, io, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
 
+use actors_object::Value;
 use nodes_oci::{Digest, Image, ImageConfig, ResolveError};
 use nodes_pods::{ContainerRef, PodEvent, Signal, StartFailure};
 use nodes_shim::{
@@ -59,14 +60,25 @@ fn stop<E: std::error::Error>(failure: StartFailure) -> impl Fn(E) -> Stop {
     move |error| Stop(failure, nodes_oci::chain(&error))
 }
 
+/// A life that is to begin.
+pub(crate) struct Beginning {
+    pub(crate) life: ContainerRef,
+    pub(crate) image_id: String,
+    /// What the node has granted, instead of what the specification asks for.
+    pub(crate) resources: Value,
+    /// Whose processes it sees, if not its own alone.
+    pub(crate) target: Option<ContainerRef>,
+}
+
 /// Makes the container and lets it run.
 pub(crate) async fn start(
     shared: &Arc<Shared>,
     record: &PodRecord,
-    container: ContainerRef,
-    image_id: &str,
+    beginning: Beginning,
 ) -> PodEvent {
-    match try_start(shared, record, &container, image_id).await {
+    let started = try_start(shared, record, &beginning).await;
+    let container = beginning.life;
+    match started {
         Ok(id) => PodEvent::Started { container, id },
         Err(Stop(failure, message)) => PodEvent::Failed { container, failure, message },
     }
@@ -92,17 +104,19 @@ pub(crate) fn find_image(shared: &Shared, text: &str) -> Result<Image, ResolveEr
 async fn try_start(
     shared: &Arc<Shared>,
     record: &PodRecord,
-    life: &ContainerRef,
-    image_id: &str,
+    beginning: &Beginning,
 ) -> Result<String, Stop> {
+    let Beginning { life, image_id, resources, target } = beginning;
     let gone = || {
         Stop(StartFailure::Config, format!("container {} is not in the pod any more", life.name))
     };
     let pod = record.object().ok_or_else(gone)?;
-    let spec = spec_of(&pod, &life.name).ok_or_else(gone)?.clone();
+    let mut spec = spec_of(&pod, &life.name).ok_or_else(gone)?.clone();
+    spec.set_path(&["resources"], resources.clone());
     let env = environment::resolve(shared, record, &pod, &spec).await;
     let env = env.map_err(stop(StartFailure::Config))?;
-    let (kept, wanted, life_now) = (Arc::clone(shared), image_id.to_owned(), life.clone());
+    let (kept, wanted, life_now) = (Arc::clone(shared), image_id.clone(), life.clone());
+    let target = target.clone();
     let made = try_off_loop(move || {
         let image = find_image(&kept, &wanted).map_err(PrepareError::Image)?;
         let volumes = volumes::paths(&kept, &pod);
@@ -111,6 +125,7 @@ async fn try_start(
             pod: &pod,
             container: &spec,
             life: &life_now,
+            target: target.as_ref(),
             image: &image,
             env: &env,
             volumes: &volumes,

@@ -22,6 +22,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) pod: &'a Object,
     pub(crate) container: &'a Value,
     pub(crate) life: &'a ContainerRef,
+    /// The life of the container whose processes it sees.
+    pub(crate) target: Option<&'a ContainerRef>,
     pub(crate) image: &'a Image,
     /// The pod's part of the environment.
     pub(crate) env: &'a [(String, String)],
@@ -85,6 +87,7 @@ pub(crate) fn build(parts: &Parts<'_>) -> Result<ContainerSpec, SpecError> {
             &shared.paths.pod_logs(&key.namespace, &key.name, &key.uid),
             life,
         )),
+        processes_of: parts.target.map(|target| container_id(&key, target)),
     })
 }
 

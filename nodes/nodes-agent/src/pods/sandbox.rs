@@ -350,12 +350,6 @@ async fn release(shared: &Arc<Shared>, record: &PodRecord) -> Vec<ContainerStatu
 fn shim_spec(shared: &Shared, pod: &Object) -> PodSpec {
     let spec = pod.0.at("spec");
     let is = |field: &str| spec.at(field).as_bool() == Some(true);
-    let root = shared.config.cgroup();
-    let class = match qos_class(pod) {
-        QosClass::Guaranteed => "",
-        QosClass::Burstable => "/burstable",
-        QosClass::BestEffort => "/besteffort",
-    };
     let paths = shared.pod_paths(&PodKey::of(pod));
     let sysctl = |one: &Value| {
         Some((one.at("name").as_str()?.to_owned(), one.at("value").as_str()?.to_owned()))
@@ -366,7 +360,7 @@ fn shim_spec(shared: &Shared, pod: &Object) -> PodSpec {
         runtime: shared.config.runtime,
         run: paths.run().to_owned(),
         data: paths.data().to_owned(),
-        cgroup: format!("{root}{class}/pod{}", pod.uid()),
+        cgroup: cgroup_of(shared, pod),
         shim_cgroup: shared.config.system_cgroup(),
         hostname: if is("hostNetwork") { String::new() } else { etc_files::hostname(pod) },
         sysctls: spec.list_at(&["securityContext", "sysctls"]).iter().filter_map(sysctl).collect(),
@@ -376,6 +370,17 @@ fn shim_spec(shared: &Shared, pod: &Object) -> PodSpec {
         share_processes: is("shareProcessNamespace"),
         resources: resources::of_pod(pod),
     }
+}
+
+/// The pod's group, below that of its class.
+pub(crate) fn cgroup_of(shared: &Shared, pod: &Object) -> String {
+    let root = shared.config.cgroup();
+    let class = match qos_class(pod) {
+        QosClass::Guaranteed => "",
+        QosClass::Burstable => "/burstable",
+        QosClass::BestEffort => "/besteffort",
+    };
+    format!("{root}{class}/pod{}", pod.uid())
 }
 
 /// One life of one container, as the shim names it.

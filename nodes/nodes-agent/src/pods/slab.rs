@@ -16,7 +16,9 @@ use crate::{
     blocking::off_loop,
     events::Happening,
     pods::{
-        actions, container, fences, sandbox,
+        actions,
+        container::{self, Beginning},
+        fences, resizing, sandbox,
         traces::{self, traced},
         watch,
     },
@@ -123,11 +125,8 @@ impl Keyed for PodSlab {
                     traced(&shared, &record, "image", work).await
                 });
             }
-            PodEffect::StartContainer { container, image_id } => {
-                inbox.spawn(async move {
-                    let work = Box::pin(container::start(&shared, &record, container, &image_id));
-                    traced(&shared, &record, "container", work).await
-                });
+            PodEffect::CheckRoom { wanted } => {
+                inbox.send(resizing::check_room(&shared, &record, &wanted));
             }
             PodEffect::Signal { container, signal } => {
                 inbox.spawn(async move {
@@ -137,19 +136,11 @@ impl Keyed for PodSlab {
                     PodEvent::Woken
                 });
             }
-            PodEffect::RunProbe { container, probe, action, timeout } => {
-                inbox.spawn(async move {
-                    let what = (container, &action);
-                    let work = Box::pin(run_probe((&shared, &record), probe, what, timeout));
-                    traced(&shared, &record, "probe", work).await
-                });
-            }
-            PodEffect::RunHook { container, hook, action, timeout } => {
-                inbox.spawn(async move {
-                    let what = (container, &action);
-                    let work = Box::pin(run_hook((&shared, &record), hook, what, timeout));
-                    traced(&shared, &record, "hook", work).await
-                });
+            PodEffect::StartContainer { .. }
+            | PodEffect::Resize { .. }
+            | PodEffect::RunProbe { .. }
+            | PodEffect::RunHook { .. } => {
+                inbox.spawn(async move { work(&shared, &record, effect).await });
             }
             PodEffect::WakeAt(at) => inbox.send_at(at, PodEvent::Woken),
             PodEffect::ReportStatus(status) => self.shared.writes.status(&record.key, status),
@@ -163,6 +154,33 @@ impl Keyed for PodSlab {
 
     fn is_at_rest(&self, machine: &PodMachine) -> bool {
         machine.is_finalized()
+    }
+}
+
+/// What takes a while, and is remembered for those who ask why.
+async fn work(shared: &Arc<Shared>, record: &PodRecord, effect: PodEffect) -> PodEvent {
+    match effect {
+        PodEffect::StartContainer { container, image_id, resources, target } => {
+            let beginning = Beginning { life: container, image_id, resources, target };
+            let work = Box::pin(container::start(shared, record, beginning));
+            traced(shared, record, "container", work).await
+        }
+        PodEffect::Resize { granted, containers } => {
+            let work = Box::pin(resizing::resize(shared, record, granted, containers));
+            traced(shared, record, "resize", work).await
+        }
+        PodEffect::RunProbe { container, probe, action, timeout } => {
+            let what = (container, &action);
+            let work = Box::pin(run_probe((shared, record), probe, what, timeout));
+            traced(shared, record, "probe", work).await
+        }
+        PodEffect::RunHook { container, hook, action, timeout } => {
+            let what = (container, &action);
+            let work = Box::pin(run_hook((shared, record), hook, what, timeout));
+            traced(shared, record, "hook", work).await
+        }
+        // The others are begun where they come in.
+        _ => PodEvent::Woken,
     }
 }
 

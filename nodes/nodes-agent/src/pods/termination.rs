@@ -46,6 +46,7 @@ pub(crate) fn message(
 /// The specification of a container in its pod, whatever its role.
 pub(crate) fn spec_of<'a>(pod: &'a Object, name: &str) -> Option<&'a Value> {
     let spec = pod.0.at("spec");
-    let mut all = spec.list_at(&["containers"]).iter().chain(spec.list_at(&["initContainers"]));
+    let lists = ["containers", "initContainers", "ephemeralContainers"];
+    let mut all = lists.into_iter().flat_map(|list| spec.list_at(&[list]));
     all.find(|container| container.at("name").as_str() == Some(name))
 }

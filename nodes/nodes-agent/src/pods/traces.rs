@@ -115,7 +115,7 @@ pub(crate) fn summary(status: &Value) -> String {
             words.push(if is_ready { "ready" } else { "not ready" }.to_owned());
         }
     }
-    for list in ["initContainerStatuses", "containerStatuses"] {
+    for list in ["initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses"] {
         for container in status.list_at(&[list]) {
             let name = container.str_at(&["name"]).unwrap_or_default();
             for state in ["waiting", "terminated"] {
@@ -143,6 +143,10 @@ fn outcome_of(record: &PodRecord, event: &PodEvent) -> Option<String> {
             ImageAnswer::Unneeded { .. } => format!("{container} needs none"),
             ImageAnswer::Missing { .. } => format!("that of {container} is not on this node"),
             ImageAnswer::Unreadable { message } => format!("that of {container}: {message}"),
+        },
+        PodEvent::Resized { failure } => match failure {
+            Some(why) => format!("failed: {why}"),
+            None => "limits are in force".to_owned(),
         },
         PodEvent::Started { container, .. } => {
             format!("{} runs, restarts before: {}", container.name, container.attempt)

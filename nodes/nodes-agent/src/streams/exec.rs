@@ -1,4 +1,4 @@
-//! Runs a command in a container and pumps its streams.
+//! Runs a command in a container, or joins the one that it runs, and pumps its streams.
 //!
 //! Way in: [`open`].  Order: the command runs before the stream is handed out; its exit comes last.
 
@@ -31,16 +31,20 @@ pub(super) async fn open(
     request: ExecRequest,
 ) -> Result<(ExecStream, impl Future<Output = ()> + Send + use<>), ApiError> {
     let id = running(shared, record, &request.container).await?;
-    let spec = ExecSpec {
-        container: id,
-        args: request.command,
-        terminal: request.tty,
-        stdin: request.stdin,
-        ..ExecSpec::default()
+    let asked = if request.attach {
+        Request::Attach { container: id }
+    } else {
+        Request::Exec(Box::new(ExecSpec {
+            container: id,
+            args: request.command,
+            terminal: request.tty,
+            stdin: request.stdin,
+            ..ExecSpec::default()
+        }))
     };
     let socket = shared.pod_paths(&record.key).socket();
     let opened = async {
-        let mut connection = Connection::open(&socket, Request::Exec(Box::new(spec))).await?;
+        let mut connection = Connection::open(&socket, asked).await?;
         connection.reader.next().await.map(|_| connection)
     };
     let (input, typed) = mpsc::channel(WAITING_MAX);

@@ -12,6 +12,7 @@ use crate::{
     event::{Adopted, AdoptedContainer, Exit},
     pod_spec::ContainerRole,
     probing::Probes,
+    resizing,
     restart_backoff::RestartBackoff,
 };
 
@@ -28,6 +29,7 @@ pub(super) fn adopt(machine: &mut PodMachine, now: Now, status: &Value, adopted:
     for container in &mut machine.containers {
         let recorded = recorded_status(status, &container.spec.name);
         restore(container, recorded);
+        resizing::restore(container, recorded);
         let lives =
             adopted.containers.iter().filter(|life| life.container.name == container.spec.name);
         // Without the sandbox nothing of it can still run, whatever an old record says.
@@ -49,9 +51,8 @@ pub(super) fn adopt(machine: &mut PodMachine, now: Now, status: &Value, adopted:
 
 fn recorded_status<'a>(status: &'a Value, name: &str) -> &'a Value {
     const NOTHING: &Value = &Value::Null;
-    let lists =
-        [status.list_at(&["initContainerStatuses"]), status.list_at(&["containerStatuses"])];
-    let mut all = lists.into_iter().flatten();
+    let lists = ["initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses"];
+    let mut all = lists.into_iter().flat_map(|list| status.list_at(&[list]));
     all.find(|recorded| recorded.at("name").as_str() == Some(name)).unwrap_or(NOTHING)
 }
 
@@ -100,7 +101,8 @@ fn take(
     container.attempt = found.container.attempt;
     container.begun = true;
     container.image_id.clone_from(&found.image_id);
-    container.replaced = found.image != container.spec.image;
+    let lasts = container.spec.role != ContainerRole::Ephemeral;
+    container.replaced = lasts && found.image != container.spec.image;
     let ran_ns = u64::try_from(now.wall.since(found.started).as_nanos()).unwrap_or(u64::MAX);
     let since =
         Now { mono: actors_core::Mono(now.mono.0.saturating_sub(ran_ns)), wall: found.started };

@@ -8,9 +8,11 @@ use expect_test::ExpectFile;
 
 use crate::{
     Adopted, AdoptedContainer, AdoptedSandbox, ContainerRef, Exit, HookKind, ImageAnswer,
-    PodConfig, PodEffect, PodEvent, PodMachine, ProbeKind, ProbeOutcome, Signal, StartFailure,
+    PodConfig, PodEffect, PodEvent, PodMachine, ProbeKind, ProbeOutcome, RoomRefusal, Signal,
+    StartFailure,
 };
 
+mod changes;
 mod endings;
 mod lives;
 mod outages;
@@ -95,6 +97,23 @@ impl Scene {
                 containers[0].set_path(&["image"], *image);
                 self.updated()
             }
+            ["debug", name, target @ ..] => {
+                self.debug(name, target.first().copied());
+                self.updated()
+            }
+            ["resize", amounts @ ..] => {
+                self.resize(amounts);
+                self.updated()
+            }
+            ["room"] => PodEvent::Room { refusal: None },
+            ["no-room-now", why] => {
+                PodEvent::Room { refusal: Some(RoomRefusal::Deferred((*why).into())) }
+            }
+            ["never-room", why] => {
+                PodEvent::Room { refusal: Some(RoomRefusal::Infeasible((*why).into())) }
+            }
+            ["resized"] => PodEvent::Resized { failure: None },
+            ["resize-failed", why] => PodEvent::Resized { failure: Some((*why).into()) },
             ["delete-overdue"] => {
                 self.pod.set_path(&["metadata", "deletionTimestamp"], "2025-12-31T23:59:00Z");
                 self.pod.set_path(&["metadata", "deletionGracePeriodSeconds"], 30);
@@ -129,6 +148,27 @@ impl Scene {
             ["adopt", lives @ ..] => PodEvent::Adopted(self.adopted(lives)),
             [verb, name, rest @ ..] => self.container_event(verb, name, rest),
             _ => panic!("unknown event {words:?}"),
+        }
+    }
+
+    /// Adds an ephemeral container.
+    fn debug(&mut self, name: &str, target: Option<&str>) {
+        let mut container = Value::Map(Default::default());
+        container.set_path(&["name"], name);
+        container.set_path(&["image"], "tools:1");
+        if let Some(target) = target {
+            container.set_path(&["targetContainerName"], target);
+        }
+        let spec = self.pod.path_mut(&["spec"]).expect("a specification").make_map();
+        let list = spec.entry("ephemeralContainers", || Value::List(Vec::new()));
+        list.make_list().push(container);
+    }
+
+    /// Gives the first container other requests: `cpu=2`.
+    fn resize(&mut self, amounts: &[&str]) {
+        let containers = self.pod.list_at_mut(&["spec", "containers"]).expect("containers");
+        for (name, amount) in amounts.iter().filter_map(|text| text.split_once('=')) {
+            containers[0].set_path(&["resources", "requests", name], amount);
         }
     }
 
@@ -223,9 +263,17 @@ impl Scene {
             PodEffect::CheckImage { container, image, policy } => {
                 format!("check image {image} {policy:?} for {container}")
             }
-            PodEffect::StartContainer { container, .. } => {
+            PodEffect::StartContainer { container, resources, target, .. } => {
                 self.lives.push(container.clone());
-                format!("start {}", life(container))
+                let with = resources.as_map().map(|_| format!(" with {}", told(resources)));
+                let sees = target.as_ref().map(|target| format!(" seeing {}", life(target)));
+                let more = [with, sees].into_iter().flatten().collect::<String>();
+                format!("start {}{more}", life(container))
+            }
+            PodEffect::CheckRoom { wanted } => format!("check room {}", amounts(wanted)),
+            PodEffect::Resize { granted, containers } => {
+                let lives: Vec<String> = containers.iter().map(life).collect();
+                format!("resize to {} now [{}]", amounts(granted), lives.join(" "))
             }
             PodEffect::Signal { container, signal: Signal::Stop } => {
                 format!("stop {}", life(container))
@@ -253,6 +301,16 @@ impl Scene {
     }
 }
 
+/// What is requested of each resource.
+fn told(resources: &Value) -> String {
+    json::to_string(resources.at("requests"))
+}
+
+fn amounts(all: &[(String, Value)]) -> String {
+    let all: Vec<String> = all.iter().map(|(name, one)| format!("{name}={}", told(one))).collect();
+    all.join(" ")
+}
+
 /// Phase, conditions that are true, and each container's state with its restarts.
 fn describe_status(status: &Value) -> String {
     let mut text = format!("status {}", status.at("phase").as_str().unwrap_or_default());
@@ -269,9 +327,8 @@ fn describe_status(status: &Value) -> String {
     };
     let met: Vec<String> = met.filter_map(|one| one.at("type").as_str().map(short)).collect();
     write!(text, " [{}]", met.join(" ")).expect("text");
-    let lists =
-        [status.list_at(&["initContainerStatuses"]), status.list_at(&["containerStatuses"])];
-    for container in lists.into_iter().flatten() {
+    let lists = ["initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses"];
+    for container in lists.into_iter().flat_map(|list| status.list_at(&[list])) {
         let (kind, state) = container.map_at(&["state"]).iter().next().expect("a state");
         let word = match kind.as_str() {
             "running" if container.at("ready").as_bool() == Some(true) => "ready".to_owned(),
@@ -286,6 +343,10 @@ fn describe_status(status: &Value) -> String {
         let name = container.at("name").as_str().unwrap_or_default();
         let restarts = container.at("restartCount").as_i64().unwrap_or(-1);
         write!(text, " {name}#{restarts}={word}").expect("text");
+        if let Some(resources) = container.get("resources") {
+            let granted = json::to_string(container.at("allocatedResources"));
+            write!(text, " has {} of {granted}", told(resources)).expect("text");
+        }
     }
     text
 }

@@ -33,6 +33,8 @@ pub(super) fn carry_out(ctx: &mut Ctx<'_>, (node, uid): (NodeId, &str), effect: 
             (millis(ctx.rng, 1, 5), PodEvent::Image { container, answer })
         }
         PodEffect::StartContainer { container, .. } => return start(ctx, uid, container),
+        PodEffect::CheckRoom { .. } => (millis(ctx.rng, 1, 5), PodEvent::Room { refusal: None }),
+        PodEffect::Resize { .. } => (millis(ctx.rng, 1, 5), PodEvent::Resized { failure: None }),
         PodEffect::Signal { container, signal } => {
             let exit = exited(ctx, if signal == Signal::Kill { (137, 9) } else { (0, 0) });
             let longest = if signal == Signal::Kill { 50 } else { 1_500 };
