@@ -2,7 +2,7 @@
 
 use super::{
     FieldSet, Place, Step,
-    fields::Node,
+    fields::{Node, in_order},
     place::{Parts, parts},
 };
 use crate::Value;
@@ -27,12 +27,15 @@ pub(super) fn difference(place: &impl Place, old: &Value, new: &Value) -> Differ
 fn compare(place: &impl Place, (old, new): (&Value, &Value), found: &mut Difference) -> bool {
     match (parts(place, old), parts(place, new)) {
         (Parts::Fields(old, _), Parts::Fields(new, is_entry)) => {
-            for (name, value) in new.iter() {
+            for (name, value) in in_order(new) {
                 let inner = place.field(name);
                 let was = old.get(name);
                 child((&inner, Step::field(name)), (was, Some(value), is_entry), found);
             }
-            for (name, value) in old.iter().filter(|(name, _)| !new.contains_key(name)) {
+            for (name, value) in in_order(old) {
+                if new.contains_key(name) {
+                    continue;
+                }
                 let inner = place.field(name);
                 child((&inner, Step::field(name)), (Some(value), None, is_entry), found);
             }

@@ -4,32 +4,32 @@
 //! Spec: Kubernetes API reference, `ManagedFieldsEntry`; KEP-555: `f:` a field, `k:` an item by its keys, `v:` an item
 //! by its value, `i:` an item by its index, `.` the place itself.
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 use super::{
     Key, Place,
     place::{Parts, parts},
 };
-use crate::{Map, Value, json};
+use crate::{Map, Name, Value, json};
 
 /// Sets that come from outside are at most this deep.
 const DEPTH_MAX: usize = json::Limits::DEPTH;
 
 /// One step of a path, in its written form: `f:spec`, `k:{"name":"web"}`, `v:"a"`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Step(Box<str>);
+pub struct Step(Name);
 
 impl Step {
     /// To a field or an entry.
     #[must_use]
     pub fn field(name: &str) -> Self {
-        Self(format!("f:{name}").into())
+        Self(Name::joined("f:", name))
     }
 
     /// To an item that is its value.
     #[must_use]
     pub fn value(item: &Value) -> Self {
-        Self(format!("v:{}", json::to_string(item)).into())
+        Self(Name::joined("v:", &json::to_string(item)))
     }
 
     /// To an item by its keys; `None` if it has none of them.
@@ -46,11 +46,8 @@ impl Step {
             return None;
         }
         found.sort_by_key(|(name, _)| *name);
-        let mut map = Map::new();
-        for (name, value) in found {
-            map.insert(name, value.clone());
-        }
-        Some(Self(format!("k:{}", json::to_string(&Value::Map(map))).into()))
+        let map: Map = found.into_iter().map(|(name, value)| (name, value.clone())).collect();
+        Some(Self(Name::joined("k:", &json::to_string(&Value::Map(map)))))
     }
 
     /// The field's name, if this is a step to one.
@@ -59,14 +56,15 @@ impl Step {
         self.0.strip_prefix("f:")
     }
 
-    fn read(text: &str) -> Result<Self, FieldSetError> {
-        let bad = || FieldSetError::Step(text.to_owned());
+    fn read(text: &Name) -> Result<Self, FieldSetError> {
+        let bad = || FieldSetError::Step(text.as_str().to_owned());
         let (sort, rest) = text.split_once(':').ok_or_else(bad)?;
         let parsed = || json::from_slice(rest.as_bytes()).map_err(|_| bad());
         match sort {
-            "f" => Ok(Self::field(rest)),
+            "f" => Ok(Self(text.clone())),
             "v" => Ok(Self::value(&parsed()?)),
-            "i" => rest.parse::<u32>().map(|_| Self(text.into())).map_err(|_| bad()),
+            "i" => rest.parse::<u32>().map(|_| Self(text.clone())).map_err(|_| bad()),
+            "k" if is_plain_key(rest) => Ok(Self(text.clone())),
             "k" => {
                 let item = parsed()?;
                 let names = item.as_map().into_iter().flat_map(Map::keys);
@@ -98,10 +96,24 @@ impl fmt::Display for Step {
     }
 }
 
+/// Whether these are the keys of an item as [`Step::key`] writes them, seen without reading them:
+/// one key, and a text in which nothing is escaped.
+fn is_plain_key(keys: &str) -> bool {
+    let parts = keys.strip_prefix("{\"").and_then(|rest| rest.strip_suffix("\"}"));
+    let is_plain = |text: &str| {
+        text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\')
+    };
+    parts
+        .and_then(|parts| parts.split_once("\":\""))
+        .is_some_and(|(name, text)| is_plain(name) && is_plain(text))
+}
+
 /// Fields of an object, as a tree of steps.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FieldSet {
-    steps: BTreeMap<Step, Node>,
+    /// Invariant: ordered by step, and no step stands twice. Most levels have one step or two: a tree would take
+    /// more room than what is in it.
+    steps: Vec<(Step, Node)>,
 }
 
 /// What lies behind one step.
@@ -141,7 +153,7 @@ impl FieldSet {
         match parts(place, value) {
             Parts::Whole => return false,
             Parts::Fields(map, is_entry) => {
-                for (name, value) in map.iter() {
+                for (name, value) in in_order(map) {
                     let mut node = Node::default();
                     let has_parts = node.below.collect(&place.field(name), value);
                     let is_empty = value.as_map().is_some_and(Map::is_empty);
@@ -149,8 +161,9 @@ impl FieldSet {
                     self.put(Step::field(name), node);
                 }
             }
-            Parts::Items(items) => {
+            Parts::Items(mut items) => {
                 let place = place.item();
+                items.sort_by(|(one, _), (other, _)| one.cmp(other));
                 for (step, item) in items {
                     let mut node = Node { own: true, below: Self::default() };
                     node.below.collect(&place, item);
@@ -163,10 +176,25 @@ impl FieldSet {
 
     /// Adds one node; an empty one is dropped.
     pub(super) fn put(&mut self, step: Step, node: Node) {
-        if node.own || !node.below.is_empty() {
-            let place = self.steps.entry(step).or_default();
-            place.own |= node.own;
-            place.below.add(&node.below);
+        if !node.own && node.below.is_empty() {
+            return;
+        }
+        match self.place(&step) {
+            Ok(at) => {
+                let place = &mut self.steps[at].1;
+                place.own |= node.own;
+                place.below.add(&node.below);
+            }
+            Err(at) => self.steps.insert(at, (step, node)),
+        }
+    }
+
+    /// Where a step stands, or where it would.
+    fn place(&self, step: &Step) -> Result<usize, usize> {
+        // What is added in order comes behind the others.
+        match self.steps.last() {
+            Some((last, _)) if last < step => Err(self.steps.len()),
+            _ => self.steps.binary_search_by(|(known, _)| known.cmp(step)),
         }
     }
 
@@ -177,56 +205,81 @@ impl FieldSet {
     }
 
     pub(super) fn node(&self, step: &Step) -> Option<&Node> {
-        self.steps.get(step)
+        self.place(step).ok().map(|at| &self.steps[at].1)
     }
 
     /// Adds all members of another set.
     pub fn add(&mut self, other: &Self) {
-        for (step, node) in &other.steps {
-            let place = self.steps.entry(step.clone()).or_default();
-            place.own |= node.own;
-            place.below.add(&node.below);
+        if self.is_empty() {
+            self.steps.clone_from(&other.steps);
+            return;
         }
+        let mut theirs = other.steps.iter().peekable();
+        let mut sum = Vec::with_capacity(self.steps.len() + other.steps.len());
+        for (step, mut node) in std::mem::take(&mut self.steps) {
+            while let Some(new) = theirs.next_if(|(their, _)| *their < step) {
+                sum.push(new.clone());
+            }
+            if let Some((_, new)) = theirs.next_if(|(their, _)| *their == step) {
+                node.own |= new.own;
+                node.below.add(&new.below);
+            }
+            sum.push((step, node));
+        }
+        sum.extend(theirs.cloned());
+        self.steps = sum;
     }
 
     /// Takes all members of another set away.
     pub fn subtract(&mut self, other: &Self) {
-        for (step, node) in &other.steps {
-            if let Some(place) = self.steps.get_mut(step) {
-                place.own &= !node.own;
-                place.below.subtract(&node.below);
-                if !place.own && place.below.is_empty() {
-                    self.steps.remove(step);
-                }
+        let mut theirs = other.steps.iter().peekable();
+        self.steps.retain_mut(|(step, node)| {
+            while theirs.next_if(|(their, _)| their < step).is_some() {}
+            if let Some((_, gone)) = theirs.next_if(|(their, _)| their == step) {
+                node.own &= !gone.own;
+                node.below.subtract(&gone.below);
+                return node.own || !node.below.is_empty();
             }
-        }
+            true
+        });
     }
 
     /// The members that another set has too.
     #[must_use]
     pub fn common(&self, other: &Self) -> Self {
         let mut common = Self::default();
+        let mut theirs = other.steps.iter().peekable();
         for (step, node) in &self.steps {
-            if let Some(theirs) = other.steps.get(step) {
-                let own = node.own && theirs.own;
-                common.put(step.clone(), Node { own, below: node.below.common(&theirs.below) });
+            while theirs.next_if(|(their, _)| their < step).is_some() {}
+            if let Some((_, also)) = theirs.next_if(|(their, _)| their == step) {
+                let own = node.own && also.own;
+                common.put(step.clone(), Node { own, below: node.below.common(&also.below) });
             }
         }
         common
     }
 
+    /// Whether there is a member that another set has too.
+    pub(super) fn meets(&self, other: &Self) -> bool {
+        let mut theirs = other.steps.iter().peekable();
+        self.steps.iter().any(|(step, node)| {
+            while theirs.next_if(|(their, _)| their < step).is_some() {}
+            let same = theirs.next_if(|(their, _)| their == step);
+            same.is_some_and(|(_, also)| (node.own && also.own) || node.below.meets(&also.below))
+        })
+    }
+
     /// Takes a place and everything below it away.
     pub fn remove_path(&mut self, fields: &[&str]) {
         let Some((first, rest)) = fields.split_first() else { return };
-        let step = Step::field(first);
-        let Some(node) = self.steps.get_mut(&step) else { return };
-        if rest.is_empty() {
-            self.steps.remove(&step);
-            return;
+        let Ok(at) = self.place(&Step::field(first)) else { return };
+        let node = &mut self.steps[at].1;
+        let is_whole = rest.is_empty();
+        if !is_whole {
+            node.below.remove_path(rest);
         }
-        node.below.remove_path(rest);
-        if !node.own && node.below.is_empty() {
-            self.steps.remove(&step);
+        if is_whole || (!node.own && node.below.is_empty()) {
+            self.steps.remove(at);
         }
     }
 
@@ -258,21 +311,15 @@ impl FieldSet {
     /// The written form.
     #[must_use]
     pub fn to_value(&self) -> Value {
-        let mut map = Map::new();
-        for (step, node) in &self.steps {
-            let mut below = node.below.to_value();
-            if node.own && !node.below.is_empty() {
-                let mut marked = Map::new();
-                marked.insert(".", Value::Map(Map::new()));
-                let inner = below.as_map().into_iter().flat_map(Map::iter);
-                inner.for_each(|(name, value)| {
-                    marked.insert(name.clone(), value.clone());
-                });
-                below = Value::Map(marked);
-            }
-            map.insert(&*step.0, below);
-        }
-        Value::Map(map)
+        self.written(false)
+    }
+
+    fn written(&self, is_marked: bool) -> Value {
+        let mark = is_marked.then(|| (Name::from("."), Value::Map(Map::new())));
+        let below = |node: &Node| node.below.written(node.own && !node.below.is_empty());
+        let steps = self.steps.iter().map(|(step, node)| (step.0.clone(), below(node)));
+        // No step stands twice, and none is a dot.
+        Value::Map(Map::from_unique(mark.into_iter().chain(steps).collect()))
     }
 
     /// Reads the written form.
@@ -286,7 +333,7 @@ impl FieldSet {
     fn read(value: &Value, depth: usize) -> Result<Self, FieldSetError> {
         let depth = depth.checked_sub(1).ok_or(FieldSetError::Depth)?;
         let mut set = Self::default();
-        for (name, inner) in value.as_map().ok_or(FieldSetError::Shape)?.iter() {
+        for (name, inner) in in_order(value.as_map().ok_or(FieldSetError::Shape)?) {
             if &**name == "." {
                 continue;
             }
@@ -297,3 +344,15 @@ impl FieldSet {
         Ok(set)
     }
 }
+
+/// Fields in the order of their names: what is added in order is added at the end.
+pub(super) fn in_order(map: &Map) -> Vec<(&Name, &Value)> {
+    let mut fields: Vec<_> = map.iter().collect();
+    if !fields.is_sorted_by_key(|(name, _)| *name) {
+        fields.sort_unstable_by_key(|(name, _)| *name);
+    }
+    fields
+}
+
+#[cfg(test)]
+mod tests;

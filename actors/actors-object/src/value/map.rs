@@ -157,7 +157,9 @@ impl Map {
 
     /// Orders the fields by `rank`, keeping the order of those with the same rank.
     pub fn sort_by_key<K: Ord>(&mut self, mut rank: impl FnMut(&Name) -> K) {
-        self.entries.sort_by_key(|(name, _)| rank(name));
+        if !self.entries.is_sorted_by_key(|(name, _)| rank(name)) {
+            self.entries.sort_by_cached_key(|(name, _)| rank(name));
+        }
     }
 }
 
