@@ -131,8 +131,8 @@ pub struct TypeFacts {
     pub atomic: bool,
     /// Its fields, in canonical order.
     pub fields: Vec<FieldFacts>,
-    /// Invariant: indices into `fields`, sorted by the fields' names.
-    by_name: Vec<u16>,
+    /// Invariant: the beginnings of the fields' names, with indices into `fields`; sorted.
+    by_name: Vec<(u64, u16)>,
 }
 
 impl TypeFacts {
@@ -145,9 +145,21 @@ impl TypeFacts {
     /// The place of a field in canonical order.
     #[must_use]
     pub fn position(&self, name: &str) -> Option<usize> {
-        let name_at = |index: &u16| self.fields.get(usize::from(*index)).map(|field| &*field.name);
-        let found = self.by_name.binary_search_by(|index| name_at(index).cmp(&Some(name))).ok()?;
-        self.by_name.get(found).map(|index| usize::from(*index))
+        let beginning = beginning(name);
+        let first = self.by_name.partition_point(|(known, _)| *known < beginning);
+        let alike = self.by_name[first..].iter().take_while(|(known, _)| *known == beginning);
+        let mut places = alike.map(|(_, index)| usize::from(*index));
+        places.find(|place| self.fields.get(*place).is_some_and(|field| *field.name == *name))
+    }
+}
+
+/// The first bytes of a name as a number: most names of a type differ there.
+fn beginning(name: &str) -> u64 {
+    let short = || name.bytes().fold(0, |number, byte| number << 8 | u64::from(byte));
+    match name.as_bytes().first_chunk() {
+        Some(first) => u64::from_be_bytes(*first),
+        // As if zeros followed: a name stands before those that it begins.
+        None => short() << (8 * (8 - name.len()) % 64),
     }
 }
 

@@ -4,7 +4,7 @@
 
 use actors_controller::{Item, Key, Kind, Refusal, Target as Planned, Verdict};
 use actors_kinds::{KindFacts, Registry};
-use actors_object::{ApiError, Gvk, Map, Value, json};
+use actors_object::{ApiError, Map, Value, json};
 use nodes_door::{
     Body, Identity, Media, Options, PatchKind, Request, Response, ResponseBody, Target, Verb,
 };
@@ -15,7 +15,7 @@ use nodes_door::{
 /// If the kind is not served: a refusal, as the door would give it.
 pub fn of_item(item: &Item, identity: &Identity, registry: &Registry) -> Result<Request, Refusal> {
     let facts = |kind: &Kind| {
-        let found = registry.kind(&Gvk::from_api_version(kind.api_version(), kind.kind()));
+        let found = registry.kind_named(kind.api_version(), kind.kind());
         found.ok_or_else(|| refusal(item, &ApiError::no_such_resource()))
     };
     let of = |target: &Planned, subresource: Option<&str>| {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use actors_controller::{Access, Controller, Kind, Kinds, Write, WriteVerb};
 use actors_kinds::{KindFacts, Registry};
-use actors_object::{Gvk, Map, Object, Value};
+use actors_object::{Map, Object, Value};
 use nodes_door::Identity;
 
 const RBAC: &str = "rbac.authorization.k8s.io";
@@ -57,7 +57,7 @@ pub fn roles(name: &str, access: &Access, registry: &Registry) -> [Object; 2] {
     };
     let all = || registry.kinds().filter(|kind| kind.is_stored()).collect::<Vec<_>>();
     let of = |kind: &Kind| {
-        let found = registry.kind(&Gvk::from_api_version(kind.api_version(), kind.kind()));
+        let found = registry.kind_named(kind.api_version(), kind.kind());
         found.into_iter().collect::<Vec<_>>()
     };
     let read = match &access.reads {

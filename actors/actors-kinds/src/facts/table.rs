@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 
 use actors_object::Gvk;
 
-use super::{Alternative, Empty, FieldFacts, ListType, Package, Schema, Shape, TypeFacts, TypeId};
+use super::{
+    Alternative, Empty, FieldFacts, ListType, Package, Schema, Shape, TypeFacts, TypeId, beginning,
+};
 
 /// A table that cannot be read. The author of the table acts.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -273,7 +275,7 @@ impl TypeFacts {
                 order.insert(&field.name, index);
             }
         }
-        self.by_name = order.into_values().collect();
+        self.by_name = order.into_iter().map(|(name, index)| (beginning(name), index)).collect();
     }
 }
 
