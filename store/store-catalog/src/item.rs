@@ -147,6 +147,16 @@ impl Item {
         self.try_object().unwrap_or_default()
     }
 
+    /// Takes over the tree that another replica's copy of this very version has made, so that
+    /// several replicas in one process read each version once; whether it did.
+    pub fn share_object(&self, other: &Self) -> bool {
+        let is_same = || self.revision == other.revision && self.stored == other.stored;
+        match other.object.get() {
+            Some(Ok(object)) if is_same() => self.object.set(Ok(Arc::clone(object))).is_ok(),
+            _ => false,
+        }
+    }
+
     /// The object, as [`Item::try_object`] has it, but not kept: for those who pass over many.
     ///
     /// # Errors
@@ -178,14 +188,23 @@ impl Item {
     /// # Errors
     /// [`ItemError`], the same each time.
     pub fn pieces(&self) -> Result<[Bytes; 3], ItemError> {
+        let (plain, at) = self.canonical()?;
+        let field = format!(",\"resourceVersion\":\"{}\"", self.revision);
+        Ok([plain.slice(..at), field.into(), plain.slice(at..)])
+    }
+
+    /// Its canonical JSON without `resourceVersion`, and the place in there where that belongs.
+    ///
+    /// # Errors
+    /// [`ItemError`], the same each time.
+    pub fn canonical(&self) -> Result<(Bytes, usize), ItemError> {
         let plain = self.plain()?;
         let at = usize::try_from(self.stored.columns.rv_at).unwrap_or(usize::MAX);
         if at > plain.len() {
             let cause = "the place of resourceVersion lies behind its end".to_owned();
             return Err(self.malformed(cause));
         }
-        let field = format!(",\"resourceVersion\":\"{}\"", self.revision);
-        Ok([plain.slice(..at), field.into(), plain.slice(at..)])
+        Ok((plain, at))
     }
 
     /// A form of this version: the one that was made before, or what `make` makes, which is then
@@ -225,9 +244,12 @@ impl Item {
         self.forms().iter().find(|encoded| encoded.form == form)?.bytes.clone()
     }
 
-    fn note(&self, form: Form, len: usize) {
+    /// Remembers how long a form is, for those who must know that before they send it.
+    pub fn note(&self, form: Form, len: usize) {
         let mut forms = self.forms();
         if !forms.iter().any(|encoded| encoded.form == form) {
+            // Most versions have one, and there are many versions.
+            forms.reserve_exact(1);
             forms.push(Encoded { form, len, bytes: None });
         }
     }

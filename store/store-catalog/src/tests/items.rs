@@ -78,3 +78,19 @@ fn what_is_no_object_says_so() {
     let item = Item::new(stored("{}", Columns { rv_at: 3, ..Columns::default() }), None);
     assert!(matches!(item.try_bytes(), Err(ItemError::Malformed { .. })));
 }
+
+#[test]
+fn copies_of_one_version_share_a_tree_and_others_do_not() {
+    let item =
+        |value, rv_at| Item::new(stored(value, Columns { rv_at, ..Columns::default() }), None);
+    let (first, second) = (item(POD, 48), item(POD, 48));
+    assert!(!second.share_object(&first), "nobody has read it yet");
+    let object = first.object();
+    assert!(second.share_object(&first));
+    assert!(Arc::ptr_eq(&second.object(), &object));
+    assert!(!second.share_object(&first), "it has one");
+    let damaged = item(r#"{"kind":"Pod","metadata":{"name":"wib","uid":"u"},"spec":{}}"#, 48);
+    assert!(!damaged.share_object(&first), "other bytes under the same revision");
+    assert_eq!(damaged.object().name(), "wib");
+    assert!(!first.at(Revision(50)).share_object(&first), "another revision is shown");
+}
