@@ -19,9 +19,8 @@ use crate::{
 impl RaftMachine {
     /// Tells a stranger who speaks to this member that it is none.
     pub(super) fn bid_farewell(&mut self, to: NodeId, out: &mut Effects<RaftEffect>) {
-        let members = self.members();
-        let knows = members.contains(self.config.node) && self.installing.is_none();
-        if knows && !members.contains(to) {
+        let knows = self.has_member(self.config.node) && self.installing.is_none();
+        if knows && !self.has_member(to) {
             let bytes = farewell_frame(&self.config, &Farewell { to, index: self.members_at });
             out.push(RaftEffect::Send { to, bytes });
         }
@@ -29,15 +28,21 @@ impl RaftMachine {
 
     pub(super) fn take_farewell(&mut self, farewell: Farewell, out: &mut Effects<RaftEffect>) {
         let is_news = farewell.index > self.members_at && self.installing.is_none();
-        if is_news && self.members().contains(self.config.node) {
+        if is_news && self.has_member(self.config.node) {
             self.end_membership(farewell.index, out);
         }
     }
 
     /// Whether there are members, and this is none of them.
     pub(super) fn is_no_member(&self) -> bool {
-        let members = self.members();
-        !members.all().is_empty() && !members.contains(self.config.node)
+        let is_known = self.node.raft.prs().iter().next().is_some();
+        is_known && !self.has_member(self.config.node)
+    }
+
+    /// Whether a node is a member in whichever way: raft keeps the progress of each, and of nobody
+    /// else.
+    fn has_member(&self, node: NodeId) -> bool {
+        self.node.raft.prs().get(node.0).is_some()
     }
 
     pub(super) fn end_membership(&mut self, index: u64, out: &mut Effects<RaftEffect>) {
