@@ -140,14 +140,20 @@ impl SeededCarrier {
 
     /// What somebody with this digest lacks.
     fn lacking(&self, theirs: &[(String, Wall, u64)]) -> Vec<MemberInfo> {
-        let theirs: BTreeMap<&str, (Wall, u64)> = theirs
-            .iter()
-            .map(|(node, started, revision)| (node.as_str(), (*started, *revision)))
-            .collect();
+        // As they are sent they stand in order.
+        let mut theirs: Vec<&(String, Wall, u64)> = theirs.iter().collect();
+        if !theirs.is_sorted_by_key(|(node, ..)| node) {
+            theirs.sort_by_key(|(node, ..)| node);
+        }
+        let mut theirs = theirs.into_iter().peekable();
         let lacks = |info: &&MemberInfo| {
-            theirs
-                .get(info.node.as_str())
-                .is_none_or(|known| *known < (info.started, info.revision))
+            let mut lacks = true;
+            while let Some((node, started, revision)) =
+                theirs.next_if(|(node, ..)| *node <= info.node)
+            {
+                lacks = *node != info.node || (*started, *revision) < (info.started, info.revision);
+            }
+            lacks
         };
         self.known.values().filter(lacks).cloned().collect()
     }

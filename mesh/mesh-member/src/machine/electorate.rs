@@ -14,8 +14,6 @@
 //! pair may say of each other that they are dead: nothing can be written that follows from it.
 //! With one voter there is nobody to differ from.
 
-use std::time::Duration;
-
 use actors_core::Mono;
 
 use super::MembershipMachine;
@@ -68,27 +66,20 @@ impl MembershipMachine {
             heard.unwrap_or(self.started)
         };
         let others = || self.members.iter().filter(|(_, member)| !member.has_left);
-        let of_all = |needed: usize| {
-            latest(others().map(|(node, _)| heard(node)).collect(), needed.saturating_sub(1), now)
-        };
+        let all_heard = || others().map(|(_, member)| member.heard.unwrap_or(self.started));
+        let of_all = |needed: usize| latest(all_heard(), needed.saturating_sub(1), now);
         let voters = || self.voters.iter().filter(|node| **node != self.me.node).map(heard);
-        let count = others().count() + 1;
+        let count = || others().count() + 1;
         match (self.voters.len(), self.is_voter(&self.me.node)) {
-            (0, _) => of_all(majority_of_all(count)),
+            (0, _) => of_all(majority_of_all(count())),
             (1, true) => now,
             // The other voter, or half of all members: either tells that it is not this one who is
             // cut off.
-            (2, true) => latest(voters().collect(), 1, now).max(of_all(count.div_ceil(2))),
-            (count, true) => latest(voters().collect(), count / 2, now),
+            (2, true) => latest(voters(), 1, now).max(of_all(count().div_ceil(2))),
+            (count, true) => latest(voters(), count / 2, now),
             // Whoever has no say needs one voter to work with.
-            (_, false) => latest(voters().collect(), 1, now),
+            (_, false) => latest(voters(), 1, now),
         }
-    }
-
-    /// For how long it has not, if that is too long.
-    pub(super) fn deafness(&self, now: Mono) -> Option<Duration> {
-        let silence = now.since(self.majority_heard(now));
-        (silence >= crate::Timing::SUSPECT).then_some(silence)
     }
 }
 
@@ -98,10 +89,14 @@ fn majority_of_all(count: usize) -> usize {
 }
 
 /// The time since which `needed` of these were heard; now if none is needed.
-fn latest(mut heard: Vec<Mono>, needed: usize, now: Mono) -> Mono {
-    heard.sort_unstable_by(|a, b| b.cmp(a));
-    match needed.checked_sub(1) {
-        None => now,
-        Some(index) => heard.get(index).copied().unwrap_or_default(),
+fn latest(heard: impl Iterator<Item = Mono>, needed: usize, now: Mono) -> Mono {
+    match needed {
+        0 => now,
+        1 => heard.max().unwrap_or_default(),
+        _ => {
+            let mut heard: Vec<Mono> = heard.collect();
+            heard.sort_unstable_by(|a, b| b.cmp(a));
+            heard.get(needed - 1).copied().unwrap_or_default()
+        }
     }
 }

@@ -28,7 +28,8 @@ impl MembershipMachine {
     pub(super) fn review(&mut self, now: Now, out: &mut Out) {
         self.review_self(now, out);
         let mut asks: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        let nodes: Vec<String> = self.members.keys().cloned().collect();
+        let odd = self.members.iter().filter(|(_, member)| !member.is_calm(now.mono));
+        let nodes: Vec<String> = odd.map(|(node, _)| node.clone()).collect();
         for node in &nodes {
             self.review_standing(now, node, out);
             self.plan_asks(now.mono, node, &mut asks, out);
@@ -40,8 +41,8 @@ impl MembershipMachine {
     }
 
     fn review_self(&mut self, now: Now, out: &mut Out) {
-        let is_deaf = self.deafness(now.mono).is_some();
         let heard = self.majority_heard(now.mono);
+        let is_deaf = now.mono.since(heard) >= Timing::SUSPECT;
         match (&mut self.deaf, is_deaf) {
             (None, true) => self.deaf = Some(Deaf { since: now.wall, heard }),
             (Some(deaf), true) => {

@@ -93,6 +93,13 @@ impl Member {
         !self.has_left && !self.is_dead()
     }
 
+    /// Whether it is believed to be alive and was heard so lately that there is nothing to think
+    /// about: no step of a silence is as short.
+    pub(super) fn is_calm(&self, now: Mono) -> bool {
+        let is_well = self.is_present() && self.lost.is_none() && self.state == MemberState::Alive;
+        is_well && self.silence(now) < Timing::QUIET
+    }
+
     /// For how long this process could not both hear it and be heard by it.
     pub(super) fn silence(&self, now: Mono) -> Duration {
         now.since(self.listening_since.max(self.sound.unwrap_or_default()))

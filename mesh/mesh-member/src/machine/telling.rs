@@ -25,8 +25,9 @@ impl MembershipMachine {
             out.push(MemberEffect::Publish(self.view(now)));
         }
         let due = self.members.values().filter_map(|member| member.due(now.mono));
-        let own = (now.mono.since(self.majority_heard(now.mono)) >= Timing::QUIET)
-            .then(|| self.majority_heard(now.mono).after(Timing::SUSPECT))
+        let heard = self.majority_heard(now.mono);
+        let own = (now.mono.since(heard) >= Timing::QUIET)
+            .then(|| heard.after(Timing::SUSPECT))
             .filter(|at| *at > now.mono);
         let due = due.chain(own).chain([self.next_beat]).min().unwrap_or(self.next_beat);
         if self.wake.is_none_or(|wake| due < wake) {
