@@ -9,13 +9,25 @@
 mod chunking;
 mod credentials;
 mod discovery;
-mod door;
+mod disruption;
+mod endpoints;
+mod everywhere;
 mod forms;
 mod garbage;
 mod golden;
+mod kubectl;
+mod limits;
+mod nodes;
 mod objects;
 mod observed;
 mod policies;
+mod quotas;
+mod replication;
+mod reviews;
 mod rows;
 mod rules;
+mod runtime_classes;
+mod volumes;
 mod watches;
+
+use tests_conformance::door;
