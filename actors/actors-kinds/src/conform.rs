@@ -8,7 +8,7 @@ mod format;
 
 use std::fmt;
 
-use actors_object::{FieldPath, Quantity, Value, timefmt};
+use actors_object::{FieldPath, Map, Quantity, Value, timefmt};
 
 use crate::facts::{Schema, Shape};
 
@@ -182,8 +182,8 @@ fn is_time(text: &str) -> bool {
     text.is_empty() || timefmt::parse(text).is_some()
 }
 
-/// Makes a tree that fits its shape uniform: drops unknown fields and nulls, writes amounts as texts, whole
-/// numbers without a fraction, and times in UTC.
+/// Makes a tree that fits its shape uniform: drops unknown fields, nulls and maps without entries, which say nothing
+/// either, writes amounts as texts, whole numbers without a fraction, and times in UTC.
 pub fn normalize(schema: &Schema, shape: &Shape, value: &mut Value) {
     match (shape, value) {
         (Shape::Object(id), Value::Map(map)) => {
@@ -191,7 +191,7 @@ pub fn normalize(schema: &Schema, shape: &Shape, value: &mut Value) {
             map.retain(|name, value| match facts.field(name) {
                 Some(field) => {
                     normalize(schema, &field.shape, value);
-                    !value.is_null()
+                    !(value.is_null() || is_empty_map(&field.shape, value))
                 }
                 None => false,
             });
@@ -214,6 +214,11 @@ pub fn normalize(schema: &Schema, shape: &Shape, value: &mut Value) {
         (Shape::MicroTime, value) => rewrite(value, timefmt::micros),
         _ => {}
     }
+}
+
+/// Whether a value is a map of no entries; an object of no fields says that it is there.
+fn is_empty_map(shape: &Shape, value: &Value) -> bool {
+    matches!(shape, Shape::Map(_)) && value.as_map().is_some_and(Map::is_empty)
 }
 
 /// An item of a list or map: there is no leaving out a null here, so that a text becomes the empty one.

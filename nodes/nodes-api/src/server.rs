@@ -12,14 +12,15 @@ use actix_web::{
     web,
 };
 use actors_runtime::Service;
-use nodes_pki::{Leaf, subject_of};
+use nodes_pki::subject_of;
 use rustls::{
     RootCertStore, ServerConfig,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+    pki_types::{CertificateDer, pem::PemObject as _},
     server::WebPkiClientVerifier,
 };
 
 use crate::{
+    certificate::ServingCertificate,
     connection,
     crowd::Crowd,
     edge::{EdgeParts, handle},
@@ -47,7 +48,7 @@ pub struct ServeConfig {
     /// Bound listeners: whether the port is free was found out before anything else started.
     pub listeners: Vec<TcpListener>,
     /// The API's own certificate.
-    pub leaf: Leaf,
+    pub certificate: Arc<ServingCertificate>,
     /// The authority of client certificates, PEM.
     pub authority_pem: String,
     /// HTTP workers.
@@ -131,17 +132,11 @@ fn tls(config: &ServeConfig) -> Result<ServerConfig, ServeError> {
             .allow_unauthenticated()
             .build()
             .map_err(|error| bad("the authority's certificate")(&error))?;
-    let chain = CertificateDer::pem_slice_iter(config.leaf.certificate_pem.as_bytes())
-        .collect::<Result<Vec<_>, _>>();
-    let chain = chain.map_err(|error| bad("the API's certificate")(&error))?;
-    let key = PrivateKeyDer::from_pem_slice(config.leaf.key_pem.as_bytes());
-    let key = key.map_err(|error| bad("the API's key")(&error))?;
+    let resolver = Arc::clone(&config.certificate);
     ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .and_then(|builder| {
-            builder.with_client_cert_verifier(verifier).with_single_cert(chain, key)
-        })
-        .map_err(|error| bad("the API's certificate")(&error))
+        .map(|builder| builder.with_client_cert_verifier(verifier).with_cert_resolver(resolver))
+        .map_err(|error| bad("the versions of TLS")(&error))
 }
 
 /// Puts the verified subject of the client's certificate beside its connection.
@@ -149,5 +144,5 @@ fn remember_peer(connection: &dyn Any, data: &mut Extensions) {
     let stream = connection.downcast_ref::<TlsStream<TcpStream>>();
     let certificates = stream.and_then(|stream| stream.get_ref().1.peer_certificates());
     let subject = certificates.and_then(|chain| chain.first()).and_then(|leaf| subject_of(leaf));
-    data.insert(Peer(subject));
+    data.insert(Peer::of(subject));
 }

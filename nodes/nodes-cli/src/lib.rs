@@ -4,6 +4,7 @@
 
 mod actors;
 mod arguments;
+mod claims;
 mod client;
 mod down;
 mod exec;
@@ -27,6 +28,7 @@ mod wait;
 mod why;
 
 pub use arguments::{Arguments, Part, Verb};
+pub use claims::Claims;
 use nodes_machines::MachineRecord;
 pub use output::{Failure, Output};
 pub use place::{Environment, Place};
@@ -44,6 +46,8 @@ pub struct Caller<'a> {
     pub rng: actors_core::Rng,
     /// The time at which the command began.
     pub now: actors_core::Now,
+    /// What it has chosen of this machine, until it ends.
+    pub claims: Claims,
 }
 
 /// Runs one verb.

@@ -1,13 +1,19 @@
 //! What this machine must have before a cluster starts, each lack with its remedy.
 //!
-//! Way in: [`check`].
+//! Way in: [`check`]; [`create`] for what a new cluster chooses.
 
 use std::{fs, net::TcpListener, os::unix::fs::MetadataExt as _, path::Path, process::Command};
 
 use nix::unistd::Uid;
 use nodes_machines::Plan;
 
-use crate::{ClusterRecord, Failure, arguments::Part, processes, record::Machine, up::unusable};
+use crate::{
+    Claims, ClusterRecord, Failure, Records,
+    arguments::Part,
+    processes,
+    record::{Machine, NewCluster},
+    up::unusable,
+};
 
 /// Longest path of a unix socket, without its end (unix(7)).
 const SOCKET_PATH_MAX: usize = 107;
@@ -15,12 +21,32 @@ const SOCKET_PATH_MAX: usize = 107;
 /// The longest name of a socket below a cluster's folder: that of a pod's shim.
 const LONGEST_SOCKET: &str = "node/pods/00000000-0000-0000-0000-000000000000/shim.sock";
 
-/// This machine, as new clusters see it.
-pub(crate) const MACHINE: Machine<'static> = Machine {
-    is_port_free: &is_port_free,
-    is_bridge_free: &is_bridge_free,
-    stranger: &processes::stranger,
-};
+/// Makes the record of a new cluster with what is free on this machine, and was not chosen by another command that has
+/// not taken it yet: commands of one data folder wait for each other, those of several do not.
+pub(crate) fn create(
+    records: &mut Records,
+    wanted: &NewCluster,
+    claims: &Claims,
+) -> Result<ClusterRecord, Failure> {
+    let machine = Machine {
+        is_port_free: &|port| is_port_free(port) && claims.take(&port_name(port)),
+        is_bridge_free: &|bridge| is_bridge_free(bridge) && claims.take(bridge),
+        stranger: &processes::stranger,
+    };
+    let record = records.create(wanted, &machine).map_err(|error| unusable(&error))?;
+    hold(&record, claims);
+    Ok(record)
+}
+
+/// Keeps others from choosing the port of a cluster that is about to run.
+pub(crate) fn hold(record: &ClusterRecord, claims: &Claims) {
+    // Who was first has it: the check of the port, or the server that listens there, says so.
+    let _first = claims.take(&port_name(record.api_port));
+}
+
+fn port_name(port: u16) -> String {
+    format!("port-{port}")
+}
 
 /// Refuses to take another data folder's processes for those of this cluster.
 pub(crate) fn check_alone(record: &ClusterRecord) -> Result<(), Failure> {

@@ -103,6 +103,7 @@ fn open_record(
     if let Some(record) = records.find(&arguments.name) {
         let mut record = record.clone();
         record.api_port = options.api_port.unwrap_or(record.api_port);
+        preflight::hold(&record, &caller.claims);
         return Ok(record);
     }
     let wanted = NewCluster {
@@ -112,7 +113,7 @@ fn open_record(
         api_port: options.api_port,
         ..NewCluster::default()
     };
-    records.create(&wanted, &preflight::MACHINE).map_err(|error| unusable(&error))
+    preflight::create(&mut records, &wanted, &caller.claims)
 }
 
 pub(crate) fn unusable(error: &RecordError) -> Failure {

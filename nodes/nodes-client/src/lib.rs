@@ -65,6 +65,9 @@ pub trait Authenticator: Send + Sync {
     /// The identity behind a token, or `None` if nobody's.
     fn authenticate<'a>(&'a self, token: &'a str) -> Later<'a, Option<Identity>>;
 
+    /// Whether the client certificate of this serial number (hexadecimal digits) is worth nothing any more.
+    fn is_revoked(&self, serial: &str) -> bool;
+
     /// How others can verify this cluster's tokens; `None` if they cannot.
     fn issuer(&self) -> Option<IssuerFacts> {
         None

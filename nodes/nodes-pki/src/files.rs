@@ -13,12 +13,14 @@ use std::{
 use actors_core::{Rng, Wall};
 use x509_parser::pem::parse_x509_pem;
 
-use crate::{Authority, AuthorityError, Leaf, LeafRequest, TokenError, TokenKey, Usage};
+use crate::{
+    Authority, AuthorityError, Leaf, LeafRequest, TokenError, TokenKey, Usage, seconds_left,
+};
 
 /// How long leaves live.
 const LEAF_LIFE: Duration = Duration::from_secs(365 * 86_400);
 
-/// A leaf with less than this left is made anew at the next start.
+/// A leaf with less than this left is made anew: the API's while it is shown, others at the next start.
 const RENEW_BEFORE_SECS: i64 = 120 * 86_400;
 
 /// All secrets of one cluster's control plane.
@@ -85,13 +87,6 @@ impl Pki {
     ) -> Result<Self, PkiError> {
         make_folder(folder)?;
         let authority = open_authority(folder, now)?;
-        let server = LeafRequest {
-            common_name: "kube-apiserver",
-            organization: None,
-            names,
-            usage: Usage::Server,
-            life: LEAF_LIFE,
-        };
         let admin = LeafRequest {
             common_name: "kubernetes-admin",
             organization: Some("system:masters"),
@@ -105,13 +100,46 @@ impl Pki {
             Ok(rcgen::KeyPair::generate().map_err(refused)?.serialize_der())
         })?;
         Ok(Self {
-            server: open_leaf(folder, &authority, &server, now)?,
+            server: open_leaf(folder, &authority, &server(names), now)?,
             admin: open_leaf(folder, &authority, &admin, now)?,
             tokens: TokenKey::from_pkcs8(&token_key_der)?,
             token_key_der,
             sealing_key: open_sealing_key(folder, rng)?,
             authority,
         })
+    }
+
+    /// The API's certificate as the folder has it; made anew and stored there if it expires soon.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub fn fresh_server(
+        &self,
+        folder: &Path,
+        names: &[String],
+        now: Wall,
+    ) -> Result<Leaf, PkiError> {
+        open_leaf(folder, &self.authority, &server(names), now)
+    }
+}
+
+impl Leaf {
+    /// In what time it is to be made anew; nothing if it is due, or is no certificate.
+    #[must_use]
+    pub fn due_in(&self, now: Wall) -> Duration {
+        let left = seconds_left(&self.certificate_pem, now).unwrap_or(0);
+        Duration::from_secs(u64::try_from(left - RENEW_BEFORE_SECS).unwrap_or(0))
+    }
+}
+
+/// What the API's certificate shall say.
+fn server(names: &[String]) -> LeafRequest<'_> {
+    LeafRequest {
+        common_name: "kube-apiserver",
+        organization: None,
+        names,
+        usage: Usage::Server,
+        life: LEAF_LIFE,
     }
 }
 
@@ -228,6 +256,17 @@ mod tests {
             .expect("renewed");
         assert_ne!(more.server.certificate_pem, first.server.certificate_pem);
         assert_eq!(more.admin.certificate_pem, first.admin.certificate_pem);
+        let due = more.server.due_in(now);
+        let again = |now| {
+            let names = ["127.0.0.1".to_owned(), "10.0.0.1".to_owned(), "n1".to_owned()];
+            more.fresh_server(&folder, &names, now).expect("a certificate")
+        };
+        let before = now.after(due - Duration::from_secs(1));
+        assert_eq!(again(before).certificate_pem, more.server.certificate_pem);
+        let renewed = again(now.after(due));
+        assert_ne!(renewed.certificate_pem, more.server.certificate_pem);
+        assert_eq!(renewed.due_in(now.after(due)), due, "as long as the one before");
+        assert_eq!(again(now.after(due)).certificate_pem, renewed.certificate_pem, "it is stored");
         let mode = fs::metadata(folder.join("ca.key")).expect("the key").permissions().mode();
         assert_eq!(mode & 0o077, 0, "others can read the key");
         fs::remove_dir_all(&folder).expect("cleaned up");

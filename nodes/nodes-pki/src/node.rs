@@ -294,7 +294,7 @@ fn uri_of(certificate_pem: &str) -> Option<String> {
     })
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -334,6 +334,7 @@ mod tests {
         let told = crate::subject_of(&der.contents).expect("a subject");
         assert_eq!(told.common_name, "system:node:agent-1");
         assert_eq!(told.organizations, ["system:nodes"]);
+        assert_eq!(Some(told.serial), serial_of(&pem), "as revocations name it");
         let (_, csr) = parse_x509_pem(made.csr_pem.as_bytes()).expect("PEM");
         let key = KeyPair::from_pem(&made.key_pem).expect("a key");
         let spki = rcgen::PublicKeyData::subject_public_key_info(&key);

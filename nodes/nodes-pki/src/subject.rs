@@ -5,6 +5,8 @@
 use ring::digest::{SHA256, digest};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
+use crate::node::hex;
+
 /// The parts of a subject that name a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
@@ -14,6 +16,8 @@ pub struct Subject {
     pub organizations: Vec<String>,
     /// Which certificate it is: SHA-256 of its DER, in hexadecimal digits.
     pub fingerprint: String,
+    /// Its serial number, in hexadecimal digits: how revocations name it.
+    pub serial: String,
 }
 
 /// The subject of a DER certificate whose chain was verified already; `None` if it has no common name.
@@ -24,7 +28,7 @@ pub fn subject_of(der: &[u8]) -> Option<Subject> {
     let common_name = subject.iter_common_name().next()?.as_str().ok()?.to_owned();
     let organizations =
         subject.iter_organization().filter_map(|name| name.as_str().ok()).map(str::to_owned);
-    let hash = digest(&SHA256, der);
-    let fingerprint = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    Some(Subject { common_name, organizations: organizations.collect(), fingerprint })
+    let fingerprint = hex(digest(&SHA256, der).as_ref());
+    let serial = hex(certificate.raw_serial());
+    Some(Subject { common_name, organizations: organizations.collect(), fingerprint, serial })
 }

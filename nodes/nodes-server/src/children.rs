@@ -21,7 +21,8 @@ use crate::{
     Server, acting,
     actors::ClusterActors,
     bootstrap::{self, Bootstrap},
-    control::{self, Control},
+    certificate,
+    control::{self, Control, Listener},
     endpoints, events,
     figures::Figures,
     health, marker, node_object, quorum, revocations, scheduling, signing,
@@ -84,7 +85,10 @@ impl Server {
             let (store, membership) = (self.gate.store().clone(), mesh.membership.clone());
             let tell = move |service| votes::tell(service, store.clone(), membership.clone());
             let (store, endpoint) = (self.gate.store().clone(), mesh.mesh.clone());
-            let revoke = move |service| revocations::run(service, store.clone(), endpoint.clone());
+            let edge = self.revoked.clone();
+            let revoke = move |service| {
+                revocations::run(service, store.clone(), endpoint.clone(), edge.clone())
+            };
             door = door
                 .child(ChildSpec::permanent("quorum"), Child::service(follow))
                 .child(ChildSpec::permanent("voters"), Child::service(tell))
@@ -156,7 +160,9 @@ impl Server {
         let mut hosts = Vec::new();
         for controller in self.controllers() {
             let address = Address::new("controller", controller.name());
-            hosts.push(self.system.actor_at(&address));
+            let kinds = controller.relations().heard(&controller.primary());
+            let actor = self.system.actor_at(&address);
+            hosts.push(Listener::of(actor, &kinds, &self.registry));
             let spec = ChildSpec::permanent(controller.name()).mailbox(MailboxPolicy::wait(4_096));
             tree = tree.child(spec, control::host(&control, &controller).at(address));
         }
@@ -245,6 +251,9 @@ impl Server {
 
     fn edge(&self, listeners: Vec<TcpListener>, local: Arc<dyn NodeStreams>) -> Tree {
         let edge = Tree::new("edge", patient(), OnLimit::Escalate);
+        let server = self.clone();
+        let renew = move |service| certificate::keep_fresh(service, server.clone());
+        let edge = edge.child(ChildSpec::permanent("certificate"), Child::service(renew));
         match &self.config.mesh {
             None => edge.child(ChildSpec::permanent("http"), self.http(listeners, local)),
             Some(mesh) => {
@@ -271,15 +280,20 @@ impl Server {
             (self.gate.clone(), Arc::clone(&self.pki), Arc::clone(&self.registry));
         let readiness = Arc::clone(&self.readiness);
         let actors = Arc::new(ClusterActors::new(&self.system, &self.config));
-        let issuer = self.issuer.clone();
+        let (issuer, certificate) = (self.issuer.clone(), Arc::clone(&self.certificate));
+        let revoked = self.revoked.subscribe();
         let listeners = Arc::new(listeners);
         let mesh = self.operators.clone().map(|port| port as Arc<dyn MeshPort>);
         let documents = Documents::default();
         // Counts go on from one life of the edge to the next.
         let metrics = Metrics::new(Arc::new(self.figures()));
         Child::service(move |service| {
-            let authenticator =
-                TokenAuthenticator::new(Arc::clone(&pki), gate.clone(), issuer.clone());
+            let authenticator = TokenAuthenticator::new(
+                Arc::clone(&pki),
+                gate.clone(),
+                issuer.clone(),
+                revoked.clone(),
+            );
             let parts = EdgeParts {
                 client: Arc::new(gate.clone()) as Arc<dyn Client>,
                 authenticator: Arc::new(authenticator),
@@ -292,13 +306,14 @@ impl Server {
                 metrics: Arc::clone(&metrics),
             };
             let (pki, listeners) = (Arc::clone(&pki), Arc::clone(&listeners));
+            let certificate = Arc::clone(&certificate);
             async move {
                 // The sockets stay open from one life of the edge to the next: nobody is refused meanwhile.
                 let listeners =
                     listeners.iter().map(TcpListener::try_clone).collect::<Result<_, _>>()?;
                 let config = ServeConfig {
                     listeners,
-                    leaf: pki.server.clone(),
+                    certificate,
                     authority_pem: pki.authority.certificate_pem().to_owned(),
                     workers: 2,
                 };

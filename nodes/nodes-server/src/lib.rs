@@ -7,6 +7,7 @@
 mod acting;
 mod actors;
 mod bootstrap;
+mod certificate;
 mod children;
 mod config;
 mod control;

@@ -1,4 +1,5 @@
-//! Certificates that were revoked: kept in the store, told to the mesh of every server, and by it to agents.
+//! Certificates that were revoked: kept in the store, told to the mesh and the edge of every server, and by the mesh to
+//! agents.
 //!
 //! Way in: [`run`].
 
@@ -9,12 +10,18 @@ use mesh_quic::{LinkEvent, LinkState, Mesh};
 use mesh_wire::Role;
 use nodes_mesh::tell_revocations;
 use store_service::{Store, WatchEnd};
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast::error::RecvError, watch};
 
 use crate::marker::{self, Marker};
 
-/// Tells the mesh which certificates are worth nothing, whenever that changes; and agents, also when they come.
-pub(crate) async fn run(service: Service, store: Store, mesh: Mesh) -> Result<(), Failure> {
+/// Tells the mesh and the edge which certificates are worth nothing, whenever that changes; and agents, also when they
+/// come.
+pub(crate) async fn run(
+    service: Service,
+    store: Store,
+    mesh: Mesh,
+    edge: watch::Sender<BTreeSet<String>>,
+) -> Result<(), Failure> {
     let mut told = None;
     let mut links = mesh.link_events();
     let mut progress = store.progress();
@@ -29,6 +36,7 @@ pub(crate) async fn run(service: Service, store: Store, mesh: Mesh) -> Result<()
             let revoked = Marker::read(&store).unwrap_or_default().revoked;
             if told.as_ref() != Some(&revoked) {
                 mesh.set_revoked(revoked.iter().cloned().collect());
+                edge.send_replace(revoked.clone());
                 tell_agents(&mesh, &revoked);
                 told = Some(revoked.clone());
             }

@@ -3,6 +3,7 @@
 //! Way in: [`Server::open`], [`Server::children`].  Order: each part is started behind those it needs.
 
 use std::{
+    collections::BTreeSet,
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
@@ -11,13 +12,14 @@ use actors_core::Rng;
 use actors_kinds::{Registry, facts::TableError};
 use actors_object::ApiError;
 use actors_runtime::{Clock, System};
+use nodes_api::{ServeError, ServingCertificate};
 use nodes_client::{Calls, SharedClient};
 use nodes_door::{
     Cidr, Door, DoorConfig, Identity, Options, SealError, Sealer, Target, WatchEvent,
 };
 use nodes_mesh::{DoorService, MeshTransport, serve_actors, serve_renewals};
 use nodes_pki::{Pki, PkiError};
-use store_service::{Alone, Group, OpenError, Ports, RocksDisks, StoreConfig, Transport};
+use store_service::{Alone, Group, OpenError, Ports, RocksDisks, Store, StoreConfig, Transport};
 use tokio::{sync::watch, time::interval};
 
 use crate::{
@@ -42,6 +44,10 @@ pub struct Server {
     pub(crate) pki: Arc<Pki>,
     pub(crate) readiness: Arc<ServerReadiness>,
     pub(crate) issuer: String,
+    /// What the edge shows to whoever connects.
+    pub(crate) certificate: Arc<ServingCertificate>,
+    /// The serial numbers of certificates that the edge does not believe any more.
+    pub(crate) revoked: watch::Sender<BTreeSet<String>>,
     pub(crate) serving: watch::Sender<bool>,
     /// Whether what needs a quorum can be done.
     pub(crate) able: watch::Sender<bool>,
@@ -55,6 +61,9 @@ pub enum ServerError {
     /// The keys.
     #[error("the cluster's keys cannot be used")]
     Pki(#[from] PkiError),
+    /// The API's certificate.
+    #[error(transparent)]
+    Certificate(#[from] ServeError),
     /// The store.
     #[error(transparent)]
     Store(#[from] OpenError),
@@ -137,6 +146,7 @@ impl Server {
             member: config.member,
             bootstrapped: AtomicBool::new(false),
         };
+        let certificate = Arc::new(ServingCertificate::new(&pki.server)?);
         Ok(Self {
             config,
             system: system.clone(),
@@ -146,6 +156,8 @@ impl Server {
             pki,
             readiness: Arc::new(readiness),
             issuer,
+            certificate,
+            revoked: watch::Sender::default(),
             serving: watch::Sender::new(false),
             able,
             operators,
@@ -156,6 +168,12 @@ impl Server {
     #[must_use]
     pub fn client(&self) -> SharedClient {
         Arc::new(self.gate.clone())
+    }
+
+    /// The replica of this process.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        self.gate.store()
     }
 
     /// The authority that clients trust, PEM.

@@ -1,23 +1,27 @@
-//! Who a bearer token belongs to, while the objects that it is bound to live.
+//! Who a bearer token belongs to, while the objects that it is bound to live; and which certificates are believed.
 //!
 //! Way in: [`TokenAuthenticator`], [`claims_of`].
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
+use actors_core::Wall;
 use actors_object::{Value, json};
 use actors_runtime::Clock;
 use nodes_client::{Authenticator, IssuerFacts, Later};
 use nodes_door::{Identity, bootstrap_identity, token_identity};
 use nodes_pki::{Pki, TokenError, TokenKey};
 use store_catalog::Snapshot;
+use tokio::sync::watch;
 
 use crate::Gate;
 
-/// Believes the tokens that this cluster signed, and those whose Secrets it keeps.
+/// Believes the tokens that this cluster signed, those whose Secrets it keeps, and certificates that are not revoked.
 pub(crate) struct TokenAuthenticator {
     pki: Arc<Pki>,
     gate: Gate,
     issuer: String,
+    /// The serial numbers of certificates that are worth nothing any more.
+    revoked: watch::Receiver<BTreeSet<String>>,
 }
 
 /// The claims of a token that this cluster signed, that is valid now and meant for one of `audiences`.
@@ -28,10 +32,20 @@ pub(crate) fn claims_of(pki: &Pki, token: &str, audiences: &[String]) -> Result<
     parsed.map(|parsed| parsed.value).map_err(|_| TokenError::Malformed)
 }
 
+/// Whether the bearer has had a newer token for long. Spec: KEP-1205, the claim `warnafter`.
+fn is_stale(claims: &Value, now: Wall) -> bool {
+    claims.i64_at(&["kubernetes.io", "warnafter"]).is_some_and(|after| after < now.as_secs())
+}
+
 impl TokenAuthenticator {
     /// An authenticator for tokens that are meant for the API itself.
-    pub(crate) fn new(pki: Arc<Pki>, gate: Gate, issuer: String) -> Self {
-        Self { pki, gate, issuer }
+    pub(crate) fn new(
+        pki: Arc<Pki>,
+        gate: Gate,
+        issuer: String,
+        revoked: watch::Receiver<BTreeSet<String>>,
+    ) -> Self {
+        Self { pki, gate, issuer, revoked }
     }
 
     async fn identity(&self, token: &str) -> Option<Identity> {
@@ -47,6 +61,10 @@ impl TokenAuthenticator {
         if identity.is_none() {
             let subject = claims.str_at(&["sub"]);
             tracing::info!(subject, "a token outlived what it is bound to");
+        } else if is_stale(&claims, Clock.now().wall) {
+            // Often its program reads the file once and never again.
+            let subject = claims.str_at(&["sub"]);
+            tracing::debug!(subject, "a token is used after it should have been renewed");
         }
         identity
     }
@@ -64,6 +82,10 @@ impl TokenAuthenticator {
 impl Authenticator for TokenAuthenticator {
     fn authenticate<'a>(&'a self, token: &'a str) -> Later<'a, Option<Identity>> {
         Box::pin(self.identity(token))
+    }
+
+    fn is_revoked(&self, serial: &str) -> bool {
+        self.revoked.borrow().contains(serial)
     }
 
     fn issuer(&self) -> Option<IssuerFacts> {

@@ -15,7 +15,7 @@ use actors_runtime::{Clock, entropy};
 use clap::Parser as _;
 use nix::unistd::Uid;
 use nodes_cli::{
-    Arguments, Caller, ClusterRecord, Environment, Failure, Part, Place, Verb, guardian,
+    Arguments, Caller, Claims, ClusterRecord, Environment, Failure, Part, Place, Verb, guardian,
 };
 use nodes_machines::{MachineRecord, group, namespace};
 use serde::de::DeserializeOwned;
@@ -107,6 +107,7 @@ fn command(arguments: &Arguments) -> Result<(), Failure> {
         teardown: &configs::tear_down,
         rng: entropy().map_err(|error| Failure::of(&error))?,
         now: Clock.now(),
+        claims: Claims::default(),
     };
     nodes_cli::run(arguments, &mut caller)
 }

@@ -110,8 +110,10 @@ fn what_fits_is_made_uniform() {
             "name": "p", "creationTimestamp": "2026-01-01T02:00:00+02:00",
             "labels": null, "annotations": { "a": null },
         },
-        "spec": { "containers": [container], "priority": 1.0 },
+        "spec": {
+            "containers": [container], "priority": 1.0, "nodeSelector": {}, "securityContext": {},
+        },
     });
     normalize(registry.schema(), &shape, &mut pod);
-    expect![[r#"{"metadata":{"name":"p","creationTimestamp":"2026-01-01T00:00:00Z","annotations":{"a":""}},"spec":{"containers":[{"name":"a","resources":{"limits":{"cpu":"1"}}}],"priority":1}}"#]].assert_eq(&json::to_string(&pod));
+    expect![[r#"{"metadata":{"name":"p","creationTimestamp":"2026-01-01T00:00:00Z","annotations":{"a":""}},"spec":{"containers":[{"name":"a","resources":{"limits":{"cpu":"1"}}}],"priority":1,"securityContext":{}}}"#]].assert_eq(&json::to_string(&pod));
 }

@@ -118,7 +118,7 @@ fn create(
     caller: &Caller<'_>,
 ) -> Result<(ClusterRecord, MachinePlan), Failure> {
     let mut records = Records::open(&caller.place).map_err(|error| unusable(&error))?;
-    let record = records.create(wanted, &preflight::MACHINE).map_err(|error| unusable(&error))?;
+    let record = preflight::create(&mut records, wanted, &caller.claims)?;
     let machine = record.plan().machines.into_iter().next();
     let machine = machine.ok_or_else(|| Failure::new("the new record names no machine"))?;
     Ok((record, machine))

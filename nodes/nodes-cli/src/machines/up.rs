@@ -363,9 +363,10 @@ fn open_record(
             machines,
             ..NewCluster::default()
         };
-        return records.create(&wanted, &preflight::MACHINE).map_err(|error| unusable(&error));
+        return preflight::create(&mut records, &wanted, &caller.claims);
     };
     record.api_port = options.api_port.unwrap_or(record.api_port);
+    preflight::hold(&record, &caller.claims);
     if record.is_hosted() {
         record.machines = Plan::grow(&record.machines, servers, agents).map_err(wrong)?;
         records.write(&record).map_err(|error| unusable(&error))?;

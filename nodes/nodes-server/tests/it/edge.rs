@@ -20,6 +20,7 @@ use nodes_pki::Pki;
 use nodes_server::{NodeId, Server, ServerConfig};
 use rustls::{
     ClientConfig, RootCertStore,
+    client::Resumption,
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _},
 };
 use tokio::{
@@ -58,6 +59,11 @@ static NEXT: AtomicU64 = AtomicU64::new(1);
 
 impl Edge {
     pub(crate) async fn start() -> Self {
+        Self::start_with(|_| || ()).await
+    }
+
+    /// Starts a server whose folder was prepared; what that answers is called when the server has read its keys.
+    pub(crate) async fn start_with<C: FnOnce()>(prepare: impl FnOnce(&ServerConfig) -> C) -> Self {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("starling-edge-{}-{number}", std::process::id());
         let folder = std::env::temp_dir().join(name);
@@ -80,8 +86,11 @@ impl Edge {
             first_voters: vec![NodeId(1)],
             mesh: None,
         };
+        let names = config.api_names();
+        let opened = prepare(&config);
         let system = System::new(Rng::from_number(number));
         let server = Server::open(config, &system, Rng::from_number(number)).unwrap();
+        opened();
         let intensity = Intensity { restarts: 3, period: Duration::from_secs(30) };
         let mut tree = Tree::new("test", intensity, OnLimit::Escalate);
         for (spec, child) in server.children(vec![listener], Arc::new(NoNode)) {
@@ -102,8 +111,7 @@ impl Edge {
         if timeout(PATIENCE, served).await.is_err() {
             panic!("the API never came: {why:#?}");
         }
-        let (names, now) = (["127.0.0.1".to_owned()], Clock.now().wall);
-        let mut rng = Rng::from_number(1);
+        let (now, mut rng) = (Clock.now().wall, Rng::from_number(1));
         let pki = Pki::open_or_create(&folder.join("pki"), &names, now, &mut rng).unwrap();
         let admin = Identity::new("admin", &["system:masters"]);
         let calls = Calls::new(server.client(), admin, "test");
@@ -120,9 +128,19 @@ impl Edge {
         within("a connection", self.dial(&[b"http/1.1"])).await
     }
 
+    /// A connection that remembers nothing of those before, so that it is shown the server's certificate.
+    pub(crate) async fn dial_anew(&self) -> Connection {
+        let mut config = ClientConfig::clone(&self.tls);
+        config.resumption = Resumption::disabled();
+        within("a connection", self.dial_with(config, &[b"http/1.1"])).await
+    }
+
     /// A connection that offers these protocols.
     pub(crate) async fn dial(&self, protocols: &[&[u8]]) -> Connection {
-        let mut config = ClientConfig::clone(&self.tls);
+        self.dial_with(ClientConfig::clone(&self.tls), protocols).await
+    }
+
+    async fn dial_with(&self, mut config: ClientConfig, protocols: &[&[u8]]) -> Connection {
         config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
         let stream = TcpStream::connect(address).await.unwrap();

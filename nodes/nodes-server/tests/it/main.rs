@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod certificate;
 mod edge;
 mod gates;
 mod hostile;

@@ -177,7 +177,7 @@ mod tests {
         check_create(
             &set("").replace("matchLabels: {a: b}", "matchLabels: {}"),
             &expect![[r#"
-            spec.selector: Invalid value: {"matchLabels":{}}: an empty selector is not allowed: it would select every pod
+            spec.selector: Invalid value: {}: an empty selector is not allowed: it would select every pod
         "#]],
         );
         check_create(
