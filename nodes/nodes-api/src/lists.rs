@@ -4,7 +4,9 @@
 //! snapshot, and a piece or two.
 //! Spec: KEP-5116 for JSON and protobuf; Tables and metadata likewise.
 
-use actix_web::{HttpResponse, HttpResponseBuilder};
+use std::{num::NonZero, sync::Arc, thread::available_parallelism};
+
+use actix_web::{HttpResponse, HttpResponseBuilder, web};
 use actors_core::Now;
 use actors_kinds::{
     KindFacts, Registry,
@@ -12,7 +14,7 @@ use actors_kinds::{
 };
 use actors_object::{ApiError, Map, Value, json};
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{future::join_all, stream};
 use nodes_door::{Entry, List};
 
 use crate::{
@@ -23,15 +25,18 @@ use crate::{
     protobuf, table,
 };
 
-/// Lengths that are added up before others have their turn.
-const TURN: usize = 64;
+/// So many objects are measured while others wait.
+const FEW: usize = 64;
+
+/// Most threads that measure one list.
+const PARTS_MAX: usize = 4;
 
 /// How the objects of a list are written.
 enum Writer {
     Json,
     Metadata,
     Table { kind: Box<KindFacts>, include: String, now: Now },
-    Protobuf { registry: std::sync::Arc<Registry>, form: Form, lens: std::vec::IntoIter<usize> },
+    Protobuf { registry: Arc<Registry>, form: Form, lens: std::vec::IntoIter<usize> },
 }
 
 /// A list on its way out.
@@ -57,7 +62,9 @@ pub(crate) async fn answer(
 ) -> Result<HttpResponse, ApiError> {
     let registry = &visit.parts.registry;
     let protobuf = match visit.form {
-        Form::Protobuf | Form::ProtobufMetadata => Sized::of(registry, &list, visit.form).await?,
+        Form::Protobuf | Form::ProtobufMetadata => {
+            Sized::of(registry, &mut list, visit.form).await?
+        }
         _ => None,
     };
     let mut pieces = Pieces::default();
@@ -65,7 +72,7 @@ pub(crate) async fn answer(
         (form, _, Some(sized)) => {
             pieces.push(sized.head.into());
             let lens = sized.lens.into_iter();
-            let registry = std::sync::Arc::clone(registry);
+            let registry = Arc::clone(registry);
             (Writer::Protobuf { registry, form, lens }, Bytes::from_static(&ListPieces::TAIL))
         }
         (Form::Table, Some(kind), _) => {
@@ -180,37 +187,68 @@ struct Sized {
 
 impl Sized {
     /// Adds up a list; `None` if its kind has no protobuf form.
-    async fn of(registry: &Registry, list: &List, form: Form) -> Result<Option<Self>, ApiError> {
+    async fn of(
+        registry: &Arc<Registry>,
+        list: &mut List,
+        form: Form,
+    ) -> Result<Option<Self>, ApiError> {
         if list.entries.is_empty() && !protobuf::has_shape(registry, list) {
             return Ok(None);
         }
         let shape = registry.shape_named("meta.v1.ListMeta");
         let metadata = wire::encode(registry.schema(), &shape, &list_metadata(list));
         let mut sum = ListPieces::new(&metadata.map_err(ApiError::internal)?);
-        let mut lens = Vec::with_capacity(list.entries.len());
-        let mut made = 0_usize;
-        for entry in &list.entries {
-            let known = protobuf::message_len(entry, form);
-            let len = match known {
-                Some(len) => len,
-                None => {
-                    let Some(message) = protobuf::message(registry, entry, form)? else {
-                        return Ok(None);
-                    };
-                    made += 1;
-                    if made.is_multiple_of(TURN) {
-                        tokio::task::yield_now().await;
-                    }
-                    message.len()
-                }
-            };
-            sum.count(len);
-            lens.push(len);
-        }
+        let Some(lens) = lens(registry, list, form).await? else { return Ok(None) };
+        lens.iter().for_each(|len| sum.count(*len));
         let (api_version, kind) = match form {
             Form::ProtobufMetadata => (protobuf::META, "PartialObjectMetadataList"),
             _ => (list.api_version.as_str(), list.kind.as_str()),
         };
         Ok(Some(Self { head: sum.head(api_version, kind), lens }))
     }
+}
+
+/// How long each object's message is. Of many that nobody asked for yet each processor counts a part, on threads that
+/// nobody else waits for.
+async fn lens(
+    registry: &Arc<Registry>,
+    list: &mut List,
+    form: Form,
+) -> Result<Option<Vec<usize>>, ApiError> {
+    let unknown = |entry: &&Entry| protobuf::known_len(entry, form).is_none();
+    if list.entries.iter().filter(unknown).nth(FEW).is_none() {
+        return counted(registry, &list.entries, form);
+    }
+    let entries = Arc::new(std::mem::take(&mut list.entries));
+    let parts = available_parallelism().map_or(1, NonZero::get).min(PARTS_MAX);
+    let share = entries.len().div_ceil(parts);
+    let parts = (0..parts).map(|part| {
+        let (registry, entries) = (Arc::clone(registry), Arc::clone(&entries));
+        web::block(move || {
+            let own = entries.chunks(share).nth(part).unwrap_or_default();
+            counted(&registry, own, form)
+        })
+    });
+    let mut lens = Vec::with_capacity(entries.len());
+    let mut all = true;
+    for part in join_all(parts).await {
+        match part.map_err(ApiError::internal)?? {
+            Some(more) => lens.extend(more),
+            None => all = false,
+        }
+    }
+    list.entries = Arc::unwrap_or_clone(entries);
+    Ok(all.then_some(lens))
+}
+
+fn counted(
+    registry: &Registry,
+    entries: &[Entry],
+    form: Form,
+) -> Result<Option<Vec<usize>>, ApiError> {
+    let len = |entry| match protobuf::known_len(entry, form) {
+        Some(len) => Ok(Some(len)),
+        None => protobuf::message_len(registry, entry, form),
+    };
+    entries.iter().map(len).collect()
 }

@@ -14,6 +14,9 @@ pub(crate) const PIECE: usize = 32 * 1024;
 /// From here on bytes are cut instead of copied.
 const LARGE: usize = PIECE / 2;
 
+/// Room for a few frames.
+const SOME: usize = 4 * 1024;
+
 /// Bytes that were written and not yet taken.
 #[derive(Debug, Default)]
 pub(crate) struct Pieces {
@@ -37,6 +40,11 @@ impl Pieces {
     /// Adds bytes that are copied.
     pub(crate) fn extend(&mut self, bytes: &[u8]) {
         for part in bytes.chunks(PIECE) {
+            if self.filling.capacity() - self.filling.len() < part.len() {
+                // What is more than a few frames becomes a whole piece.
+                let wanted = if self.filling.is_empty() { SOME } else { PIECE + LARGE };
+                self.filling.reserve(wanted.max(part.len()));
+            }
             self.filling.extend_from_slice(part);
             if self.filling.len() >= PIECE {
                 self.close();

@@ -4,13 +4,14 @@
 //! JSON.  What is made of a stored version is kept with it (`forms`).
 
 use actors_kinds::{
-    Registry,
-    facts::Shape,
-    protobuf::{self, Envelope, ProtobufError},
+    KindFacts, Registry,
+    facts::{Schema, Shape},
+    protobuf::{self, Canonical, Envelope, ProtobufError, transcode, transcoded_len},
 };
 use actors_object::{ApiError, Gvk, Object, Value};
 use bytes::Bytes;
 use nodes_door::{Entry, List};
+use store_catalog::Item;
 
 use crate::{forms, negotiate::Form};
 
@@ -33,28 +34,29 @@ pub(crate) fn entry(
         Form::ProtobufMetadata => forms::METADATA_BODY,
         _ => forms::BODY,
     };
-    kept_or(entry, kept, |object| sealed(registry, object, form))
+    kept_or(entry, kept, || of_entry(registry, entry, form, sealed))
+}
+
+/// The same, which is not kept.
+pub(crate) fn body(
+    registry: &Registry,
+    entry: &Entry,
+    form: Form,
+) -> Result<Option<Vec<u8>>, ApiError> {
+    or_none(of_entry(registry, entry, form, sealed))
 }
 
 /// A tree as a whole body, which is not kept; `None` if its kind has no protobuf form.
-pub(crate) fn body(
+pub(crate) fn body_of_tree(
     registry: &Registry,
     object: &Object,
     form: Form,
 ) -> Result<Option<Vec<u8>>, ApiError> {
-    match sealed(registry, object, form) {
-        Ok(body) => Ok(Some(body)),
-        Err(NoMessage::NoShape) => Ok(None),
-        Err(NoMessage::Failed(error)) => Err(error),
-    }
+    or_none(of_tree(registry, object, form, sealed))
 }
 
-fn sealed(registry: &Registry, object: &Object, form: Form) -> Result<Vec<u8>, NoMessage> {
-    let message = encode(registry, object, form)?;
-    Ok(match form {
-        Form::ProtobufMetadata => Envelope::seal(META, "PartialObjectMetadata", &message),
-        _ => Envelope::seal(object.api_version(), object.kind(), &message),
-    })
+fn sealed((api_version, kind): (&str, &str), message: Vec<u8>) -> Vec<u8> {
+    Envelope::seal(api_version, kind, &message)
 }
 
 /// A tree that says its own kind (a Status, a bookmark) as a whole body; `None` if it has no protobuf form.
@@ -74,14 +76,33 @@ pub(crate) fn message(
     entry: &Entry,
     form: Form,
 ) -> Result<Option<Bytes>, ApiError> {
-    kept_or(entry, message_form(form), |object| encode(registry, object, form))
+    kept_or(entry, message_form(form), || of_entry(registry, entry, form, |_, message| message))
 }
 
-/// How long [`message`] is, if it was made before.
-pub(crate) fn message_len(entry: &Entry, form: Form) -> Option<usize> {
+/// How long [`message`] is, if that is known.
+pub(crate) fn known_len(entry: &Entry, form: Form) -> Option<usize> {
     match entry {
         Entry::Stored(item) => item.form_len(message_form(form)),
         Entry::Made(_) => None,
+    }
+}
+
+/// How long [`message`] is, which is remembered; `None` if its kind has no protobuf form.
+pub(crate) fn message_len(
+    registry: &Registry,
+    entry: &Entry,
+    form: Form,
+) -> Result<Option<usize>, ApiError> {
+    let counted = match entry {
+        Entry::Stored(item) if form == Form::Protobuf => {
+            let len = of_stored(registry, item, transcoded_len);
+            len.inspect(|(_, len)| item.note(message_form(form), *len))
+        }
+        _ => None,
+    };
+    match counted {
+        Some((_, len)) => Ok(Some(len)),
+        None => Ok(message(registry, entry, form)?.map(|message| message.len())),
     }
 }
 
@@ -101,21 +122,71 @@ fn message_form(form: Form) -> store_catalog::Form {
 fn kept_or(
     entry: &Entry,
     kept: store_catalog::Form,
-    make: impl FnOnce(&Object) -> Result<Vec<u8>, NoMessage>,
+    make: impl FnOnce() -> Result<Vec<u8>, NoMessage>,
 ) -> Result<Option<Bytes>, ApiError> {
-    let made = match entry {
-        Entry::Stored(item) => item.form(kept, || {
-            let object =
-                item.read_object().map_err(|error| NoMessage::Failed(ApiError::internal(error)))?;
-            make(&object).map(Bytes::from)
-        }),
-        Entry::Made(object) => make(object).map(Bytes::from),
-    };
+    let make = || make().map(Bytes::from);
+    or_none(match entry {
+        Entry::Stored(item) => item.form(kept, make),
+        Entry::Made(_) => make(),
+    })
+}
+
+fn or_none<T>(made: Result<T, NoMessage>) -> Result<Option<T>, ApiError> {
     match made {
-        Ok(bytes) => Ok(Some(bytes)),
+        Ok(made) => Ok(Some(made)),
         Err(NoMessage::NoShape) => Ok(None),
         Err(NoMessage::Failed(error)) => Err(error),
     }
+}
+
+/// What `finish` makes of an entry's version, kind and message.
+fn of_entry<T>(
+    registry: &Registry,
+    entry: &Entry,
+    form: Form,
+    finish: impl FnOnce((&str, &str), Vec<u8>) -> T,
+) -> Result<T, NoMessage> {
+    let Entry::Stored(item) = entry else {
+        return of_tree(registry, &entry.object(), form, finish);
+    };
+    let direct = match form {
+        Form::ProtobufMetadata => None,
+        _ => of_stored(registry, item, transcode),
+    };
+    if let Some((kind, message)) = direct {
+        return Ok(finish((&kind.gvk.api_version(), &kind.gvk.kind), message));
+    }
+    let object =
+        item.read_object().map_err(|error| NoMessage::Failed(ApiError::internal(error)))?;
+    of_tree(registry, &object, form, finish)
+}
+
+/// What is made of a stored version without its tree; `None` where that cannot be.
+fn of_stored<'r, T>(
+    registry: &'r Registry,
+    item: &Item,
+    make: impl FnOnce(&Schema, &Shape, Canonical<'_>) -> Option<T>,
+) -> Option<(&'r KindFacts, T)> {
+    let (json, revision_at) = item.canonical().ok()?;
+    let revision = item.revision().to_string();
+    let stored = Canonical { json: &json, revision_at, revision: &revision };
+    let (api_version, kind) = stored.kind()?;
+    let kind = registry.kind_named(api_version, kind)?;
+    Some((kind, make(registry.schema(), &kind.shape, stored)?))
+}
+
+fn of_tree<T>(
+    registry: &Registry,
+    object: &Object,
+    form: Form,
+    finish: impl FnOnce((&str, &str), Vec<u8>) -> T,
+) -> Result<T, NoMessage> {
+    let message = encode(registry, object, form)?;
+    let kind = match form {
+        Form::ProtobufMetadata => (META, "PartialObjectMetadata"),
+        _ => (object.api_version(), object.kind()),
+    };
+    Ok(finish(kind, message))
 }
 
 fn list_shape(registry: &Registry, list: &List) -> Shape {

@@ -39,7 +39,7 @@ const BEHIND: usize = 64;
 /// How one watch writes its events.
 struct Writer {
     form: Form,
-    kind: Option<KindFacts>,
+    kind: Option<Arc<KindFacts>>,
     query: Query,
     registry: Arc<Registry>,
 }
@@ -62,7 +62,7 @@ struct Body {
 pub(crate) async fn answer(visit: &Visit<'_>, request: Request) -> Result<HttpResponse, ApiError> {
     let target = &request.target;
     let kind =
-        visit.parts.registry.resource(&target.group, &target.version, &target.resource).cloned();
+        visit.parts.registry.served(&target.group, &target.version, &target.resource).cloned();
     let mut writer = Writer {
         form: visit.form,
         kind,
@@ -183,7 +183,7 @@ impl Writer {
 
     fn frame(&self, word: Word, entry: &Entry, now: Now) -> Result<Bytes, ApiError> {
         if matches!(self.form, Form::Protobuf | Form::ProtobufMetadata) {
-            let body = protobuf::body(&self.registry, &entry.read_object(), self.form)?;
+            let body = protobuf::body(&self.registry, entry, self.form)?;
             let body = body.ok_or_else(|| ApiError::internal("it has no protobuf form"))?;
             return Ok(event_frame(word.as_str(), &body).into());
         }
@@ -196,7 +196,7 @@ impl Writer {
             return out.push(line(word, &json::to_vec(tree)).into());
         }
         let body = match word {
-            "BOOKMARK" => protobuf::body(&self.registry, &Object(tree.clone()), self.form),
+            "BOOKMARK" => protobuf::body_of_tree(&self.registry, &Object(tree.clone()), self.form),
             _ => protobuf::value(&self.registry, tree),
         };
         match body {
