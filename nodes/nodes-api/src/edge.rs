@@ -58,7 +58,7 @@ pub struct EdgeParts {
 pub(crate) struct Visit<'a> {
     pub(crate) parts: &'a EdgeParts,
     pub(crate) http: &'a HttpRequest,
-    pub(crate) identity: Identity,
+    pub(crate) identity: Arc<Identity>,
     pub(crate) query: Query,
     pub(crate) form: Form,
 }
@@ -98,9 +98,8 @@ async fn answer(
     }
     let mut payload = Some(payload);
     if let Some(port) = &parts.mesh {
-        let from = http.peer_addr().map(|from| from.ip().to_string()).unwrap_or_default();
-        let route = (http.method().as_str(), http.path());
-        if let Some(answer) = mesh::answer_anybody(port.as_ref(), route, from, &mut payload).await {
+        let answer = mesh::answer_anybody(port.as_ref(), http, &mut payload);
+        if let Some(answer) = answer.await {
             return answer;
         }
     }
@@ -178,7 +177,9 @@ async fn resource(
 ) -> Result<HttpResponse, ApiError> {
     let subresource = target.subresource.as_deref();
     match (target.resource.as_str(), subresource, target.group.as_str()) {
-        ("pods", Some("exec"), "") => return exec::answer(visit, target, payload).await,
+        ("pods", Some("exec" | "attach"), "") => {
+            return exec::answer(visit, target, payload).await;
+        }
         ("pods", Some("log"), "") => return logs::answer(visit, target).await,
         _ => {}
     }
@@ -193,13 +194,12 @@ async fn resource(
         &request.target.version,
         &request.target.resource,
     );
-    let kind = kind.cloned();
     let asked = Asked::begin(visit, &mut request);
     let response = visit.parts.client.call(request).await;
     if let Some(asked) = asked {
         asked.end(&response);
     }
-    encode::response(response, visit, kind.as_ref(), Clock.now()).await
+    encode::response(response, visit, kind, Clock.now()).await
 }
 
 /// The verb of a method and a target. Spec: Kubernetes documentation, "Determine the request verb".
@@ -261,7 +261,7 @@ fn request(
     };
     let agent = visit.http.headers().get("user-agent").and_then(|value| value.to_str().ok());
     let user_agent = agent.unwrap_or_default().to_owned();
-    Ok(Request { identity: visit.identity.clone(), verb, target, options, body, user_agent })
+    Ok(Request { identity: (*visit.identity).clone(), verb, target, options, body, user_agent })
 }
 
 /// A request without a body, for streams that begin with an authorization.

@@ -2,7 +2,9 @@
 //!
 //! Way in: [`identify`].  Spec: Kubernetes documentation, "Authenticating": the subject's common name is the user,
 //! its organizations are the groups; a wrong credential is refused, none at all is `system:anonymous`; "User
-//! impersonation".
+//! impersonation". A certificate that was revoked is a wrong credential, also on a connection that is open.
+
+use std::sync::Arc;
 
 use actix_web::{HttpRequest, http::header::HeaderMap};
 use actors_object::ApiError;
@@ -19,38 +21,59 @@ const UID: &str = "impersonate-uid";
 const GROUP: &str = "impersonate-group";
 const EXTRA: &str = "impersonate-extra-";
 
-/// What TLS learned of the other side; put into each connection's data.
+/// Who TLS says is on the other side, if they showed a certificate; put into each connection's data.
 #[derive(Debug, Clone)]
-pub(crate) struct Peer(pub(crate) Option<Subject>);
+pub(crate) struct Peer(Option<Shown>);
+
+/// A certificate that was shown and verified.
+#[derive(Debug, Clone)]
+struct Shown {
+    serial: String,
+    identity: Arc<Identity>,
+}
+
+impl Peer {
+    /// Whoever a verified certificate names.
+    pub(crate) fn of(subject: Option<Subject>) -> Self {
+        Self(subject.map(|subject| {
+            let groups: Vec<&str> = subject.organizations.iter().map(String::as_str).collect();
+            let mut identity = Identity::new(subject.common_name, &groups);
+            let credential = format!("X509SHA256={}", subject.fingerprint);
+            identity.extra.push((CREDENTIAL.to_owned(), vec![credential]));
+            Shown { serial: subject.serial, identity: Arc::new(identity) }
+        }))
+    }
+}
 
 /// The caller of a request, or as whom the caller may act.
 pub(crate) async fn identify(
     request: &HttpRequest,
     parts: &EdgeParts,
-) -> Result<Identity, ApiError> {
+) -> Result<Arc<Identity>, ApiError> {
     let caller = authenticate(request, parts).await?;
     match impersonation(request.headers())? {
         None => Ok(caller),
-        Some(wanted) => parts.client.impersonate(&caller, &wanted).await,
+        Some(wanted) => parts.client.impersonate(&caller, &wanted).await.map(Arc::new),
     }
 }
 
-async fn authenticate(request: &HttpRequest, parts: &EdgeParts) -> Result<Identity, ApiError> {
-    if let Some(subject) = request.conn_data::<Peer>().and_then(|peer| peer.0.as_ref()) {
-        let groups: Vec<&str> = subject.organizations.iter().map(String::as_str).collect();
-        let mut identity = Identity::new(subject.common_name.clone(), &groups);
-        let credential = format!("X509SHA256={}", subject.fingerprint);
-        identity.extra.push((CREDENTIAL.to_owned(), vec![credential]));
-        return Ok(identity);
+async fn authenticate(request: &HttpRequest, parts: &EdgeParts) -> Result<Arc<Identity>, ApiError> {
+    if let Some(shown) = request.conn_data::<Peer>().and_then(|peer| peer.0.as_ref()) {
+        if parts.authenticator.is_revoked(&shown.serial) {
+            let (user, serial) = (&shown.identity.user, &shown.serial);
+            tracing::info!(user, serial, "a revoked certificate is refused");
+            return Err(ApiError::unauthorized("Unauthorized"));
+        }
+        return Ok(Arc::clone(&shown.identity));
     }
     let header = request.headers().get("authorization").and_then(|value| value.to_str().ok());
-    let Some(header) = header else { return Ok(Identity::anonymous()) };
+    let Some(header) = header else { return Ok(Arc::new(Identity::anonymous())) };
     let token = header.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     let identity = match token {
         Some((_, token)) => parts.authenticator.authenticate(token.trim()).await,
         None => None,
     };
-    identity.ok_or_else(|| ApiError::unauthorized("Unauthorized"))
+    identity.map(Arc::new).ok_or_else(|| ApiError::unauthorized("Unauthorized"))
 }
 
 /// What the `Impersonate-` headers say; `None` if there is none.

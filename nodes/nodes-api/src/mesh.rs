@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use actors_object::ApiError;
 use bytes::Bytes;
 use nodes_client::Later;
@@ -42,14 +42,14 @@ pub trait MeshPort: Send + Sync {
 /// What a route without the caller's identity answers; `None` if the path is no such route.
 pub(crate) async fn answer_anybody(
     port: &dyn MeshPort,
-    (method, path): (&str, &str),
-    from: String,
+    http: &HttpRequest,
     payload: &mut Option<web::Payload>,
 ) -> Option<Result<HttpResponse, ApiError>> {
-    match (method, path) {
+    match (http.method().as_str(), http.path()) {
         ("GET", "/starling/v1/ca") => Some(Ok(HttpResponse::Ok().json(port.authority()))),
         ("POST", "/starling/v1/join") => {
             let payload = payload.take()?;
+            let from = http.peer_addr().map(|from| from.ip().to_string()).unwrap_or_default();
             Some(join(port, from, payload).await)
         }
         _ => None,

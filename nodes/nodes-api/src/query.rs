@@ -148,6 +148,9 @@ fn bad(name: &str, value: &str, rule: &str) -> ApiError {
 
 /// Percent-decodes; what is not UTF-8 afterwards is replaced, so that it matches nothing.
 pub(crate) fn decode(text: &str) -> String {
+    if !text.contains(['%', '+']) {
+        return text.to_owned();
+    }
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;

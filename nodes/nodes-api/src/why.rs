@@ -139,7 +139,7 @@ async fn read(
         name: Some(name),
     };
     let request = Request {
-        identity: visit.identity.clone(),
+        identity: (*visit.identity).clone(),
         verb: Verb::Get,
         target,
         options: Options::default(),
