@@ -50,6 +50,9 @@ pub(crate) struct Args {
     /// How often; unless said otherwise 5 times, machines are lost 20 times.
     #[arg(long)]
     runs: Option<usize>,
+    /// Only these parts of `api`, by name, in this order; all of them if none is named.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<serving::Part>,
 }
 
 /// One measured subject.
@@ -126,6 +129,13 @@ impl Row {
     }
 }
 
+impl Row {
+    /// What could not be measured; the reason is told beside the table.
+    pub(crate) fn failed(subject: impl Into<String>) -> Self {
+        Self::alone(subject, "-", vec![f64::NAN], f64::NAN, Some("could not be measured"))
+    }
+}
+
 /// Which way a figure is good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Better {
@@ -194,13 +204,16 @@ pub(crate) fn run(args: &Args) -> Result<String> {
     if runs == 0 {
         bail!("--runs must be at least 1");
     }
+    if !args.only.is_empty() && args.subject != Subject::Api {
+        bail!("only `api` has parts");
+    }
     let rows = match args.subject {
         Subject::Startup => startup::measure(runs)?,
         Subject::Idle => idle::measure(runs)?,
         Subject::Failover => failover::measure(runs)?,
         Subject::Build => build::measure()?,
         Subject::Sim => sim::measure(runs)?,
-        Subject::Api => serving::measure(runs)?,
+        Subject::Api => serving::measure(runs, &args.only)?,
         Subject::Actors => actors::measure(runs)?,
     };
     if args.json {

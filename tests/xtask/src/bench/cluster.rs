@@ -16,6 +16,9 @@ use super::api::Api;
 /// The cluster's name.
 const NAME: &str = "bench";
 
+/// What data folders are called, before the number of the process that measures.
+const FOLDER: &str = "starling-bench-";
+
 /// The demonstration image's reference.
 pub(crate) const IMAGE: &str = "starling.dev/demo:1";
 
@@ -48,10 +51,19 @@ impl Cluster {
         Ok(binary)
     }
 
-    /// A cluster with a blank data folder, not started yet.
+    /// A cluster with a blank data folder, not started yet. What measurements left behind that were killed is removed.
     pub(crate) fn blank() -> Result<Self> {
-        let data = std::env::temp_dir().join(format!("starling-bench-{}", std::process::id()));
-        let cluster = Self { binary: Self::binary()?, data };
+        let binary = Self::binary()?;
+        for entry in fs::read_dir(std::env::temp_dir())? {
+            let (data, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
+            let pid = name.to_str().and_then(|name| name.strip_prefix(FOLDER));
+            let pid = pid.filter(|pid| pid.parse::<u32>().is_ok());
+            if pid.is_some_and(|pid| !PathBuf::from("/proc").join(pid).exists()) {
+                drop(Self { binary: binary.clone(), data });
+            }
+        }
+        let data = std::env::temp_dir().join(format!("{FOLDER}{}", std::process::id()));
+        let cluster = Self { binary, data };
         cluster.remove();
         Ok(cluster)
     }

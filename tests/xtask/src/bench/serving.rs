@@ -13,13 +13,65 @@ mod watches;
 mod wire;
 mod writes;
 
+use std::io::Write as _;
+
 use anyhow::{Context as _, Result};
+use clap::ValueEnum;
 
 use self::{gauge::Gauge, wire::Dialer};
-use super::{Row, cluster::Cluster};
+use super::{Row, cluster::Cluster, uptime};
 
 /// Connections of a load.
 const CONNECTIONS: usize = 64;
+
+/// What can be measured alone, in a cluster of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// Memory without work.
+    Idle,
+    /// One pod, again and again.
+    Get,
+    /// All of ten thousand pods.
+    List,
+    /// New pods, one server.
+    Create,
+    /// An apply that changes nothing.
+    Apply,
+    /// A thousand watchers.
+    FanOut,
+    /// Ten thousand watchers, some of whom do not read.
+    Stuck,
+    /// Requests that are meant to hurt.
+    Hostile,
+    /// Lists of hundreds of megabytes of Secrets.
+    Secrets,
+    /// New pods, three servers.
+    #[value(name = "create-3")]
+    Create3,
+}
+
+impl Part {
+    /// Measures it in a new cluster, which is gone afterwards.
+    fn measure(self, runs: usize) -> Result<Vec<Row>> {
+        let cluster =
+            if self == Self::Create3 { Cluster::up_machines(3, 0) } else { Cluster::up() };
+        let bench = Bench::of(cluster?)?;
+        match self {
+            Self::Idle => bench.idle(),
+            Self::Get => reads::objects(&bench, runs),
+            Self::List => reads::lists(&bench, runs),
+            Self::Create => writes::creates(&bench, runs, ("create of a 2 kB pod, 1 server", 90.0)),
+            Self::Create3 => {
+                writes::creates(&bench, runs, ("create of a 2 kB pod, 3 servers", 150.0))
+            }
+            Self::Apply => writes::applies(&bench, runs),
+            Self::FanOut => watches::fan_out(&bench),
+            Self::Stuck => watches::stuck(&bench),
+            Self::Hostile => hostile::answers(&bench, runs),
+            Self::Secrets => reads::secrets(&bench),
+        }
+    }
+}
 
 /// A cluster under measurement.
 struct Bench {
@@ -30,28 +82,33 @@ struct Bench {
     shrink: usize,
 }
 
-pub(crate) fn measure(runs: usize) -> Result<Vec<Row>> {
-    let small = std::env::var_os("STARLING_BENCH_SMALL").is_some();
+/// The rows of these parts, of all if none is named. A part that fails does not keep the others from being measured.
+pub(crate) fn measure(runs: usize, only: &[Part]) -> Result<Vec<Row>> {
+    let parts = if only.is_empty() { Part::value_variants() } else { only };
     let mut rows = Vec::new();
-    let bench = Bench::of(Cluster::up()?, small)?;
-    rows.extend(bench.idle()?);
-    rows.extend(reads::objects(&bench, runs)?);
-    rows.extend(reads::lists(&bench, runs)?);
-    rows.extend(writes::creates(&bench, runs, ("create of a 2 kB pod, 1 server", 90.0))?);
-    rows.extend(writes::applies(&bench, runs)?);
-    rows.extend(watches::fan_out(&bench)?);
-    rows.extend(watches::stuck(&bench)?);
-    rows.extend(hostile::answers(&bench, runs)?);
-    drop(bench);
-    // Secrets by the hundred megabytes: in a cluster of their own, so that they are in nobody's way.
-    rows.extend(reads::secrets(&Bench::of(Cluster::up()?, small)?)?);
-    let three = Bench::of(Cluster::up_machines(3, 0)?, small)?;
-    rows.extend(writes::creates(&three, runs, ("create of a 2 kB pod, 3 servers", 150.0))?);
+    for part in parts {
+        let began = uptime()?;
+        let measured = part.measure(runs);
+        let name = part.to_possible_value().map_or_else(String::new, |it| it.get_name().to_owned());
+        let took = uptime()? - began;
+        let mut told = std::io::stderr().lock();
+        match measured {
+            Ok(measured) => {
+                writeln!(told, "{name}: {took:.0} s")?;
+                rows.extend(measured);
+            }
+            Err(error) => {
+                writeln!(told, "{name}: failed after {took:.0} s: {error:#}")?;
+                rows.push(Row::failed(name));
+            }
+        }
+    }
     Ok(rows)
 }
 
 impl Bench {
-    fn of(cluster: Cluster, small: bool) -> Result<Self> {
+    fn of(cluster: Cluster) -> Result<Self> {
+        let small = std::env::var_os("STARLING_BENCH_SMALL").is_some();
         let dialer = Dialer::of(&cluster.folder(), &cluster.server()?)?;
         let gauge = Gauge::of(cluster.pids()?);
         Ok(Self { cluster, dialer, gauge, shrink: if small { 100 } else { 1 } })

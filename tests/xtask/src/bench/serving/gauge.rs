@@ -2,7 +2,7 @@
 //!
 //! Way in: [`Gauge::begin`], [`Gauge::end`].
 
-use std::process;
+use std::{fs, process};
 
 use anyhow::Result;
 
@@ -62,6 +62,23 @@ impl Gauge {
 
     /// Resident memory in MB.
     pub(crate) fn resident_mb(&self) -> Result<f64> {
-        Ok(memory_kib(&self.pids, "VmRSS:")? as f64 * 1_024.0 / 1e6)
+        self.memory_mb("VmRSS:")
+    }
+
+    /// Forgets how much was resident at most. Spec: proc(5), `clear_refs`.
+    pub(crate) fn reset_peak(&self) -> Result<()> {
+        for pid in &self.pids {
+            fs::write(format!("/proc/{pid}/clear_refs"), "5")?;
+        }
+        Ok(())
+    }
+
+    /// How much was resident at most since then, in MB: the sum of each process's own peak.
+    pub(crate) fn peak_mb(&self) -> Result<f64> {
+        self.memory_mb("VmHWM:")
+    }
+
+    fn memory_mb(&self, field: &str) -> Result<f64> {
+        Ok(memory_kib(&self.pids, field)? as f64 * 1_024.0 / 1e6)
     }
 }

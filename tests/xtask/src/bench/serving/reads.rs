@@ -104,15 +104,14 @@ pub(super) fn lists(bench: &Bench, runs: usize) -> Result<Vec<Row>> {
     for (form, media) in [("JSON", JSON), ("protobuf", PROTOBUF)] {
         let list = wire::request("GET /api/v1/namespaces/default/pods", media, ("", b""));
         let before = bench.gauge.resident_mb()?;
-        let (mut first, mut rates, mut grown, mut load) =
-            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        bench.gauge.reset_peak()?;
+        let (mut first, mut rates, mut load) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..runs.max(2) {
             let began = bench.gauge.begin()?;
             let answer = bench.dialer.connect()?.done(&list)?;
             let spent = bench.gauge.end(began)?;
             first.push(answer.first * 1e3);
             rates.push(answer.bytes as f64 / 1e6 / answer.whole);
-            grown.push(bench.gauge.resident_mb()? - before);
             load.push(spent.generator / spent.seconds);
         }
         let cold = vec![first.remove(0)];
@@ -126,8 +125,8 @@ pub(super) fn lists(bench: &Bench, runs: usize) -> Result<Vec<Row>> {
             None,
         ));
         rows.push(Row::rate(format!("{of}: rate"), "MB/s", rates, 300.0));
-        let largest = grown.into_iter().fold(f64::NEG_INFINITY, f64::max);
-        rows.push(Row::alone(format!("{of}: RSS growth"), "MB", vec![largest], 20.0, None));
+        let grown = bench.gauge.peak_mb()? - before;
+        rows.push(Row::alone(format!("{of}: RSS growth at most"), "MB", vec![grown], 20.0, None));
         rows.push(generator(&of, load));
     }
     Ok(rows)
@@ -148,25 +147,18 @@ pub(super) fn secrets(bench: &Bench) -> Result<Vec<Row>> {
     let list = wire::request("GET /api/v1/namespaces/default/secrets", JSON, ("", b""));
     let before = bench.gauge.resident_mb()?;
     let began = bench.gauge.begin()?;
-    let (served, stop) = (Mutex::new(Vec::new()), AtomicBool::new(false));
-    let grown = thread::scope(|scope| -> Result<f64> {
-        let lists: Vec<_> = (0..CONNECTIONS)
-            .map(|_| {
-                scope.spawn(|| {
-                    let answer = bench.dialer.connect().and_then(|mut link| link.done(&list));
-                    served.lock().unwrap_or_else(PoisonError::into_inner).push(answer);
-                })
-            })
-            .collect();
-        let mut largest = before;
-        while !lists.iter().all(thread::ScopedJoinHandle::is_finished) {
-            largest = largest.max(bench.gauge.resident_mb()?);
-            pause(1)?;
+    bench.gauge.reset_peak()?;
+    let served = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..CONNECTIONS {
+            scope.spawn(|| {
+                let answer = bench.dialer.connect().and_then(|mut link| link.done(&list));
+                served.lock().unwrap_or_else(PoisonError::into_inner).push(answer);
+            });
         }
-        stop.store(true, Ordering::Relaxed);
-        Ok(largest - before)
-    })?;
+    });
     let spent = bench.gauge.end(began)?;
+    let grown = bench.gauge.peak_mb()? - before;
     let served = served.into_inner().unwrap_or_else(PoisonError::into_inner);
     let mut sizes = Vec::new();
     for answer in served {
@@ -175,7 +167,7 @@ pub(super) fn secrets(bench: &Bench) -> Result<Vec<Row>> {
     let of = format!("{CONNECTIONS} lists of {:.0} MB of Secrets at once", middle(&sizes)?);
     let reference = Some("16 such informers kill an API server (KEP-3157)");
     Ok(vec![
-        Row::alone(format!("{of}: RSS growth"), "MB", vec![grown], 200.0, reference),
+        Row::alone(format!("{of}: RSS growth at most"), "MB", vec![grown], 200.0, reference),
         Row::alone(
             format!("{of}: all served after"),
             "s",

@@ -8,6 +8,7 @@ use std::{
     net::{SocketAddr, TcpStream},
     path::Path,
     sync::Arc,
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -17,6 +18,9 @@ use rustls::{
 };
 
 use super::super::uptime;
+
+/// How long nothing may come, or nothing may be taken, on a connection.
+const SILENT_FOR: Duration = Duration::from_secs(60);
 
 /// Where connections are made to, and as whom.
 #[derive(Clone)]
@@ -84,6 +88,8 @@ impl Dialer {
     pub(crate) fn socket(&self) -> Result<TcpStream> {
         let socket = TcpStream::connect(self.address)?;
         socket.set_nodelay(true)?;
+        socket.set_read_timeout(Some(SILENT_FOR))?;
+        socket.set_write_timeout(Some(SILENT_FOR))?;
         Ok(socket)
     }
 }
