@@ -109,6 +109,23 @@ impl Relations {
         self
     }
 
+    /// The kinds whose changes can wake a controller of `primary`: of no other is there anything to tell it.
+    #[must_use]
+    pub fn heard(&self, primary: &Primary) -> Kinds {
+        let Primary::Of(kind) = primary else { return Kinds::Any };
+        let mut kinds = vec![kind.clone()];
+        kinds.extend(self.owns.iter().cloned());
+        for watch in &self.watches {
+            match &watch.kind {
+                Some(kind) => kinds.push(kind.clone()),
+                None => return Kinds::Any,
+            }
+        }
+        kinds.sort();
+        kinds.dedup();
+        Kinds::These(kinds)
+    }
+
     /// The keys that `object` wakes, for a controller of `primary`.
     pub(crate) fn keys(&self, primary: &Primary, object: &Object, world: &dyn World) -> Vec<Key> {
         let mut keys = Vec::new();
@@ -249,4 +266,27 @@ pub struct Change {
     pub deleted: bool,
     /// The change's own revision.
     pub revision: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: Kind = Kind::new("v1", "One");
+    const OWNED: Kind = Kind::new("apps/v1", "Owned");
+    const SEEN: Kind = Kind::new("v1", "Seen");
+
+    fn nobody(_: &Object, _: &dyn World) -> Vec<Key> {
+        Vec::new()
+    }
+
+    #[test]
+    fn a_controller_hears_of_what_can_wake_it() {
+        let some = Relations::default().watches(&SEEN, nobody).owns(&OWNED).owns(&ONE);
+        let these = Kinds::These(vec![OWNED, ONE, SEEN]);
+        assert_eq!(some.heard(&Primary::Of(ONE)), these);
+        assert_eq!(some.heard(&Primary::Any), Kinds::Any);
+        assert_eq!(some.watches_all(nobody).heard(&Primary::Of(ONE)), Kinds::Any);
+        assert_eq!(Relations::default().heard(&Primary::Of(ONE)), Kinds::These(vec![ONE]));
+    }
 }

@@ -6,8 +6,8 @@
 use std::{cell::Cell, ops::Deref, sync::Arc};
 
 use actors_controller::{
-    Change, Controller, ControllerHost, HostEffect, HostEvent, HostLimits, HostNotice, Item, Plan,
-    Verdict, World,
+    Change, Controller, ControllerHost, HostEffect, HostEvent, HostLimits, HostNotice, Item, Kind,
+    Kinds, Plan, Verdict, World,
 };
 use actors_kinds::Registry;
 use actors_object::ApiError;
@@ -46,12 +46,43 @@ pub(crate) fn host(control: &Control, controller: &Arc<dyn Controller>) -> Child
     })
 }
 
-/// Tells all actors of every change, in order. `words` are the event that makes an actor look at everything, and the
-/// one that tells of a change.
+/// An actor that is told of changes.
+#[derive(Clone)]
+pub(crate) struct Listener<E> {
+    actor: Ref<E>,
+    /// What the keys of those changes begin with; `None` if all are to be told.
+    prefixes: Option<Vec<Key>>,
+}
+
+impl<E> Listener<E> {
+    /// Hears of everything.
+    pub(crate) fn of_all(actor: Ref<E>) -> Self {
+        Self { actor, prefixes: None }
+    }
+
+    /// Hears of these kinds only: whoever else is woken costs each write its turn.
+    pub(crate) fn of(actor: Ref<E>, kinds: &Kinds, registry: &Registry) -> Self {
+        let Kinds::These(kinds) = kinds else { return Self::of_all(actor) };
+        let prefix = |kind: &Kind| {
+            let storage = &registry.kind_named(kind.api_version(), kind.kind())?.storage;
+            Some(Key::prefix(&storage.group, &storage.resource, None))
+        };
+        // A kind that is not known here may be stored anywhere.
+        Self { actor, prefixes: kinds.iter().map(prefix).collect() }
+    }
+
+    fn hears(&self, key: &Key) -> bool {
+        let prefixes = self.prefixes.as_ref();
+        prefixes.is_none_or(|prefixes| prefixes.iter().any(|prefix| key.has_prefix(prefix)))
+    }
+}
+
+/// Tells actors of the changes that they hear of, in order. `words` are the event that makes an actor look at
+/// everything, and the one that tells of a change.
 pub(crate) async fn feed<E: Clone + Send + 'static>(
     service: Service,
     control: Control,
-    actors: Vec<Ref<E>>,
+    actors: Vec<Listener<E>>,
     words: (E, fn(Change) -> E),
 ) -> Result<(), Failure> {
     let (resync, changed) = words;
@@ -64,14 +95,14 @@ pub(crate) async fn feed<E: Clone + Send + 'static>(
     }
     let mut changes = store.watch(store.snapshot().revision(), all());
     // What happened between an actor's own look and this watch, or while an earlier feed was away.
-    tell(&actors, &resync).await;
+    tell_all(&actors, &resync).await;
     loop {
         let events = tokio::select! {
             () = service.stopping() => return Ok(()),
             moved = leadership.changed() => {
                 moved?;
                 // What was refused for want of an epoch is looked at again at once.
-                tell(&actors, &resync).await;
+                tell_all(&actors, &resync).await;
                 continue;
             }
             events = changes.next() => match events {
@@ -79,23 +110,31 @@ pub(crate) async fn feed<E: Clone + Send + 'static>(
                 // Too slow, or the replica was replaced: look at everything, and follow from there.
                 Err(WatchEnd::Expired { .. }) => {
                     changes = store.watch(store.snapshot().revision(), all());
-                    tell(&actors, &resync).await;
+                    tell_all(&actors, &resync).await;
                     continue;
                 }
                 Err(closed) => return Err(closed.into()),
             },
         };
         for event in events {
-            tell(&actors, &changed(change_of(&event))).await;
+            let mut told = None;
+            for listener in actors.iter().filter(|listener| listener.hears(&event.key)) {
+                let told: &E = told.get_or_insert_with(|| changed(change_of(&event)));
+                tell(listener, told).await;
+            }
         }
     }
 }
 
-/// An actor that is just being started looks at everything anyway.
-async fn tell<E: Clone + Send + 'static>(actors: &[Ref<E>], event: &E) {
-    for actor in actors {
-        let _starting = actor.tell(event.clone()).await;
+async fn tell_all<E: Clone + Send + 'static>(actors: &[Listener<E>], event: &E) {
+    for listener in actors {
+        tell(listener, event).await;
     }
+}
+
+/// An actor that is just being started looks at everything anyway.
+async fn tell<E: Clone + Send + 'static>(listener: &Listener<E>, event: &E) {
+    let _starting = listener.actor.tell(event.clone()).await;
 }
 
 fn all() -> Key {

@@ -15,7 +15,7 @@ use store_service::Store;
 use tokio::time::timeout;
 
 use crate::{
-    control::{Control, WorldGuard, apply, feed},
+    control::{Control, Listener, WorldGuard, apply, feed},
     traces::Run,
 };
 
@@ -39,7 +39,7 @@ pub(crate) fn tree(control: &Control, system: &System, (me, view): (&str, View))
     let (fed, changes) = (control.clone(), machine.clone());
     let feed = Child::service(move |service| {
         let words = (HealthEvent::Resync, HealthEvent::Changed as fn(_) -> _);
-        feed(service, fed.clone(), vec![changes.clone()], words)
+        feed(service, fed.clone(), vec![Listener::of_all(changes.clone())], words)
     });
     let (words, store) = ((me.to_owned(), view), control.gate.store().clone());
     let words = Child::service(move |service| {

@@ -11,7 +11,7 @@ use nodes_door::Identity;
 use store_mvcc::Epoch;
 
 use crate::{
-    control::{Control, WorldGuard, apply, feed},
+    control::{Control, Listener, WorldGuard, apply, feed},
     traces::Run,
 };
 
@@ -33,7 +33,7 @@ pub(crate) fn tree(control: &Control, system: &System) -> Tree {
         feed(
             service,
             fed.clone(),
-            vec![machine.clone()],
+            vec![Listener::of_all(machine.clone())],
             (SchedulerEvent::Resync, SchedulerEvent::Changed as fn(_) -> _),
         )
     });
