@@ -125,9 +125,11 @@ fn a_token_lives_as_long_as_what_it_is_bound_to() {
     assert_eq!(review(&other, "vault")["audiences"], json!(["vault"]));
     assert!(review(&other, "bank")["error"].is_string());
     door.delete(&format!("{secrets}/bound")).expect_code(200);
+    door.caught_up();
     assert_eq!(as_whom(&bound).err(), Some(401));
     assert!(as_whom(&free).is_ok());
     door.delete(&format!("{accounts}/robot")).expect_code(200);
+    door.caught_up();
     assert_eq!(as_whom(&free).err(), Some(401));
 }
 

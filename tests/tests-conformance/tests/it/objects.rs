@@ -325,10 +325,3 @@ fn endpoints_have_a_life() {
     }] });
     use_all_verbs(&Kind::namespaced("/api/v1", "endpoints", body));
 }
-
-#[test]
-fn disruption_budgets_have_a_life() {
-    let body =
-        json!({ "spec": { "minAvailable": 1, "selector": { "matchLabels": { "a": "b" } } } });
-    use_all_verbs(&Kind::namespaced("/apis/policy/v1", "poddisruptionbudgets", body));
-}
