@@ -189,6 +189,7 @@ impl RaftMachine {
         let Some(message) = self.without_memory(*message) else { return };
         self.bid_farewell(from, out);
         let silence = self.count_silence(now);
+        let outdoes = self.outdoes(&message);
         // Proposals are never forwarded: their outcome could not find its way back. What else raft
         // refuses (a message from a member that it does not know any more) is as good as lost on
         // the way.
@@ -200,6 +201,9 @@ impl RaftMachine {
             out.push(RaftEffect::Notice(notice));
         }
         self.end_silence(silence, now);
+        if outdoes {
+            self.stand_soon(now);
+        }
         self.ask_for_snapshot();
     }
 

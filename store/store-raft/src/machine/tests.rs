@@ -94,6 +94,28 @@ impl Bench {
     }
 }
 
+/// Its turn is the first of three, 500 ms after the leader was heard.
+#[test]
+fn who_outdoes_a_candidate_stands_next_but_not_while_the_leader_is_heard() {
+    for (silence, is_leaderless) in [(410, true), (200, false)] {
+        let mut bench = Bench::new(&stored(&[1, 2, 3], 3));
+        bench.tick();
+        bench.receive(2, |beat| beat.set_msg_type(MessageType::MsgHeartbeat));
+        let due = bench.machine.next_tick().unwrap();
+        bench.now += silence * 1_000_000;
+        let term = bench.machine.role().term;
+        bench.receive(3, |ask| {
+            ask.set_msg_type(MessageType::MsgRequestPreVote);
+            (ask.term, ask.log_term, ask.index) = (term + 1, 1, 2);
+        });
+        let next = bench.machine.next_tick().unwrap();
+        assert_eq!(next < due, is_leaderless, "after {silence} ms: {next:?}, it was {due:?}");
+        bench.now = next.0;
+        bench.tell(RaftEvent::Tick);
+        assert_eq!(bench.machine.role().role, Role::PreCandidate, "after {silence} ms of silence");
+    }
+}
+
 /// raft-rs issue 555, pull request 557: a rejection of a probe that comes late, when the leader
 /// probes again.
 #[test]

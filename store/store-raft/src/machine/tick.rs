@@ -205,6 +205,28 @@ impl RaftMachine {
         }
     }
 
+    /// Whether somebody asks for votes, no leader was heard lately, and this one's log is the newer:
+    /// the other cannot be elected by it.
+    pub(super) fn outdoes(&self, message: &Message) -> bool {
+        let raft = &self.node.raft;
+        let is_asked = message.get_msg_type() == MessageType::MsgRequestPreVote;
+        let own = (raft.raft_log.last_term(), raft.raft_log.last_index());
+        let is_leaderless =
+            raft.election_elapsed >= RaftConfig::LEASE_TICKS || raft.leader_id == raft::INVALID_ID;
+        is_asked
+            && is_leaderless
+            && !self.is_leader()
+            && raft.promotable()
+            && own > (message.log_term, message.index)
+    }
+
+    /// It need not wait for its turn if the one before it could not be elected.
+    pub(super) fn stand_soon(&mut self, now: Mono) {
+        let raft = &mut self.node.raft;
+        raft.election_elapsed = raft.election_elapsed.max(self.timeout.ticks().saturating_sub(1));
+        self.pace.ticked = Some(now);
+    }
+
     /// A process that has ended leads nobody: its followers need not wait for its silence. The
     /// others are asked first, as always (pre-vote), so a mistake disturbs nobody.
     pub(super) fn note_gone(&mut self, peer: NodeId, now: Mono) {
