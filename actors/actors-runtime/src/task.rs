@@ -5,6 +5,7 @@
 //! 2. never more than [`Tasks::LEN_MAX`] at once.
 
 use std::{
+    cell::Cell,
     collections::BTreeMap,
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -244,6 +245,34 @@ pub(crate) async fn caught<T>(future: impl Future<Output = T>, meter: &Meter) ->
         }
     })
     .await
+}
+
+/// How often something that may go on and on is done on one thread before others run.
+const STEPS: u32 = 512;
+
+thread_local! {
+    static DONE: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Counts one step of something that may go on and on. True if others are to run now.
+#[inline]
+pub(crate) fn is_pause_due() -> bool {
+    let done = DONE.get() + 1;
+    DONE.set(done % STEPS);
+    done == STEPS
+}
+
+/// Lets others run; without a look at what the kernel has, which whoever runs tasks does anyway.
+pub(crate) async fn pause() {
+    let mut has_paused = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut has_paused, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// What `work` gives, with a panic as a value.

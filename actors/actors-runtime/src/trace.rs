@@ -51,6 +51,12 @@ impl Trace {
         std::future::poll_fn(poll).await
     }
 
+    /// What follows is done on its behalf, until somebody else's is.
+    #[inline]
+    pub(crate) fn set(self) {
+        CURRENT.set(self);
+    }
+
     /// Everything until the result is dropped is done on its behalf.
     #[inline]
     pub(crate) fn enter(self) -> Entered {

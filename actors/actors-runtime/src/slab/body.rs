@@ -23,7 +23,6 @@ use crate::{
     life::Life,
     observer::{DeadReason, nanos},
     system::System,
-    task::barrier,
     trace::Trace,
 };
 
@@ -45,7 +44,8 @@ pub(super) struct Body<K: Keyed> {
     awake_count: usize,
     pub(super) failing: BTreeMap<Spot, Failing>,
     pub(super) rng: Rng,
-    out: Effects<EffectOf<K>>,
+    /// Empty between two batches.
+    pub(super) out: Effects<EffectOf<K>>,
     pub(super) batch: VecDeque<Item<EventOf<K>>>,
     /// How much the next batch may hold: grows until something goes ahead of one.
     batch_len: usize,
@@ -65,23 +65,7 @@ pub(super) struct Body<K: Keyed> {
 pub(super) struct Awake<K: Keyed> {
     pub(super) machine: K::Machine,
     pub(super) rng: Rng,
-    inbox: KeyInbox<EventOf<K>>,
-}
-
-/// What one handler needs.
-pub(super) struct Lent<K: Keyed> {
-    pub(super) awake: Box<Awake<K>>,
-    pub(super) out: Effects<EffectOf<K>>,
-}
-
-/// What came of one thing for one key.
-pub(super) enum Came {
-    Fine {
-        may_rest: bool,
-    },
-    /// There is no such key.
-    Nobody,
-    Panicked(String),
+    pub(super) inbox: KeyInbox<EventOf<K>>,
 }
 
 /// Who runs the slab.
@@ -207,12 +191,12 @@ impl<K: Keyed> Body<K> {
     }
 
     /// Makes the key's machine if it has none. False if there is no such thing.
-    pub(super) fn activate(&mut self, spot: Spot, life: u64) -> Result<bool, String> {
+    pub(super) fn activate(&mut self, spot: Spot, life: u64) -> bool {
         let place = spot.place as usize;
         if self.awake.get(place).is_some_and(Option::is_some) {
-            return Ok(true);
+            return true;
         }
-        let Some((key, _)) = self.pool.known(spot) else { return Ok(false) };
+        let Some((key, _)) = self.pool.known(spot) else { return false };
         let inbox = KeyInbox {
             pool: Arc::downgrade(&self.pool),
             key: Arc::clone(&key),
@@ -222,97 +206,64 @@ impl<K: Keyed> Body<K> {
             timers: self.system.timers(),
         };
         let rng = self.rng.derive(&format!("{key}#{life}"));
-        let activated = barrier(|| self.keyed.activate(&inbox))?;
-        let Some(machine) = activated else { return Ok(false) };
+        let Some(machine) = self.keyed.activate(&inbox) else { return false };
         if self.awake.len() <= place {
             self.awake.resize_with(place + 1, || None);
         }
         self.awake[place] = Some(Box::new(Awake { machine, rng, inbox }));
         self.awake_count += 1;
-        Ok(true)
+        true
     }
 
     /// Whether a key that has nothing to do may rest.
-    pub(super) fn rests(&self, spot: Spot) -> Came {
-        match barrier(|| self.is_at_rest(spot)) {
-            Ok(may_rest) => Came::Fine { may_rest },
-            Err(text) => Came::Panicked(text),
-        }
-    }
-
-    fn is_at_rest(&self, spot: Spot) -> bool {
+    pub(super) fn is_at_rest(&self, spot: Spot) -> bool {
         let awake = self.awake.get(spot.place as usize).and_then(Option::as_ref);
         awake.is_some_and(|awake| self.keyed.is_at_rest(&awake.machine))
     }
 
     /// Takes a machine out for one handler.
-    pub(super) fn lend(&mut self, spot: Spot) -> Result<(Lent<K>, K::Guard), Came> {
-        let view = barrier(|| self.keyed.view()).map_err(Came::Panicked)?;
-        let awake = self.awake.get_mut(spot.place as usize).and_then(Option::take);
-        let awake = awake.ok_or(Came::Nobody)?;
+    pub(super) fn lend(&mut self, spot: Spot) -> Option<Box<Awake<K>>> {
+        let awake = self.awake.get_mut(spot.place as usize).and_then(Option::take)?;
         self.numbers.1 += 1;
         if let Some(charge) = &mut self.charge {
             charge.handled = Some((self.numbers.1, spot));
         }
-        Ok((Lent { awake, out: std::mem::take(&mut self.out) }, view))
+        Some(awake)
     }
 
-    /// Puts a machine back, and submits what its handler wants.
-    pub(super) fn take_back(
-        &mut self,
-        spot: Spot,
-        mut lent: Lent<K>,
-        result: Result<(), String>,
-    ) -> Came {
-        let handled = |charge: &mut Charge| charge.handled.take_if(|(_, at)| *at == spot);
-        self.charge.as_mut().and_then(handled);
-        let came = result.and_then(|()| {
-            barrier(|| {
-                let awake = &lent.awake;
-                lent.out.drain().for_each(|effect| self.keyed.submit(effect, &awake.inbox));
-                self.keyed.is_at_rest(&awake.machine)
-            })
-        });
-        if let Some(place) = self.awake.get_mut(spot.place as usize) {
-            *place = Some(lent.awake);
-        }
-        match came {
-            Ok(may_rest) => {
-                self.out = lent.out;
-                Came::Fine { may_rest }
-            }
-            // A panic may have left effects behind.
-            Err(text) => Came::Panicked(text),
+    /// The handler of a key has ended in time.
+    pub(super) fn is_back(&mut self, spot: Spot) {
+        if let Some(charge) = &mut self.charge {
+            charge.handled.take_if(|(_, at)| *at == spot);
         }
     }
 
-    /// Draws the conclusions; `trace` is that of the event, if there was one. False if what else was
-    /// taken waits.
+    /// Puts a machine back that was lent, if one was.
+    pub(super) fn put(&mut self, spot: Spot, awake: Option<Box<Awake<K>>>) {
+        if let (Some(place), Some(awake)) = (self.awake.get_mut(spot.place as usize), awake) {
+            *place = Some(awake);
+        }
+    }
+
+    /// There is no such key, or a panic said this; `trace` is that of the event, if there was one.
+    /// What else was taken waits.
     pub(super) fn conclude(
         &mut self,
         spot: Spot,
-        came: Came,
+        panicked: Option<String>,
         trace: Option<Trace>,
         now: Now,
-    ) -> bool {
-        let (reason, dead) = match came {
-            Came::Fine { may_rest } => {
-                self.done.push(Done { spot, busy_ns: 0, may_rest });
-                return true;
-            }
-            Came::Nobody => (None, DeadReason::Ended),
-            Came::Panicked(text) => (Some(ExitReason::Panic(text)), DeadReason::Poison),
-        };
+    ) {
         // What else was sent to the key shares its fate, so it goes back first.
         self.give_all_back();
+        let dead = if panicked.is_some() { DeadReason::Poison } else { DeadReason::Ended };
         if let (Some(trace), Some((key, _))) = (trace, self.pool.known(spot)) {
             self.pool.bury(&key, dead, trace);
         }
-        match reason {
+        match panicked {
             None => self.forget(spot),
-            Some(reason) => self.fail(spot, reason, now),
+            Some(text) => self.fail(spot, ExitReason::Panic(text), now),
         }
-        false
     }
 
     fn give_all_back(&mut self) {

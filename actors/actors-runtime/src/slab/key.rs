@@ -4,10 +4,11 @@
 
 use std::sync::Arc;
 
-use tokio::task::coop::consume_budget;
-
 use super::{Pool, SlabRef, record::Spot};
-use crate::mailbox::{Refusal, TellError};
+use crate::{
+    mailbox::{Refusal, TellError},
+    task::{is_pause_due, pause},
+};
 
 /// Reaches one key of whichever life of a slab is current, quicker than by its name each time.
 #[derive(Debug)]
@@ -47,7 +48,9 @@ impl<E: std::fmt::Debug + Send + 'static> KeyRef<E> {
     /// As [`SlabRef::tell`].
     pub async fn tell(&mut self, event: E) -> Result<(), TellError<E>> {
         // Whoever tells much lets others run too, most of all the slab.
-        consume_budget().await;
+        if is_pause_due() {
+            pause().await;
+        }
         let mut event = event;
         loop {
             let (error, pool) = match (self.try_tell(event), &self.pool) {

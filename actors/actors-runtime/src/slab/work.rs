@@ -4,12 +4,12 @@
 
 use std::time::Duration;
 
-use actors_core::{ExitReason, Machine, Now, Turn};
+use actors_core::{Effects, ExitReason, Machine, Mono, Now, Turn};
 
 use super::{
     EventOf, Keyed,
     batch::{Done, Item, Taken},
-    body::{Awake, Came, Lent},
+    body::{Awake, EffectOf},
     host::{Guard, Slab},
     record::Spot,
 };
@@ -21,7 +21,10 @@ use crate::{
 };
 
 /// How many events are handled before the actor looks at its other ports.
-const BATCH_MAX: usize = 256;
+const BATCH_MAX: usize = 1_024;
+
+/// How long that many may take; then it does so earlier.
+const TURN: Duration = Duration::from_millis(5);
 
 /// How many events are measured together, as long as they are quick.
 const CHUNK_MAX: usize = 32;
@@ -36,7 +39,7 @@ const SLOW: Duration = Duration::from_micros(200);
 pub(super) fn work<K: Keyed>(slab: &Slab<K>, is_actor: bool) {
     let mut body = slab.lock();
     let Some(me) = body.take_charge(is_actor) else { return };
-    let mut done = 0;
+    let (mut done, until) = (0, Clock.mono().after(TURN));
     while done < BATCH_MAX && !slab.life.is_ending() {
         if done >= MANY || body.is_busy {
             slab.pool.linger();
@@ -51,10 +54,13 @@ pub(super) fn work<K: Keyed>(slab: &Slab<K>, is_actor: bool) {
             Taken::Fault(fault) => return slab.life.end(fault.raise()),
             Taken::Stop => return slab.life.end(ExitReason::Shutdown),
             Taken::Order(spot, order) => body.carry_out(spot, order, Clock.now()),
-            Taken::Batch => match run_batch(slab, body, me) {
-                Some(back) => body = back,
-                None => return,
-            },
+            Taken::Batch => {
+                let Some((back, now)) = run_batch(slab, body, (me, until)) else { return };
+                body = back;
+                if now >= until {
+                    break;
+                }
+            }
         }
     }
     body.is_busy = true;
@@ -62,112 +68,191 @@ pub(super) fn work<K: Keyed>(slab: &Slab<K>, is_actor: bool) {
     body.leave(me);
 }
 
-/// Handles what was taken; gives back the rest if something goes ahead of it. `None` if somebody
-/// relieved us.
+/// Handles what was taken; gives back the rest if something goes ahead of it, or after `until`. With
+/// the time; `None` if somebody relieved us.
 fn run_batch<'a, K: Keyed>(
     slab: &'a Slab<K>,
     mut body: Guard<'a, K>,
-    me: u64,
-) -> Option<Guard<'a, K>> {
+    (me, until): (u64, Mono),
+) -> Option<(Guard<'a, K>, Mono)> {
+    let _entered = Trace::NONE.enter();
     let began = Clock.now();
-    let (mut now, mut measured, mut chunk) = (began, 0, CHUNK_MAX);
-    let is_whole = loop {
-        let Some(item) = body.batch.pop_front() else { break true };
-        let goes_on;
-        (body, goes_on) = run_item(slab, body, item, (now, me))?;
-        if !goes_on || slab.life.is_ending() {
-            break false;
-        }
-        if body.done.len() - measured >= chunk {
-            let then = Clock.now();
-            let busy = then.mono - now.mono;
-            body.measure(measured, busy);
-            slab.life.meter.note(busy);
-            // Slow events are measured one by one, quick ones together.
-            chunk = if busy > SLOW { 1 } else { CHUNK_MAX };
-            (now, measured) = (then, body.done.len());
-        }
-        if slab.pool.is_urgent() {
-            break body.batch.is_empty();
-        }
+    let out = std::mem::take(&mut body.out);
+    let measured = Measured { now: began, count: 0, chunk: CHUNK_MAX };
+    let mut run = Run { slab, me, until, measured, body: Some(body), at: None, lent: None, out };
+    // One barrier for all of them: what a panic leaves behind says whose it was.
+    let ended = match barrier(|| run.run()) {
+        Ok(ended) => ended,
+        Err(text) => run.fail(text),
     };
+    let Run { measured, body, out, .. } = run;
+    let mut body = body?;
     let then = Clock.now();
-    let busy = then.mono - now.mono;
-    body.measure(measured, busy);
+    let busy = then.mono - measured.now.mono;
+    body.measure(measured.count, busy);
     slab.life.meter.note(busy);
     slab.life.meter.add(body.done.len() as u64, then.mono - began.mono);
-    body.end_batch(is_whole, BATCH_MAX, then);
-    Some(body)
+    body.out = out;
+    body.end_batch(ended == Ended::Whole, BATCH_MAX, then);
+    Some((body, then.mono))
 }
 
-/// Does one thing for one key. A panic is that key's failure. False if its other events wait, `None`
-/// if somebody relieved us.
-fn run_item<'a, K: Keyed>(
+/// A batch that is run.
+struct Run<'a, K: Keyed> {
     slab: &'a Slab<K>,
-    mut body: Guard<'a, K>,
-    item: Item<EventOf<K>>,
-    (now, me): (Now, u64),
-) -> Option<(Guard<'a, K>, bool)> {
-    let Item { spot, life, event } = item;
-    let trace = event.as_ref().map(|(letter, _)| letter.trace);
-    let _entered = trace.unwrap_or_default().enter();
-    let came = match (body.activate(spot, life), event) {
-        (Err(text), _) => Came::Panicked(text),
-        (Ok(false), _) => Came::Nobody,
-        (Ok(true), None) => body.rests(spot),
-        (Ok(true), Some((Letter { event, .. }, _))) => match body.lend(spot) {
-            Err(came) => came,
-            Ok((mut lent, view)) => {
-                drop(body);
-                let result = handle(&mut lent, view, (now, event));
-                body = slab.lock();
-                if !body.is_mine(me) {
-                    land(slab, &mut body, (spot, lent, result), now);
-                    return None;
-                }
-                body.take_back(spot, lent, result)
-            }
-        },
-    };
-    let goes_on = body.conclude(spot, came, trace, now);
-    Some((body, goes_on))
+    me: u64,
+    until: Mono,
+    measured: Measured,
+    /// `None` during a handler, and once somebody relieved us.
+    body: Option<Guard<'a, K>>,
+    /// For whom something is done, and on whose behalf.
+    at: Option<(Spot, Option<Trace>)>,
+    /// Whose handler runs, or ended just now.
+    lent: Option<Box<Awake<K>>>,
+    out: Effects<EffectOf<K>>,
 }
 
-/// One event, without the body's lock.
-fn handle<K: Keyed>(
-    lent: &mut Lent<K>,
-    view: K::Guard,
-    (now, event): (Now, EventOf<K>),
-) -> Result<(), String> {
-    barrier(|| {
-        let Awake { machine, rng, .. } = &mut *lent.awake;
-        machine.handle(Turn { now, rng, view: &*view }, event, &mut lent.out);
+/// How far the events of a batch are measured.
+struct Measured {
+    now: Now,
+    count: usize,
+    /// How many are measured together.
+    chunk: usize,
+}
+
+/// How a batch ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// Everything is handled.
+    Whole,
+    /// The rest is given back.
+    Broken,
+    /// The rest is somebody else's.
+    Relieved,
+}
+
+impl<K: Keyed> Run<'_, K> {
+    /// Does one thing after the other.
+    fn run(&mut self) -> Ended {
+        loop {
+            let Some(body) = &mut self.body else { return Ended::Relieved };
+            let Some(Item { spot, life, event }) = body.batch.pop_front() else {
+                return Ended::Whole;
+            };
+            let trace = event.as_ref().map(|(letter, _)| letter.trace);
+            self.at = Some((spot, trace));
+            trace.unwrap_or_default().set();
+            let may_rest = match (body.activate(spot, life), event) {
+                (false, _) => return self.conclude(None),
+                (true, None) => body.is_at_rest(spot),
+                (true, Some((Letter { event, .. }, _))) => match self.handle(spot, event) {
+                    Some(may_rest) => may_rest,
+                    None => return Ended::Relieved,
+                },
+            };
+            let Some(body) = &mut self.body else { return Ended::Relieved };
+            body.done.push(Done { spot, busy_ns: 0, may_rest });
+            if self.slab.life.is_ending() {
+                return Ended::Broken;
+            }
+            if body.done.len() - self.measured.count >= self.measured.chunk {
+                let then = Clock.now();
+                let busy = then.mono - self.measured.now.mono;
+                body.measure(self.measured.count, busy);
+                self.slab.life.meter.note(busy);
+                // Slow events are measured one by one, quick ones together.
+                let chunk = if busy > SLOW { 1 } else { CHUNK_MAX };
+                self.measured = Measured { now: then, count: body.done.len(), chunk };
+                if then.mono >= self.until {
+                    return Ended::Broken;
+                }
+            }
+            if self.slab.pool.is_urgent() {
+                return if body.batch.is_empty() { Ended::Whole } else { Ended::Broken };
+            }
+        }
+    }
+
+    /// One event, without the body's lock; then its effects, with it. Whether the machine may rest;
+    /// `None` if somebody relieved us.
+    fn handle(&mut self, spot: Spot, event: EventOf<K>) -> Option<bool> {
+        let body = self.body.as_mut()?;
+        let view = body.keyed.view();
+        let Awake { machine, rng, .. } = &mut **self.lent.insert(body.lend(spot)?);
+        self.body = None;
+        let turn = Turn { now: self.measured.now, rng, view: &*view };
+        machine.handle(turn, event, &mut self.out);
         drop(view);
         if cfg!(debug_assertions) {
             machine.assert_invariants();
         }
-    })
-}
-
-/// A handler has ended whose worker was relieved: its key is everybody's again.
-fn land<K: Keyed>(
-    slab: &Slab<K>,
-    body: &mut Guard<'_, K>,
-    (spot, lent, result): (Spot, Lent<K>, Result<(), String>),
-    began: Now,
-) {
-    let then = Clock.now();
-    let busy = then.mono - began.mono;
-    slab.life.meter.add(1, busy);
-    slab.life.meter.note(busy);
-    body.welcome(spot);
-    // Nobody is handed it before the body is let go.
-    slab.pool.come_back(spot);
-    match body.take_back(spot, lent, result) {
-        Came::Fine { may_rest } => {
-            let one = Done { spot, busy_ns: nanos(busy), may_rest };
-            body.settle(&mut vec![one], then);
+        let body = self.slab.lock();
+        if !body.is_mine(self.me) {
+            self.land(body, spot, Ok(()));
+            return None;
         }
-        came => drop(body.conclude(spot, came, Some(Trace::current()), then)),
+        let body = self.body.insert(body);
+        body.is_back(spot);
+        let Some(awake) = &self.lent else { return None };
+        self.out.drain().for_each(|effect| body.keyed.submit(effect, &awake.inbox));
+        let may_rest = body.keyed.is_at_rest(&awake.machine);
+        body.put(spot, self.lent.take());
+        Some(may_rest)
+    }
+
+    /// There is nobody, or a panic said this: what else was taken waits.
+    fn conclude(&mut self, panicked: Option<String>) -> Ended {
+        if let (Some(body), Some((spot, trace))) = (&mut self.body, self.at) {
+            body.conclude(spot, panicked, trace, self.measured.now);
+        }
+        Ended::Broken
+    }
+
+    /// A panic is the failure of the key for which something was done.
+    fn fail(&mut self, text: String) -> Ended {
+        let Some((spot, _)) = self.at else { return Ended::Broken };
+        // It may have left effects behind.
+        self.out = Effects::default();
+        let mut body = match self.body.take() {
+            Some(body) => body,
+            None => self.slab.lock(),
+        };
+        if !body.is_mine(self.me) {
+            self.land(body, spot, Err(text));
+            return Ended::Relieved;
+        }
+        body.is_back(spot);
+        body.put(spot, self.lent.take());
+        self.body = Some(body);
+        self.conclude(Some(text))
+    }
+
+    /// A handler has ended whose worker was relieved: its key is everybody's again.
+    fn land(&mut self, mut body: Guard<'_, K>, spot: Spot, result: Result<(), String>) {
+        let then = Clock.now();
+        let busy = then.mono - self.measured.now.mono;
+        self.slab.life.meter.add(1, busy);
+        self.slab.life.meter.note(busy);
+        body.welcome(spot);
+        // Nobody is handed it before the body is let go.
+        self.slab.pool.come_back(spot);
+        let came = result.and_then(|()| {
+            barrier(|| {
+                let Some(awake) = &self.lent else { return true };
+                self.out.drain().for_each(|effect| body.keyed.submit(effect, &awake.inbox));
+                body.keyed.is_at_rest(&awake.machine)
+            })
+        });
+        body.put(spot, self.lent.take());
+        match came {
+            Ok(may_rest) => {
+                let one = Done { spot, busy_ns: nanos(busy), may_rest };
+                body.settle(&mut vec![one], then);
+            }
+            Err(text) => {
+                let trace = self.at.and_then(|(_, trace)| trace);
+                body.conclude(spot, Some(text), trace, then);
+            }
+        }
     }
 }
