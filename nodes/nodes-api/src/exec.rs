@@ -32,21 +32,6 @@ pub(crate) async fn answer(
     // The door authorizes `create pods/exec` (or `pods/attach`) and answers the pod.
     let pod =
         visit.parts.client.call(bare_request(visit, Verb::Create, target)?).await.into_object()?;
-    let headers = visit.http.headers();
-    let asks =
-        |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !asks("upgrade").eq_ignore_ascii_case("websocket") {
-        return Err(ApiError::bad_request(
-            "a session needs a WebSocket: send `Upgrade: websocket`",
-        ));
-    }
-    let offered = asks("sec-websocket-protocol");
-    if !PROTOCOLS.iter().any(|known| offered.split(',').any(|offer| offer.trim() == *known)) {
-        return Err(ApiError::bad_request(format!(
-            "a session speaks {}, not {offered:?}",
-            PROTOCOLS.join(", ")
-        )));
-    }
     let query = &visit.query;
     let request = ExecRequest {
         node: node_of(&pod)?,
@@ -62,6 +47,8 @@ pub(crate) async fn answer(
     if request.command.is_empty() && !attach {
         return Err(ApiError::bad_request("you must specify at least 1 command for the container"));
     }
+    // Last: who is refused falls back to another protocol, and is shown what that is refused for.
+    check_protocol(visit)?;
     let running = visit.parts.streams.exec(request).await?;
     let (response, session, messages) =
         actix_ws::handle_with_protocols(visit.http, payload, &PROTOCOLS).map_err(|error| {
@@ -70,6 +57,25 @@ pub(crate) async fn answer(
     // Dies with its connection: the streams of `running` end, and the node ends the command.
     rt::spawn(pump(session, messages.max_frame_size(FRAME_MAX), running));
     Ok(response)
+}
+
+fn check_protocol(visit: &Visit<'_>) -> Result<(), ApiError> {
+    let headers = visit.http.headers();
+    let asks =
+        |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !asks("upgrade").eq_ignore_ascii_case("websocket") {
+        return Err(ApiError::bad_request(
+            "a session needs a WebSocket: send `Upgrade: websocket`",
+        ));
+    }
+    let offered = asks("sec-websocket-protocol");
+    if !PROTOCOLS.iter().any(|known| offered.split(',').any(|offer| offer.trim() == *known)) {
+        return Err(ApiError::bad_request(format!(
+            "a session speaks {}, not {offered:?}",
+            PROTOCOLS.join(", ")
+        )));
+    }
+    Ok(())
 }
 
 async fn pump(mut session: Session, mut messages: MessageStream, running: ExecStream) {

@@ -17,7 +17,8 @@ use crate::{
     write::{self, DeleteOptions},
 };
 
-/// When a refused client may ask again.
+/// When a client may ask again that came before the budget was counted. Who is refused by the budget itself is told no
+/// time: clients with a pause of their own would ask again and again before that.
 const AGAIN_AFTER_SECS: u32 = 10;
 
 /// Most pods that a budget waits for.
@@ -114,26 +115,22 @@ fn is_unprotected(pod: &Object, budget: &Object) -> bool {
 fn check(budget: &Object) -> Result<(), ApiError> {
     let status = |name: &str| budget.i64_at(&["status", name]).unwrap_or(0);
     let name = budget.name();
-    let refused = |why: String| {
+    let refused = |why: String, after: u32| {
         let message = "Cannot evict pod: its disruption budget does not allow that now";
-        Err(ApiError::too_many_requests(message, AGAIN_AFTER_SECS).with_cause(
-            "DisruptionBudget",
-            why,
-            "",
-        ))
+        Err(ApiError::too_many_requests(message, after).with_cause("DisruptionBudget", why, ""))
     };
     if status("observedGeneration") < budget.generation() {
-        return refused(format!("the budget {name} was changed and not counted yet"));
+        let why = format!("the budget {name} was changed and not counted yet");
+        return refused(why, AGAIN_AFTER_SECS);
     }
     let waited_for = budget.path(&["status", "disruptedPods"]).and_then(Value::as_map);
     if waited_for.is_some_and(|pods| pods.len() >= DISRUPTED_MAX) {
-        return refused(format!("the budget {name} waits for {DISRUPTED_MAX} pods to go"));
+        return refused(format!("the budget {name} waits for {DISRUPTED_MAX} pods to go"), 0);
     }
     if status("disruptionsAllowed") < 1 {
         let (wanted, there) = (status("desiredHealthy"), status("currentHealthy"));
-        return refused(format!(
-            "the budget {name} needs {wanted} healthy pods and has {there} now"
-        ));
+        let why = format!("the budget {name} needs {wanted} healthy pods and has {there} now");
+        return refused(why, 0);
     }
     Ok(())
 }
