@@ -46,9 +46,13 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
+static SERVERS: OnceLock<Servers> = OnceLock::new();
+
+/// How often a request is sent to servers that say that they did nothing and that it may be sent again.
+const SENT_MAX: usize = 10;
+
 /// The servers behind [`Door::open`].
 pub fn servers() -> &'static Servers {
-    static SERVERS: OnceLock<Servers> = OnceLock::new();
     SERVERS.get_or_init(|| {
         let log = tracing_subscriber::fmt().with_env_filter("error").with_writer(std::io::stderr);
         log.init();
@@ -170,38 +174,51 @@ impl Door {
 
     /// Any request of the operator.
     pub fn ask(&self, method: &str, path: &str, head: &[(&str, &str)], body: &[u8]) -> Answer {
-        Answer::read(self.agent.run(self.request(method, path, head, body)).unwrap())
+        Answer::read(self.run(&self.agent, (method, path), head, body))
     }
 
     /// The code of an answer whose body is not waited for: a watch.
     pub fn code(&self, method: &str, path: &str, head: &[(&str, &str)]) -> u16 {
-        self.agent.run(self.request(method, path, head, b"")).unwrap().status().as_u16()
+        self.run(&self.agent, (method, path), head, b"").status().as_u16()
     }
 
     /// A request of somebody without a certificate.
     pub fn ask_as_anybody(&self, path: &str) -> Answer {
-        Answer::read(self.anybody.run(self.request("GET", path, &[], b"")).unwrap())
+        Answer::read(self.run(&self.anybody, ("GET", path), &[], b""))
     }
 
-    fn request(
+    /// Sends a request to the next server. Where 503 with `Retry-After` says that nothing was done, it is sent again, as
+    /// Kubernetes' own clients do, but no earlier than the servers hear from each other again.
+    fn run(
         &self,
-        method: &str,
-        path: &str,
+        agent: &Agent,
+        (method, path): (&str, &str),
         head: &[(&str, &str)],
         body: &[u8],
-    ) -> Request<Vec<u8>> {
-        let uri = format!("{}{path}", self.next_url());
-        let mut request = Request::builder().method(method).uri(uri);
-        for (name, value) in head {
-            request = request.header(*name, *value);
+    ) -> Response<ureq::Body> {
+        let mut sent = 0;
+        loop {
+            let uri = format!("{}{path}", self.next_url());
+            let mut request = Request::builder().method(method).uri(uri);
+            for (name, value) in head {
+                request = request.header(*name, *value);
+            }
+            let response = agent.run(request.body(body.to_vec()).unwrap()).unwrap();
+            sent += 1;
+            let may_be_sent = response.headers().contains_key("retry-after");
+            if response.status() != 503 || !may_be_sent || sent == SENT_MAX {
+                return response;
+            }
+            if let Some(servers) = SERVERS.get() {
+                servers.wait_for_quorum();
+            }
         }
-        request.body(body.to_vec()).unwrap()
     }
 
     /// Opens a watch; its events come line by line.
     pub fn watch(&self, path: &str) -> Watch {
-        let request = self.request("GET", path, &[("accept", "application/json")], b"");
-        let response = self.agent.run(request).unwrap();
+        let head = [("accept", "application/json")];
+        let response = self.run(&self.agent, ("GET", path), &head, b"");
         assert_eq!(response.status(), 200, "{path}");
         let reader = std::io::BufReader::new(response.into_body().into_reader());
         Watch { lines: Box::new(std::io::BufRead::lines(reader)) }

@@ -240,4 +240,14 @@ impl Servers {
         }
         Self { all, urls, pki, runtime }
     }
+
+    /// Returns when each server hears from most of them.
+    pub(crate) fn wait_for_quorum(&self) {
+        for server in &self.all {
+            let mut quorum = server.store().quorum();
+            let present = quorum.wait_for(|present| *present);
+            let present = self.runtime.block_on(async { timeout(PATIENCE, present).await });
+            present.expect("they hear from each other").unwrap();
+        }
+    }
 }

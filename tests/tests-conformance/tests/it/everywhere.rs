@@ -46,3 +46,18 @@ fn lists_and_watches_are_the_same_at_each() {
         assert_eq!(events(server), first);
     }
 }
+
+#[test]
+fn a_collection_is_deleted_with_all_that_was_acknowledged_elsewhere() {
+    let door = Door::open();
+    let all = format!("/apis/coordination.k8s.io/v1/namespaces/{}/leases", door.namespace());
+    for (round, server) in (0..NODES.len()).cycle().take(12).enumerate() {
+        for number in 0..3 {
+            let body = json!({ "metadata": { "name": format!("{round}-{number}") } });
+            door.at(server).post(&all, &body).expect_code(201);
+        }
+        door.at(server + 1).delete(&all).expect_code(200);
+        let left = door.at(server + 2).get(&all).expect_code(200).json();
+        assert_eq!(left["items"], json!([]), "round {round}");
+    }
+}
