@@ -303,7 +303,9 @@ impl Gate {
         // Who votes alone has applied all that was ever acknowledged, once it leads.
         let is_fresh = !self.may_be_behind() && self.inner.store.epoch().is_some();
         let must_be = asked.is_empty() || (ahead && self.may_be_behind());
-        if !is_write(request) && must_be && !is_fresh {
+        // What is to go of a collection is read first: all that was acknowledged goes.
+        let reads = !is_write(request) || request.verb == Verb::DeleteCollection;
+        if reads && must_be && !is_fresh {
             self.confirm_fresh().await?;
         }
         Ok(self.inner.store.snapshot())
