@@ -85,6 +85,8 @@ const DEPTH_MAX: usize = 48;
 fn options(limits: Limits) -> serde_saphyr::Options {
     serde_saphyr::options! {
         duplicate_keys: serde_saphyr::DuplicateKeyPolicy::LastWins,
+        // `defaultMode: 0644` is meant as it is written, and as every tool of Kubernetes reads it.
+        legacy_octal_numbers: true,
         with_snippet: false,
         budget: serde_saphyr::budget! {
             max_depth: limits.depth.min(DEPTH_MAX),

@@ -31,7 +31,7 @@ fn write_map(map: &Map, indent: usize, out: &mut String) {
         if index > 0 || out.is_empty() || out.ends_with('\n') {
             out.push_str(&" ".repeat(indent));
         }
-        write_text(name, indent, out);
+        write_key(name, indent, out);
         out.push(':');
         match value {
             Value::Map(map) if !map.is_empty() => {
@@ -50,6 +50,27 @@ fn write_map(map: &Map, indent: usize, out: &mut String) {
         }
     }
 }
+
+/// A name. Spec: "Implicit Keys": one line of at most 1,024 characters; Kubernetes' tools write longer ones than
+/// [`KEY_MAX`] explicitly.
+fn write_key(name: &str, indent: usize, out: &mut String) {
+    let is_long = name.len() > KEY_MAX;
+    if is_long {
+        out.push_str("? ");
+    }
+    if name.contains('\n') {
+        write_quoted(name, out);
+    } else {
+        write_text(name, indent, out);
+    }
+    if is_long {
+        out.push('\n');
+        out.push_str(&" ".repeat(indent));
+    }
+}
+
+/// The longest name before a colon on its line.
+const KEY_MAX: usize = 128;
 
 fn write_list(items: &[Value], indent: usize, out: &mut String) {
     for (index, item) in items.iter().enumerate() {

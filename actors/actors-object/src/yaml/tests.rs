@@ -108,3 +108,22 @@ fn json_is_yaml_and_so_is_what_only_looks_like_it() {
     assert_eq!(read("{\"a\": yes}\n# ended\n"), Ok(value!({ "a": true })));
     assert!(read("{\"a\":").is_err());
 }
+
+#[test]
+fn modes_of_files_are_octal() {
+    let read = read("defaultMode: 0644\nnone: 0\nnew: 0o17\ntext: '010'\nno: 089");
+    let expected = value!({ "defaultMode": 420, "none": 0, "new": 15, "text": "010", "no": 89.0 });
+    assert_eq!(read, Ok(expected));
+}
+
+#[test]
+fn names_of_any_length_and_of_several_lines_are_written() {
+    for name in ["k".repeat(2_000), "two\nlines".to_owned(), format!("{}\n", "k".repeat(200))] {
+        let mut inner = crate::Map::new();
+        inner.insert(name.as_str(), value!({ "b": [1], "c": "d" }));
+        inner.insert(format!("{name}2"), "plain");
+        let tree = value!({ "a": [inner.clone()], "m": inner });
+        let text = to_block(&tree);
+        assert_eq!(read(&text).as_ref(), Ok(&tree), "{text}");
+    }
+}
