@@ -12,7 +12,6 @@ use std::{
 
 use super::{
     Pool,
-    hall::Told,
     record::Spot,
     state::{Order, State},
 };
@@ -26,13 +25,13 @@ const TRIES: u32 = 200;
 
 /// How often somebody who has handled much looks for more before it leaves: some microseconds in all,
 /// much less than it takes to be called again.
-const LOOKS: u32 = 4;
+const LOOKS: u32 = 3;
 
-/// How long it waits between two looks: about a microsecond.
-const PAUSES: u32 = 64;
+/// How long it waits between two looks: some microseconds.
+const PAUSES: u32 = 192;
 
 /// As many are worth coming for.
-const ENOUGH: usize = 32;
+const ENOUGH: usize = 64;
 
 /// What the slab does next.
 pub(super) enum Taken {
@@ -88,30 +87,43 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
         }
         state.batches = state.batches.wrapping_add(1);
         state.is_awake = true;
-        while batch.is_empty() {
-            let is_first = state.ready.is_empty();
-            let mut hall = lock_soon(&self.hall);
-            if is_first && hall.is_empty() {
-                state.is_awake = false;
-                hall.sleep();
-                return Taken::Idle;
-            }
-            let mut told = std::mem::take(&mut state.told);
-            hall.take(&mut told);
-            let is_awaited = hall.is_awaited;
-            drop(hall);
-            match is_first {
-                true => take_told(state, &mut told, (&mut *batch, max)),
-                false => told.empty(|place, letter| state.add_told(place, letter)),
-            }
-            state.told = told;
+        loop {
+            // What waits for its turn goes first, but what is told does not wait for all of it.
+            take_ready(state, batch, max.div_ceil(2));
+            let mut is_awaited = state.told.len() == 0 && self.empty_hall(state);
+            take_told(state, batch, max);
             take_ready(state, batch, max);
-            if is_awaited && !batch.is_empty() {
+            let is_done = batch.is_empty() && state.ready.is_empty();
+            let mut is_idle = false;
+            if is_done {
+                let mut hall = lock(&self.hall);
+                is_idle = hall.is_empty();
+                if is_idle {
+                    state.is_awake = false;
+                    hall.sleep();
+                    is_awaited |= hall.is_awaited;
+                }
+            }
+            if is_awaited && (is_idle || !batch.is_empty()) {
                 lock(&self.hall).is_awaited = false;
                 self.room.notify_waiters();
             }
+            if is_idle {
+                return Taken::Idle;
+            }
+            if !batch.is_empty() {
+                return Taken::Batch;
+            }
         }
-        Taken::Batch
+    }
+
+    /// Whether somebody waits for room.
+    fn empty_hall(&self, state: &mut State<E>) -> bool {
+        let mut hall = lock_soon(&self.hall);
+        if !hall.is_empty() {
+            hall.take(&mut state.told);
+        }
+        hall.is_awaited
     }
 
     /// Gives back what was taken and not handled.
@@ -142,7 +154,11 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
 
     /// Waits a moment for more, if there is little.
     pub(super) fn linger(&self) {
-        if !lock(&self.state).ready.is_empty() {
+        let has_more = {
+            let state = lock(&self.state);
+            !state.ready.is_empty() || state.told.len() > 0
+        };
+        if has_more {
             return;
         }
         for _ in 0..LOOKS {
@@ -163,23 +179,20 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
         hall.wake();
     }
 
-    fn is_stop_due(&self, state: &mut State<E>) -> bool {
-        if state.stop_asked && self.drains {
-            self.absorb(state, &mut lock(&self.hall));
-        }
+    fn is_stop_due(&self, state: &State<E>) -> bool {
+        // Of an actor that drains everything is in the records then.
         state.stop_asked && (!self.drains || (state.ready.is_empty() && state.away == 0))
     }
 
     /// Whether there is anything to be done.
     pub(super) fn has_work(&self) -> bool {
-        let mut state = lock(&self.state);
-        let state = &mut *state;
-        self.absorb(state, &mut lock(&self.hall));
+        let state = lock(&self.state);
         let is_held = state.is_suspended && !state.stop_asked;
+        let is_told = || state.told.len() > 0 || !lock(&self.hall).is_empty();
         state.fault.is_some()
-            || self.is_stop_due(state)
+            || self.is_stop_due(&state)
             || state.has_order()
-            || (!is_held && !state.ready.is_empty())
+            || (!is_held && (!state.ready.is_empty() || is_told()))
     }
 
     /// Counts what was handled. Leaves those of `done` whose machines may go: nothing waits for them.
@@ -191,8 +204,11 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
             one.may_rest && record.may_rest()
         });
         if !done.is_empty() {
+            state.absorb();
             let hall = lock_soon(&self.hall);
-            done.retain(|one| hall.came(one.spot) == 0);
+            done.retain(|one| {
+                hall.came(one.spot) == 0 && state.at(one.spot).is_some_and(|one| one.may_rest())
+            });
         }
     }
 
@@ -200,6 +216,7 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
     pub(super) fn rest(&self, spots: impl Iterator<Item = Spot>) {
         let mut state = lock(&self.state);
         let state = &mut *state;
+        state.absorb();
         let mut hall = lock_soon(&self.hall);
         for spot in spots {
             let came = hall.came(spot);
@@ -215,24 +232,22 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
     }
 }
 
-/// Takes what was told as it came: no key waits. What is too much for a turn waits from now on.
-fn take_told<E>(
-    state: &mut State<E>,
-    told: &mut Told<E>,
-    (batch, max): (&mut VecDeque<Item<E>>, usize),
-) {
+/// Takes what was told as it came. What its key cannot take now waits for the key's turn.
+fn take_told<E>(state: &mut State<E>, batch: &mut VecDeque<Item<E>>, max: usize) {
     let number = state.batches;
-    told.empty(|place, letter| {
-        let Some(Some(record)) = state.records.get_mut(place as usize) else { return };
+    while batch.len() < max {
+        let Some((place, letter)) = state.told.next() else { break };
+        let Some(Some(record)) = state.records.get_mut(place as usize) else { continue };
         let taken = record.taken(number);
-        if batch.len() >= max || taken >= RUN_MAX || !record.is_free() {
-            return state.add_told(place, letter);
+        if taken >= RUN_MAX || !record.is_free() {
+            state.add_told(place, letter);
+            continue;
         }
         record.batch = (number, taken + 1);
         record.is_dormant = false;
         let spot = Spot { place, serial: record.serial };
         batch.push_back(Item { spot, life: record.life, event: Some((letter, false)) });
-    });
+    }
 }
 
 /// Takes what waits, in turns of keys.

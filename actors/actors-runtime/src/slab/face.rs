@@ -78,7 +78,7 @@ impl<E: std::fmt::Debug + Send + 'static> AnyMailbox for Pool<E> {
     fn levels(&self) -> Levels {
         let state = lock(&self.state);
         Levels {
-            depth: state.waiting + lock(&self.hall).len() as u64,
+            depth: state.waiting + (state.told.len() + lock(&self.hall).len()) as u64,
             is_suspended: state.is_suspended,
             capacity: u64::from(self.spec().keys_max) * u64::from(self.spec().mailbox.capacity),
             refused: self.refused.load(Ordering::Relaxed),
@@ -113,6 +113,7 @@ impl<E: std::fmt::Debug + Send + 'static> AnyMailbox for Pool<E> {
         let rests = |record: &mut Record<E>| {
             record.is_dormant && record.pending == 0 && record.may_rest() && !record.is_watched()
         };
+        state.absorb();
         let mut hall = lock(&self.hall);
         if hall.came(spot) == 0 && state.at(spot).is_some_and(rests) {
             drop(Self::remove(&mut state, &mut hall, spot));

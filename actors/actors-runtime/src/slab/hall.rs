@@ -17,6 +17,9 @@ use crate::{
 /// Most messages whose memory is kept when none are there.
 const KEPT_MAX: usize = 16_384;
 
+/// For how many messages memory is fetched at a time.
+const FETCHED: usize = 32;
+
 #[derive(Debug)]
 pub(super) struct Hall<E> {
     /// By place.
@@ -45,7 +48,11 @@ struct Gate {
 /// Messages in the order in which they came; small, for they move from one core to another.
 #[derive(Debug)]
 pub(super) struct Told<E> {
-    items: Vec<Item<E>>,
+    /// The first `len` of them hold something.
+    slots: Vec<Slot<E>>,
+    len: usize,
+    /// How many of those were given out.
+    given: usize,
     /// Neighbours with the same trace share it.
     traces: Vec<Trace>,
     /// The number of the newest of them, counted from 1.
@@ -53,15 +60,15 @@ pub(super) struct Told<E> {
 }
 
 #[derive(Debug)]
-struct Item<E> {
-    event: E,
+struct Slot<E> {
+    event: Option<E>,
     place: u32,
     trace: u32,
 }
 
 impl<E> Default for Told<E> {
     fn default() -> Self {
-        Self { items: Vec::new(), traces: Vec::new(), newest: 0 }
+        Self { slots: Vec::new(), len: 0, given: 0, traces: Vec::new(), newest: 0 }
     }
 }
 
@@ -72,18 +79,51 @@ impl<E> Told<E> {
             self.traces.push(trace);
             self.newest += 1;
         }
-        self.items.push(Item { event, place, trace: self.newest });
+        let slot = Slot { event: Some(event), place, trace: self.newest };
+        if self.len.is_multiple_of(FETCHED) {
+            self.fetch();
+        }
+        match self.slots.get_mut(self.len) {
+            Some(free) => *free = slot,
+            None => self.slots.push(slot),
+        }
+        self.len += 1;
     }
 
-    /// Gives each message, oldest first, with the place of its key.
-    pub(super) fn empty(&mut self, mut give: impl FnMut(u32, Letter<E>)) {
-        for Item { event, place, trace } in self.items.drain(..) {
-            let trace = self.traces.get(trace as usize - 1).copied().unwrap_or_default();
-            give(place, Letter { event, trace });
+    /// Writes to what is written next, all of it at once: its lines of memory are another core's, and
+    /// each unlocking would wait for one of them.
+    fn fetch(&mut self) {
+        let end = self.slots.len().min(self.len + FETCHED);
+        self.slots[self.len..end].iter_mut().for_each(|slot| slot.trace = 0);
+    }
+
+    /// The oldest message, with the place of its key.
+    #[inline]
+    pub(super) fn next(&mut self) -> Option<(u32, Letter<E>)> {
+        if self.given >= self.len {
+            return None;
         }
+        let slot = self.slots.get_mut(self.given)?;
+        let trace = self.traces.get((slot.trace as usize).wrapping_sub(1));
+        let letter =
+            Letter { event: slot.event.take()?, trace: trace.copied().unwrap_or_default() };
+        let place = slot.place;
+        self.given += 1;
+        if self.given == self.len {
+            self.reset();
+        }
+        Some((place, letter))
+    }
+
+    /// How many are left.
+    pub(super) fn len(&self) -> usize {
+        self.len - self.given
+    }
+
+    fn reset(&mut self) {
         self.traces.clear();
-        self.newest = 0;
-        if self.items.capacity() > KEPT_MAX {
+        (self.len, self.given, self.newest) = (0, 0, 0);
+        if self.slots.len() > KEPT_MAX {
             *self = Self::default();
         }
     }
@@ -157,11 +197,11 @@ impl<E> Hall<E> {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.told.items.is_empty()
+        self.told.len() == 0
     }
 
     pub(super) fn len(&self) -> usize {
-        self.told.items.len()
+        self.told.len()
     }
 
     /// Takes everything out; `into` has to be empty.

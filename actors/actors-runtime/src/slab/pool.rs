@@ -105,15 +105,13 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
         }
     }
 
-    /// Gives what is in the hall to the records.
+    /// Gives to the records what was told and not taken.
     pub(super) fn absorb(&self, state: &mut State<E>, hall: &mut Hall<E>) {
-        if hall.is_empty() {
-            return;
+        state.absorb();
+        if !hall.is_empty() {
+            hall.take(&mut state.told);
+            state.absorb();
         }
-        let mut told = std::mem::take(&mut state.told);
-        hall.take(&mut told);
-        told.empty(|place, letter| state.add_told(place, letter));
-        state.told = told;
     }
 
     fn make_ready(&self, state: &mut State<E>, place: u32) {
@@ -202,8 +200,13 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
         }
         let mut hall = lock(&self.hall);
         let hall = &mut *hall;
-        let capacity = self.spec.mailbox.capacity as usize;
-        let room = capacity.saturating_sub(record.told_len() + hall.came(at));
+        let Err(event) = hall.push(at, event) else { return Ok(()) };
+        if known.is_some() {
+            // Now it has to be known how many wait.
+            state.absorb();
+        }
+        let waiting = state.at(at).map_or(0, |record| record.told_len()) + hall.came(at);
+        let room = (self.spec.mailbox.capacity as usize).saturating_sub(waiting);
         if room == 0 && self.spec.mailbox.when_full != WhenFull::ShedOldest {
             hall.is_awaited = true;
             return Err(self.refuse(event));

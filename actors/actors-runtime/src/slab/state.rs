@@ -44,7 +44,7 @@ pub(super) struct State<E> {
     pub(super) numbers: u64,
     pub(super) batches: u32,
     pub(super) waiting: u64,
-    /// What was taken out of the hall, while it is given to the records; empty otherwise.
+    /// What was taken out of the hall; newer than everything in the records.
     pub(super) told: Told<E>,
     /// Somebody certainly comes for what is ready.
     pub(super) is_awake: bool,
@@ -144,6 +144,13 @@ impl<E> State<E> {
             self.ready.push_back(place);
         }
         is_new && !self.is_awake
+    }
+
+    /// Gives to the records what was taken out of the hall.
+    pub(super) fn absorb(&mut self) {
+        while let Some((place, letter)) = self.told.next() {
+            self.add_told(place, letter);
+        }
     }
 
     /// Adds what was told to a key. There always is one: a place is given up only when nothing is on
