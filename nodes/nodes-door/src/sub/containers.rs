@@ -6,7 +6,7 @@ use actors_kinds::{default_object, pod_with_part, validate::validate_subresource
 use actors_object::ApiError;
 
 use crate::{
-    Verb, decode, read,
+    PatchKind, Verb, decode, read,
     visit::{Decision, Visit},
     write::{self, Change, Scope},
 };
@@ -31,6 +31,7 @@ pub(super) fn decide(visit: &mut Visit<'_>, part: &str) -> Decision {
             let conditional = !wanted.resource_version().is_empty();
             (wanted, conditional)
         }
+        Verb::Patch(PatchKind::Apply) => write::applied_part(visit, (part, &old), &expected)?,
         Verb::Patch(kind) => write::patched(visit, (kind, &old), &expected)?,
         other => return Err(ApiError::method_not_allowed(&visit.resource(), other.as_str())),
     };
