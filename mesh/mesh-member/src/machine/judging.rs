@@ -28,8 +28,14 @@ impl MembershipMachine {
     pub(super) fn review(&mut self, now: Now, out: &mut Out) {
         self.review_self(now, out);
         let mut asks: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        let odd = self.members.iter().filter(|(_, member)| !member.is_calm(now.mono));
-        let nodes: Vec<String> = odd.map(|(node, _)| node.clone()).collect();
+        // Whoever is well and was just heard needs no thought, nor does one whose silence means nothing.
+        let hears_all = self.voters.is_empty() || self.is_voter(&self.me.node);
+        let is_watched = |node: &String| hears_all || self.is_voter(node);
+        let is_odd = |(node, member): &(&String, &Member)| {
+            !member.is_well() || (member.silence(now.mono) >= Timing::QUIET && is_watched(node))
+        };
+        let nodes: Vec<String> =
+            self.members.iter().filter(is_odd).map(|(node, _)| node.clone()).collect();
         for node in &nodes {
             self.review_standing(now, node, out);
             self.plan_asks(now.mono, node, &mut asks, out);

@@ -93,11 +93,9 @@ impl Member {
         !self.has_left && !self.is_dead()
     }
 
-    /// Whether it is believed to be alive and was heard so lately that there is nothing to think
-    /// about: no step of a silence is as short.
-    pub(super) fn is_calm(&self, now: Mono) -> bool {
-        let is_well = self.is_present() && self.lost.is_none() && self.state == MemberState::Alive;
-        is_well && self.silence(now) < Timing::QUIET
+    /// Whether nothing is held against it.
+    pub(super) fn is_well(&self) -> bool {
+        self.is_present() && self.lost.is_none() && self.state == MemberState::Alive
     }
 
     /// For how long this process could not both hear it and be heard by it.
@@ -191,7 +189,7 @@ impl Member {
             return back.filter(|at| *at > now);
         }
         let (silence, quiet) = (self.silence(now), self.quiet(now));
-        if silence < Timing::QUIET {
+        if silence < Timing::QUIET || (quiet > Timing::VERDICT_ALONE && self.asked.is_none()) {
             return None;
         }
         let of_quiet =
