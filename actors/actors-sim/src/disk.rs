@@ -11,6 +11,7 @@ mod state;
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    fmt::Debug,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -52,6 +53,44 @@ impl Default for DiskFaults {
     }
 }
 
+/// How often a disk did what disks do to those who trust them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DiskTally {
+    /// Writes that were not synced and that a crash lost.
+    pub lost: u64,
+    /// Writes of which a crash kept the beginning.
+    pub torn: u64,
+    /// Syncs that stalled.
+    pub stalled: u64,
+    /// Syncs that failed.
+    pub failed: u64,
+    /// Writes that were refused for want of room.
+    pub refused: u64,
+}
+
+impl DiskTally {
+    /// Each count with what a table calls it.
+    #[must_use]
+    pub fn rows(&self) -> [(&'static str, u64); 5] {
+        [
+            ("unsynced writes lost", self.lost),
+            ("torn writes", self.torn),
+            ("stalled syncs", self.stalled),
+            ("failed syncs", self.failed),
+            ("writes without room", self.refused),
+        ]
+    }
+
+    /// Adds what another disk did.
+    pub fn add(&mut self, other: Self) {
+        self.lost += other.lost;
+        self.torn += other.torn;
+        self.stalled += other.stalled;
+        self.failed += other.failed;
+        self.refused += other.refused;
+    }
+}
+
 /// The disk of one node. Clones are the same disk.
 #[derive(Debug, Clone)]
 pub struct SimDisk(Arc<Mutex<Disk>>);
@@ -64,21 +103,27 @@ struct Disk {
     boot: u64,
     logs: BTreeMap<String, File<LogImage>>,
     states: BTreeMap<String, File<StateImage>>,
+    tally: DiskTally,
 }
 
 /// What a file holds, and how a write changes it.
-trait Image: Clone + Default {
-    type Op: Clone;
-    fn apply(&mut self, op: &Self::Op);
+trait Image: Default {
+    type Op;
+    /// What a write took away.
+    type Undo: Debug;
+    fn apply(&mut self, op: &Self::Op) -> Self::Undo;
+    /// Takes the last write back.
+    fn revert(&mut self, undo: Self::Undo);
     /// What a crash in the middle of this write may leave of it.
     fn torn(op: &Self::Op, rng: &mut Rng) -> Option<Self::Op>;
 }
 
 #[derive(Debug)]
 struct File<I: Image> {
-    durable: I,
-    volatile: I,
-    pending: VecDeque<I::Op>,
+    /// With all writes.
+    image: I,
+    /// Those that are not durable, oldest first.
+    pending: VecDeque<(I::Op, I::Undo)>,
     /// How many writes there were, and how many of them are durable.
     issued: u64,
     synced: u64,
@@ -94,39 +139,36 @@ pub struct Mark {
 
 impl<I: Image> Default for File<I> {
     fn default() -> Self {
-        Self {
-            durable: I::default(),
-            volatile: I::default(),
-            pending: VecDeque::new(),
-            issued: 0,
-            synced: 0,
-        }
+        Self { image: I::default(), pending: VecDeque::new(), issued: 0, synced: 0 }
     }
 }
 
 impl<I: Image> File<I> {
     fn write(&mut self, op: I::Op) {
-        self.volatile.apply(&op);
-        self.pending.push_back(op);
+        let undo = self.image.apply(&op);
+        self.pending.push_back((op, undo));
         self.issued += 1;
     }
 
     fn sync_to(&mut self, mark: u64) {
-        while self.synced < mark {
-            let Some(op) = self.pending.pop_front() else { break };
-            self.durable.apply(&op);
+        while self.synced < mark && self.pending.pop_front().is_some() {
             self.synced += 1;
         }
     }
 
-    fn crash(&mut self, rng: &mut Rng) {
+    fn crash(&mut self, rng: &mut Rng, tally: &mut DiskTally) {
         let kept = rng.below(self.pending.len() as u64 + 1);
         self.sync_to(self.synced + kept);
-        if let Some(torn) = self.pending.front().and_then(|op| I::torn(op, rng)) {
-            self.durable.apply(&torn);
+        tally.lost += self.pending.len() as u64;
+        let torn = self.pending.front().and_then(|(op, _)| I::torn(op, rng));
+        while let Some((_, undo)) = self.pending.pop_back() {
+            self.image.revert(undo);
         }
-        self.pending.clear();
-        self.volatile = self.durable.clone();
+        if let Some(torn) = torn {
+            self.image.apply(&torn);
+            tally.lost -= 1;
+            tally.torn += 1;
+        }
         self.synced = self.issued;
     }
 }
@@ -137,7 +179,14 @@ impl SimDisk {
     pub fn new(rng: Rng) -> Self {
         let faults = DiskFaults::default();
         let (logs, states) = (BTreeMap::new(), BTreeMap::new());
-        Self(Arc::new(Mutex::new(Disk { rng, faults, boot: 0, logs, states })))
+        Self(Arc::new(Mutex::new(Disk {
+            rng,
+            faults,
+            boot: 0,
+            logs,
+            states,
+            tally: DiskTally::default(),
+        })))
     }
 
     /// Opens a log, empty if it is new.
@@ -163,8 +212,15 @@ impl SimDisk {
         let mut disk = self.lock();
         let disk = &mut *disk;
         disk.boot += 1;
-        disk.logs.values_mut().for_each(|file| file.crash(&mut disk.rng));
-        disk.states.values_mut().for_each(|file| file.crash(&mut disk.rng));
+        let (rng, tally) = (&mut disk.rng, &mut disk.tally);
+        disk.logs.values_mut().for_each(|file| file.crash(rng, tally));
+        disk.states.values_mut().for_each(|file| file.crash(rng, tally));
+    }
+
+    /// What it did so far.
+    #[must_use]
+    pub fn tally(&self) -> DiskTally {
+        self.lock().tally
     }
 
     /// Changes how the disk behaves from now on.
@@ -210,6 +266,7 @@ impl SimDisk {
         let nanos = |span: Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX / 4);
         let plain = disk.rng.between(nanos(faults.sync_min), nanos(faults.sync_max));
         let stalls = faults.stall_ppm > 0 && disk.rng.chance(faults.stall_ppm);
+        disk.tally.stalled += u64::from(stalls);
         let stall = if stalls { faults.stall } else { Duration::ZERO };
         stall + Duration::from_nanos(plain)
     }
@@ -233,15 +290,20 @@ impl Disk {
     fn draw_sync_error(&mut self) -> Result<(), DiskError> {
         let ppm = self.faults.sync_error_ppm;
         if ppm > 0 && self.rng.chance(ppm) {
+            self.tally.failed += 1;
             return Err(DiskError::Other("the device reported an error".to_owned()));
         }
         Ok(())
     }
 
-    fn check_room(&self) -> Result<(), DiskError> {
+    fn check_room(&mut self) -> Result<(), DiskError> {
         if self.faults.is_full {
+            self.tally.refused += 1;
             return Err(DiskError::Full("simulated disk".to_owned()));
         }
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

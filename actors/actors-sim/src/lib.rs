@@ -15,10 +15,11 @@ mod trace;
 pub mod troupe;
 
 pub use clock::{NodeClock, SimTime};
-pub use disk::{DiskFaults, Mark, SimDisk, SimLog, SimState};
+pub use disk::{DiskFaults, DiskTally, Mark, SimDisk, SimLog, SimState};
 pub use fault::Fault;
 pub use net::{Cut, Flap, Net, NetFaults};
 pub use sim::{Host, NodeId, Sim, World};
+pub use trace::Digest;
 
 #[cfg(test)]
 mod tests;

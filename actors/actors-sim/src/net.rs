@@ -91,8 +91,8 @@ pub struct Net {
     faults: NetFaults,
     links: BTreeMap<Link, NetFaults>,
     cuts: BTreeMap<String, (SimTime, Cut)>,
-    /// The latest arrival of each link, to keep its messages in order.
-    latest: BTreeMap<Link, SimTime>,
+    /// The latest arrival of each link, by sender and receiver, to keep its messages in order.
+    latest: Vec<Vec<SimTime>>,
 }
 
 impl Net {
@@ -102,7 +102,7 @@ impl Net {
             faults: NetFaults::default(),
             links: BTreeMap::new(),
             cuts: BTreeMap::new(),
-            latest: BTreeMap::new(),
+            latest: Vec::new(),
         }
     }
 
@@ -153,9 +153,21 @@ impl Net {
             return SimTime(now.0.saturating_add(late));
         }
         let way = self.rng.between(nanos(faults.latency_min), nanos(faults.latency_max));
-        let latest = self.latest.entry(link).or_default();
+        let latest = self.latest(link);
         *latest = (*latest).max(SimTime(now.0.saturating_add(way)));
         *latest
+    }
+
+    fn latest(&mut self, (from, to): Link) -> &mut SimTime {
+        let (from, to) = (from.0 as usize, to.0 as usize);
+        if self.latest.len() <= from {
+            self.latest.resize(from + 1, Vec::new());
+        }
+        let latest = &mut self.latest[from];
+        if latest.len() <= to {
+            latest.resize(to + 1, SimTime::default());
+        }
+        &mut latest[to]
     }
 }
 

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use self::agenda::Agenda;
 pub use self::host::Host;
-use crate::{Fault, Net, NodeClock, SimDisk, SimTime, disk::Mark, trace::Trace};
+use crate::{DiskTally, Fault, Net, NodeClock, SimDisk, SimTime, disk::Mark, trace::Trace};
 
 /// Names a node of a simulation, in the order in which they were added.
 #[derive(
@@ -349,6 +349,14 @@ impl<W: World> Sim<W> {
     #[must_use]
     pub fn disk(&self, node: NodeId) -> SimDisk {
         self.core.node(node).disk.clone()
+    }
+
+    /// What all disks did together.
+    #[must_use]
+    pub fn disks(&self) -> DiskTally {
+        let mut sum = DiskTally::default();
+        self.core.nodes.iter().for_each(|node| sum.add(node.disk.tally()));
+        sum
     }
 
     /// One number for everything that happened: equal for equal runs.

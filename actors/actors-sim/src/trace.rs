@@ -1,10 +1,13 @@
 //! What happened, as one number and as the last lines of text.
 //!
-//! Way in: [`Trace::note`].  Invariant: the number depends on every event and effect, their order,
+//! Way in: [`Trace::note`], [`Digest`].  Invariant: the number depends on every event and effect, their order,
 //! time and node.
 //! Spec: folded multiplication (as in wyhash) over the words of the postcard encoding.
 
-use std::{collections::VecDeque, fmt::Debug};
+use std::{
+    collections::VecDeque,
+    fmt::{self, Debug},
+};
 
 use postcard::{ser_flavors::Flavor, serialize_with_flavor};
 use serde::Serialize;
@@ -14,21 +17,21 @@ use crate::{NodeId, SimTime};
 /// The memory of a run.
 #[derive(Debug)]
 pub(crate) struct Trace {
-    hash: Mixed,
+    hash: Digest,
     lines: VecDeque<String>,
     lines_max: usize,
 }
 
-/// A running hash, eight bytes at a time.
+/// A running hash of 64 bits, eight bytes at a time: for telling runs apart, not for secrets.
 #[derive(Debug, Clone, Copy)]
-struct Mixed {
+pub struct Digest {
     hash: u64,
     /// Bytes that do not fill a word yet, and how many there are.
     word: u64,
     filled: u32,
 }
 
-impl Mixed {
+impl Digest {
     const BEGIN: Self = Self { hash: 0x9e37_79b9_7f4a_7c15, word: 0, filled: 0 };
     /// Odd, with as many ones as zeros and no pattern.
     const FACTOR: u64 = 0xd6e8_feb8_6659_fd93;
@@ -39,6 +42,18 @@ impl Mixed {
         let halves = [product & u128::from(u64::MAX), product >> 64];
         let [low, high] = halves.map(|half| u64::try_from(half).unwrap_or(0));
         self.hash = (low ^ high).wrapping_add(word.rotate_left(23));
+    }
+
+    /// Adds bytes; where one call ends and the next one begins makes no difference.
+    pub fn add(&mut self, bytes: &[u8]) {
+        self.extend(bytes);
+    }
+
+    /// The hash of everything that was added.
+    #[must_use]
+    pub fn finish(mut self) -> u64 {
+        self.flush();
+        self.hash
     }
 
     fn push(&mut self, byte: u8) {
@@ -70,7 +85,20 @@ impl Mixed {
     }
 }
 
-impl Flavor for Mixed {
+impl Default for Digest {
+    fn default() -> Self {
+        Self::BEGIN
+    }
+}
+
+impl fmt::Write for Digest {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.extend(text.as_bytes());
+        Ok(())
+    }
+}
+
+impl Flavor for Digest {
     type Output = Self;
 
     fn try_push(&mut self, data: u8) -> postcard::Result<()> {
@@ -90,7 +118,7 @@ impl Flavor for Mixed {
 
 impl Trace {
     pub(crate) fn new(lines_max: usize) -> Self {
-        Self { hash: Mixed::BEGIN, lines: VecDeque::new(), lines_max }
+        Self { hash: Digest::BEGIN, lines: VecDeque::new(), lines_max }
     }
 
     /// Adds one thing that happened; `sort` tells events, effects and faults apart.

@@ -189,6 +189,36 @@ impl FaultKind {
         }
     }
 
+    /// The names of all kinds.
+    pub const NAMES: [&'static str; 26] = [
+        "agent crash",
+        "crash",
+        "crash between two events",
+        "power cut",
+        "agent cut off",
+        "partition",
+        "agent deaf",
+        "one-way partition",
+        "agent mute",
+        "one-way partition outwards",
+        "agent pause",
+        "pause",
+        "agent's process lost",
+        "flapping links",
+        "one-way cut of a link",
+        "cut of a link",
+        "loss",
+        "duplication",
+        "jumbled messages",
+        "slow network",
+        "slow disk",
+        "stalled disk",
+        "full disk",
+        "failed syncs",
+        "clock jump",
+        "clock skew",
+    ];
+
     /// The name of its kind, for tables.
     #[must_use]
     pub fn name(&self) -> &'static str {

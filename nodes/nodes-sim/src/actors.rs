@@ -14,7 +14,7 @@ use actors_sim::{
     DiskFaults, Fault, NetFaults, NodeId, Sim, SimTime,
     troupe::{Breach, Site, Troupe, TroupeConfig},
 };
-use chaos_plan::{FaultKind, Liveness, Plan, Schedule, Step, Target};
+use chaos_plan::{FaultKind, Liveness, Plan, Roster, Schedule, Step};
 
 use crate::{
     config::RunConfig,
@@ -22,7 +22,7 @@ use crate::{
     record::Counts,
     report::{Invariant, Report, Violation},
     run::{coverage, draw_clock, word_of},
-    strike::{bends_net, cut_under, disk_under, net_under},
+    strike::{bends_net, cut_under, disk_under, id_of, net_under},
 };
 
 /// Supervised workers of a machine, and its keyed actors.
@@ -72,6 +72,7 @@ pub(crate) fn run(seed: u64, config: &RunConfig) -> Report {
         leaders: 0,
         judged: usize::try_from(told + fired + woken).unwrap_or(usize::MAX),
         counts: Counts::default(),
+        disks: sim.disks(),
         coverage: coverage(Site::ALL.iter().map(|site| site.name()), sim.coverage()),
         violations,
         notes,
@@ -165,7 +166,8 @@ fn faults_of(
     disk: DiskFaults,
 ) -> Vec<Pair> {
     let name = format!("step {number}");
-    let hit = hit_by(plan, step.fault);
+    let hit = roster(plan).hit_by(step.fault);
+    let hit: Vec<NodeId> = hit.into_iter().map(|one| id_of(one, plan.servers)).collect();
     if let Some(cut) = cut_under(&name, step.fault, &hit, nodes(plan)) {
         return vec![(Fault::Cut(cut), Some(Fault::Heal(name)))];
     }
@@ -199,40 +201,8 @@ fn faults_of(
     hit.iter().flat_map(|node| on(*node)).collect()
 }
 
-/// Which machines a fault hits; none if it is not one of machines.
-fn hit_by(plan: &Plan, fault: FaultKind) -> Vec<NodeId> {
-    match fault {
-        FaultKind::PowerCut => nodes(plan).collect(),
-        FaultKind::Unlink { from, to, .. } => vec![place(plan, from), place(plan, to)],
-        FaultKind::Crash(target)
-        | FaultKind::CrashAfter { target, .. }
-        | FaultKind::Isolate(target)
-        | FaultKind::Deaf(target)
-        | FaultKind::Mute(target)
-        | FaultKind::Flap(target)
-        | FaultKind::SlowDisk(target)
-        | FaultKind::StallDisk(target)
-        | FaultKind::FullDisk(target)
-        | FaultKind::FailDisk(target)
-        | FaultKind::ClockJump { target, .. }
-        | FaultKind::ClockSkew { target, .. } => vec![place(plan, target)],
-        FaultKind::Pause(_)
-        | FaultKind::LoseProcess(_)
-        | FaultKind::Loss { .. }
-        | FaultKind::Duplicate { .. }
-        | FaultKind::Jumble { .. }
-        | FaultKind::SlowNet { .. } => Vec::new(),
-    }
-}
-
-/// Which machine a target is here.
-fn place(plan: &Plan, target: Target) -> NodeId {
-    let servers = u32::from(plan.servers);
-    NodeId(match target {
-        Target::Leader => 0,
-        Target::Follower(number) => (1 + u32::from(number)) % servers,
-        Target::Server(number) => u32::from(number) % servers,
-        Target::Agent(number) => servers + u32::from(number) % u32::from(plan.agents),
-        Target::Fenced => servers,
-    })
+/// The machines of a plan as faults name them: nobody leads here, so the first one stands for the
+/// leader.
+fn roster(plan: &Plan) -> Roster {
+    Roster { servers: plan.servers, agents: plan.agents, leader: 0, fenced: 0 }
 }

@@ -144,7 +144,7 @@ impl Agent {
                 self.take_news(ctx, news);
             }
             Message::Mesh { life, word } => {
-                return self.mesh.handle_word(ctx, from, (life, word));
+                return self.mesh.handle_word(ctx, from, (life, *word));
             }
             _ => {}
         }

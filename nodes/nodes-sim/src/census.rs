@@ -7,10 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use actors_controllers::dead_nodes;
 use actors_object::{Object, Value};
-use store_catalog::Item;
-use store_mvcc::Change;
+use store_mvcc::{Change, Key};
 
 use crate::record::Counts;
+
+/// What the keys of all that is counted begin with.
+const SETS: &[u8] = b"/registry/apps/replicasets/";
+const NODES: &[u8] = b"/registry/nodes/";
+const PODS: &[u8] = b"/registry/pods/";
 
 /// What is known of pods and of the sets that own them.
 #[derive(Debug, Default)]
@@ -45,43 +49,44 @@ struct Pod {
 }
 
 impl Census {
-    /// Takes in a change; says what is impossible about it.
+    /// Whether objects of this key are counted.
+    pub(crate) fn counts(key: &Key) -> bool {
+        [SETS, NODES, PODS].iter().any(|prefix| key.as_bytes().starts_with(prefix))
+    }
+
+    /// Takes in a change, and what it made of the object; says what is impossible about it.
     pub(crate) fn take(
         &mut self,
         change: &Change,
+        object: Option<&Object>,
         planned_at: Option<u64>,
         counts: &mut Counts,
     ) -> Result<(), String> {
         let bytes = change.key.as_bytes();
-        if bytes.starts_with(b"/registry/apps/replicasets/") {
-            self.take_set(change);
+        if bytes.starts_with(SETS) {
+            self.take_set(change, object);
         }
-        if bytes.starts_with(b"/registry/nodes/") {
-            self.take_node(change, counts);
+        if bytes.starts_with(NODES) {
+            self.take_node(change, object, counts);
         }
-        if bytes.starts_with(b"/registry/pods/") {
-            return self.take_pod(change, planned_at, counts);
+        if bytes.starts_with(PODS) {
+            return self.take_pod(change, (object, planned_at), counts);
         }
         Ok(())
     }
 
     /// Counts nodes that are marked as dead.
-    fn take_node(&mut self, change: &Change, counts: &mut Counts) {
-        let dead = change
-            .value
-            .as_ref()
-            .is_some_and(|stored| dead_nodes::is_dead(&Item::new(stored.clone(), None).object()));
+    fn take_node(&mut self, change: &Change, node: Option<&Object>, counts: &mut Counts) {
         let key = change.key.to_string();
-        if !dead {
+        if !node.is_some_and(dead_nodes::is_dead) {
             self.dead.remove(&key);
         } else if self.dead.insert(key) {
             counts.deaths += 1;
         }
     }
 
-    fn take_set(&mut self, change: &Change) {
-        let Some(stored) = &change.value else { return };
-        let object = Item::new(stored.clone(), None).object();
+    fn take_set(&mut self, change: &Change, object: Option<&Object>) {
+        let Some(object) = object else { return };
         let set = self.sets.entry(object.uid().to_owned()).or_default();
         set.name = object.name().to_owned();
         let wanted = object.i64_at(&["spec", "replicas"]).unwrap_or(1);
@@ -93,7 +98,7 @@ impl Census {
     fn take_pod(
         &mut self,
         change: &Change,
-        planned_at: Option<u64>,
+        (object, planned_at): (Option<&Object>, Option<u64>),
         counts: &mut Counts,
     ) -> Result<(), String> {
         let key = change.key.to_string();
@@ -103,8 +108,8 @@ impl Census {
         {
             set.active.remove(uid);
         }
-        let Some(stored) = &change.value else { return Ok(()) };
-        let pod = read_pod(&Item::new(stored.clone(), None).object());
+        let Some(object) = object else { return Ok(()) };
+        let pod = read_pod(object);
         self.pods.insert(key.clone(), pod.clone());
         let created = before.as_ref().is_none_or(|before| before.uid != pod.uid);
         if created && !self.uids.insert(pod.uid.clone()) {

@@ -3,7 +3,7 @@
 //! Way in: [`Cluster`], a [`World`].  Owns: nodes, and the record of what they did.
 //! Never: a decision of a machine; drivers write, send and wait.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use actors_core::{
     Effects, Mono, Turn,
@@ -32,7 +32,25 @@ use crate::{
 pub(crate) struct Cluster {
     pub(crate) shared: Shared,
     pub(crate) record: Record,
-    nodes: BTreeMap<NodeId, Node>,
+    nodes: Nodes,
+}
+
+/// All nodes, by their numbers.
+#[derive(Debug)]
+struct Nodes(Vec<Node>);
+
+impl Nodes {
+    fn get(&self, id: NodeId) -> Option<&Node> {
+        self.0.get(id.0 as usize)
+    }
+
+    fn get_mut(&mut self, id: NodeId) -> Option<&mut Node> {
+        self.0.get_mut(id.0 as usize)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (NodeId, &Node)> {
+        (0..).map(NodeId).zip(&self.0)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -62,20 +80,19 @@ impl Cluster {
     /// # Errors
     /// If the tables of kinds cannot be read.
     pub(crate) fn new(config: ClusterConfig, knobs: Knobs) -> Result<Self, TableError> {
-        let nodes = (0..config.nodes()).map(|id| (NodeId(id), Node::default()));
-        let nodes = nodes.collect();
+        let nodes = Nodes((0..config.nodes()).map(|_| Node::default()).collect());
         Ok(Self { shared: Shared::new(config, knobs)?, record: Record::default(), nodes })
     }
 
     pub(crate) fn servers(&self) -> impl Iterator<Item = (NodeId, &Server)> {
         self.nodes.iter().filter_map(|(id, node)| match &node.role {
-            Role::Server(server) => Some((*id, server.as_ref())),
+            Role::Server(server) => Some((id, server.as_ref())),
             _ => None,
         })
     }
 
     pub(crate) fn clients(&self) -> impl Iterator<Item = &Client> {
-        self.nodes.values().filter_map(|node| match &node.role {
+        self.nodes.iter().filter_map(|(_, node)| match &node.role {
             Role::Client(client) => Some(client.as_ref()),
             _ => None,
         })
@@ -83,7 +100,7 @@ impl Cluster {
 
     /// Clients begin nothing new.
     pub(crate) fn rest(&mut self) {
-        for node in self.nodes.values_mut() {
+        for node in &mut self.nodes.0 {
             if let Role::Client(client) = &mut node.role {
                 client.rest();
             }
@@ -101,7 +118,7 @@ impl Cluster {
         let config = &self.shared.config;
         let now = host.now();
         let soon = |ms: u64| now.mono.after(Duration::from_millis(ms));
-        let Some(node) = self.nodes.get_mut(&id) else { return };
+        let Some(node) = self.nodes.get_mut(id) else { return };
         node.life += 1;
         let life = node.life;
         let mut timers = Vec::new();
@@ -109,6 +126,7 @@ impl Cluster {
             let mesh = Mesh::new(id, life, config, now);
             match Server::open(id, &host.disk(), &self.shared, mesh) {
                 Ok(server) => {
+                    server.replica().share(&mut self.record.versions);
                     timers = Server::begin(now, host.rng());
                     Role::Server(Box::new(server))
                 }
@@ -138,7 +156,7 @@ impl Cluster {
 
     /// A machine stands still until then.
     pub(crate) fn freeze(&mut self, id: NodeId, until: Mono) {
-        if let Some(node) = self.nodes.get_mut(&id) {
+        if let Some(node) = self.nodes.get_mut(id) {
             node.frozen = Some(until);
             self.record.fences.freeze(id, true);
         }
@@ -146,7 +164,7 @@ impl Cluster {
 
     /// Whether the process of a machine is there.
     pub(crate) fn has_process(&self, id: NodeId) -> bool {
-        self.nodes.get(&id).is_some_and(|node| !matches!(node.role, Role::Down))
+        self.nodes.get(id).is_some_and(|node| !matches!(node.role, Role::Down))
     }
 
     /// What happens to the machine itself, not to the process on it; true if it was that.
@@ -157,7 +175,7 @@ impl Cluster {
         turn: &mut Turn<'_>,
         out: &mut Effects<Effect>,
     ) -> bool {
-        let Some(node) = self.nodes.get_mut(&id) else { return false };
+        let Some(node) = self.nodes.get_mut(id) else { return false };
         match event {
             Event::Guard(Guard::Lost) => {
                 node.role = Role::Down;
@@ -188,7 +206,7 @@ impl Cluster {
     /// A machine goes on. Its shims come first: their deadlines passed before anything else that
     /// waits.
     fn thaw(&mut self, id: NodeId, turn: &mut Turn<'_>, out: &mut Effects<Effect>) {
-        let Some(node) = self.nodes.get_mut(&id) else { return };
+        let Some(node) = self.nodes.get_mut(id) else { return };
         node.frozen = None;
         let uids: Vec<String> = node.hollow.uids().cloned().collect();
         self.fall(id, &uids, turn, out);
@@ -208,7 +226,7 @@ impl Cluster {
             return;
         }
         for uid in uids {
-            let Some(node) = self.nodes.get_mut(&id) else { return };
+            let Some(node) = self.nodes.get_mut(id) else { return };
             let fences = &mut self.record.fences;
             let mut site = Site { me: id, now: turn.now, fences };
             if let Some(attempt) = node.hollow.fall(uid, &mut site) {
@@ -225,7 +243,7 @@ impl Cluster {
         out: &mut Effects<Effect>,
     ) {
         let (now, time) = (turn.now, self.record.time);
-        let Some(Node { role: Role::Agent(agent), hollow, .. }) = self.nodes.get_mut(&id) else {
+        let Some(Node { role: Role::Agent(agent), hollow, .. }) = self.nodes.get_mut(id) else {
             return;
         };
         let (shared, record) = (&self.shared, &mut self.record);
@@ -235,9 +253,9 @@ impl Cluster {
 
     /// The driver of a server's log: writes at once, one sync at a time.
     fn write_log(&mut self, id: NodeId, effect: Effect, host: &mut Host<'_, Event>) {
-        let (life, time) = (self.nodes.get(&id).map_or(0, |node| node.life), self.record.time);
+        let (life, time) = (self.nodes.get(id).map_or(0, |node| node.life), self.record.time);
         let planted = self.shared.config.has(Planted::AckBeforeSync);
-        let Some(Node { role: Role::Server(server), .. }) = self.nodes.get_mut(&id) else { return };
+        let Some(Node { role: Role::Server(server), .. }) = self.nodes.get_mut(id) else { return };
         let replica = server.replica_mut();
         match effect {
             Effect::Persist { number, records, head } => {
@@ -276,7 +294,7 @@ impl Cluster {
     /// The end of a sync: the next one begins if something was written meanwhile.
     fn end_sync(&mut self, id: NodeId, number: u64, out: &mut Effects<Effect>) -> bool {
         let time = self.record.time;
-        let Some(Node { role: Role::Server(server), .. }) = self.nodes.get_mut(&id) else {
+        let Some(Node { role: Role::Server(server), .. }) = self.nodes.get_mut(id) else {
             return false;
         };
         let replica = server.replica_mut();
@@ -352,7 +370,7 @@ impl World for Cluster {
     }
 
     fn crash(&mut self, node: NodeId) {
-        if let Some(down) = self.nodes.get_mut(&node) {
+        if let Some(down) = self.nodes.get_mut(node) {
             down.role = Role::Down;
             down.life += 1;
             down.frozen = None;
@@ -363,7 +381,7 @@ impl World for Cluster {
 
     fn deliver(&mut self, id: NodeId, event: Event, mut turn: Turn<'_>, out: &mut Effects<Effect>) {
         let (now, time) = (turn.now, self.record.time);
-        let frozen = self.nodes.get(&id).and_then(|node| node.frozen);
+        let frozen = self.nodes.get(id).and_then(|node| node.frozen);
         if let Some(until) = frozen.filter(|until| *until > time) {
             return out.push(Effect::Frozen { span: until.since(time), event: Box::new(event) });
         }
@@ -375,7 +393,7 @@ impl World for Cluster {
         }
         match &event {
             Event::Local { life, .. }
-                if self.nodes.get(&id).is_none_or(|node| node.life != *life) =>
+                if self.nodes.get(id).is_none_or(|node| node.life != *life) =>
             {
                 return;
             }
@@ -397,7 +415,7 @@ impl World for Cluster {
             Event::Local { .. } | Event::Machine { .. } | Event::Fence { .. } | Event::Guard(_) => {
             }
         }
-        let Some(node) = self.nodes.get_mut(&id) else { return };
+        let Some(node) = self.nodes.get_mut(id) else { return };
         let (shared, record, hollow) = (&self.shared, &mut self.record, &mut node.hollow);
         let mut ctx = Ctx { now, time, rng: turn.rng, shared, record, hollow, out };
         match (&mut node.role, event) {
@@ -424,7 +442,7 @@ impl World for Cluster {
 
     fn carry_out(&mut self, id: NodeId, effect: Effect, host: &mut Host<'_, Event>) {
         let time = self.record.time;
-        let life = self.nodes.get(&id).map_or(0, |node| node.life);
+        let life = self.nodes.get(id).map_or(0, |node| node.life);
         match effect {
             Effect::Send { to, message } => {
                 let copies = copies(&message, host);
@@ -448,7 +466,7 @@ impl World for Cluster {
             }
             Effect::Persist { .. } | Effect::Truncate { .. } => self.write_log(id, effect, host),
             Effect::SyncLog { number } => {
-                if let Some(Node { role: Role::Server(server), .. }) = self.nodes.get_mut(&id) {
+                if let Some(Node { role: Role::Server(server), .. }) = self.nodes.get_mut(id) {
                     begin_sync(server.replica_mut(), (number, time), life, host);
                 }
             }
@@ -466,7 +484,7 @@ impl World for Cluster {
             Effect::FenceAt { at, uid } => host.at(at, Event::Fence { uid }),
             Effect::Frozen { span, event } => host.after(span, *event),
             Effect::Restart => {
-                if let Some(node) = self.nodes.get_mut(&id) {
+                if let Some(node) = self.nodes.get_mut(id) {
                     node.role = Role::Down;
                     node.life += 1;
                     let event = Event::Local { life: node.life, local: Local::Boot };

@@ -10,7 +10,7 @@ use actors_sim::{NodeId, troupe::Mistake};
 use chaos_plan::{Plan, PlanError, Subject};
 use nodes_door::{Door, DoorConfig, Sealer};
 
-use crate::knobs::Knobs;
+use crate::{knobs::Knobs, mesh};
 
 /// A mistake that a run makes on purpose, so that a test can show that it is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -163,6 +163,8 @@ pub(crate) struct Shared {
     pub(crate) door: Door,
     pub(crate) registry: Arc<Registry>,
     pub(crate) controllers: Vec<Arc<dyn Controller>>,
+    /// What machines are called, by node.
+    names: Vec<String>,
 }
 
 impl Shared {
@@ -172,13 +174,20 @@ impl Shared {
         // A fixed key: nothing secret lives in a simulation, and nothing here may come from outside
         // the seed.
         let sealer = Sealer::new(&[(1, [7; 32])]).ok().map(Arc::new);
+        let registry = Registry::builtin()?;
         Ok(Self {
-            door: Door::new(Registry::builtin()?, DoorConfig::default(), sealer),
-            registry: Arc::new(Registry::builtin()?),
+            door: Door::new(registry.clone(), DoorConfig::default(), sealer),
+            registry: Arc::new(registry),
             controllers: actors_controllers::builtin("the certificate of a simulated cluster"),
+            names: (0..config.nodes()).map(|id| mesh::name_of(NodeId(id), &config)).collect(),
             config,
             knobs,
         })
+    }
+
+    /// What a node's machine is called.
+    pub(crate) fn name(&self, id: NodeId) -> &str {
+        self.names.get(id.0 as usize).map_or("", String::as_str)
     }
 }
 

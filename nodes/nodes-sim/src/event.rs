@@ -4,11 +4,7 @@
 //! Way in: [`Event`], [`Effect`].  Invariant: both are hashed as a whole, so two runs that differ
 //! anywhere have different trace hashes.
 
-use std::{
-    fmt::{Debug, Write},
-    sync::Arc,
-    time::Duration,
-};
+use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use actors_core::{
     Mono,
@@ -17,10 +13,11 @@ use actors_core::{
 use actors_sim::NodeId;
 use nodes_door::{Request, Response, WatchEvent};
 use nodes_pods::PodEvent;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use store_mvcc::{Revision, Token};
 
 use crate::mesh::Word;
+pub(crate) use crate::seen::Shown;
 
 /// One event of a node.
 #[derive(Debug, Clone, Serialize)]
@@ -128,7 +125,7 @@ pub(crate) enum Message {
         /// Of the sender's process.
         life: u64,
         /// What it says.
-        word: Word,
+        word: Box<Word>,
     },
 }
 
@@ -307,42 +304,5 @@ pub(crate) struct Image {
 impl Debug for Image {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "image of {} pages at {}", self.pages.len(), self.revision)
-    }
-}
-
-/// Something that is hashed by what its `Debug` shows.
-#[derive(Debug, Clone)]
-pub(crate) struct Shown<T>(pub(crate) T);
-
-impl<T: Debug> Serialize for Shown<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut digest = Digest::default();
-        // A digest takes whatever it is given.
-        let _never = write!(digest, "{:?}", self.0);
-        serializer.serialize_u64(digest.0)
-    }
-}
-
-/// FNV-1a, 64 bits (draft-eastlake-fnv, section 2).
-pub(crate) struct Digest(pub(crate) u64);
-
-impl Default for Digest {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Digest {
-    pub(crate) fn add(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-}
-
-impl Write for Digest {
-    fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        self.add(text.as_bytes());
-        Ok(())
     }
 }

@@ -8,14 +8,14 @@ use std::{collections::BTreeMap, time::Duration};
 
 use actors_core::Mono;
 use actors_sim::{Fault, NodeId, Sim};
-use chaos_plan::{FaultKind, Schedule, Step, Target};
+use chaos_plan::{FaultKind, Roster, Schedule, Step};
 
 use crate::{
     cluster::Cluster,
     config::ClusterConfig,
     event::{Event, Guard},
     record::Record,
-    strike::{bends_net, cut_under, disk_under, net_under},
+    strike::{bends_net, cut_under, disk_under, id_of, net_under},
     wire::Fate,
 };
 
@@ -71,7 +71,8 @@ impl Engine {
     fn begin(&mut self, sim: &mut Sim<Cluster>, number: usize, now: Mono) {
         let Step { fault, span, .. } = self.steps[number];
         let config = sim.world.shared.config.clone();
-        let hit = resolve(sim, &config, fault);
+        let hit = roster(sim, &config).hit_by(fault);
+        let hit: Vec<NodeId> = hit.into_iter().map(|one| id_of(one, config.servers)).collect();
         let mut felt = false;
         for node in &hit {
             felt |= strike(sim, fault, *node, now.after(span));
@@ -222,49 +223,14 @@ fn skew(sim: &mut Sim<Cluster>, node: NodeId, by_ppm: i32) {
     sim.inject(Fault::Drift { node, ppm });
 }
 
-/// Whom a fault hits now.
-fn resolve(sim: &Sim<Cluster>, config: &ClusterConfig, fault: FaultKind) -> Vec<NodeId> {
-    let one = |target| resolve_one(sim, config, target);
-    let target = match fault {
-        FaultKind::PowerCut => return config.server_ids().collect(),
-        FaultKind::Loss { .. }
-        | FaultKind::Duplicate { .. }
-        | FaultKind::Jumble { .. }
-        | FaultKind::SlowNet { .. } => return Vec::new(),
-        FaultKind::Unlink { from, to, .. } => {
-            return [from, to].into_iter().filter_map(one).collect();
-        }
-        FaultKind::Crash(target)
-        | FaultKind::CrashAfter { target, .. }
-        | FaultKind::Isolate(target)
-        | FaultKind::Deaf(target)
-        | FaultKind::Mute(target)
-        | FaultKind::Pause(target)
-        | FaultKind::LoseProcess(target)
-        | FaultKind::Flap(target)
-        | FaultKind::SlowDisk(target)
-        | FaultKind::StallDisk(target)
-        | FaultKind::FullDisk(target)
-        | FaultKind::FailDisk(target)
-        | FaultKind::ClockJump { target, .. }
-        | FaultKind::ClockSkew { target, .. } => target,
-    };
-    one(target).into_iter().collect()
-}
-
-fn resolve_one(sim: &Sim<Cluster>, config: &ClusterConfig, target: Target) -> Option<NodeId> {
-    let leader = sim.world.leader().unwrap_or(NodeId(0));
-    match target {
-        Target::Leader => Some(leader),
-        Target::Server(number) => config.server_ids().nth(usize::from(number)),
-        Target::Follower(place) => {
-            config.server_ids().filter(|id| *id != leader).nth(usize::from(place))
-        }
-        Target::Agent(place) => config.agent_ids().nth(usize::from(place)),
-        Target::Fenced => sim.world.record.fences.home().or_else(|| {
-            let agents = usize::from(config.agents.max(1));
-            let place = usize::try_from(sim.time().0 / 1_000_000).unwrap_or(0) % agents;
-            config.agent_ids().nth(place)
-        }),
-    }
+/// Who is what now.
+fn roster(sim: &Sim<Cluster>, config: &ClusterConfig) -> Roster {
+    let number = |id: NodeId, first: u32| u8::try_from(id.0.saturating_sub(first)).ok();
+    let home = sim.world.record.fences.home();
+    let fenced = home.and_then(|id| number(id, u32::from(config.servers))).unwrap_or_else(|| {
+        let any = sim.time().0 / 1_000_000 % u64::from(config.agents.max(1));
+        u8::try_from(any).unwrap_or(0)
+    });
+    let leader = sim.world.leader().and_then(|id| number(id, 0)).unwrap_or(0);
+    Roster { servers: config.servers, agents: config.agents, leader, fenced }
 }

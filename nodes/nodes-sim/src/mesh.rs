@@ -130,7 +130,7 @@ impl Mesh {
         from: NodeId,
         (life, word): (u64, Word),
     ) {
-        let peer = name_of(from, &self.config);
+        let peer = ctx.shared.name(from).to_owned();
         self.hear(&peer, life, ctx.now.mono);
         self.queue.push_back(match word {
             Word::Member(message) => Input::Member(MemberEvent::Message {
@@ -144,8 +144,13 @@ impl Mesh {
     }
 
     fn hear(&mut self, peer: &str, life: u64, now: Mono) {
-        let fresh = Link { life, is_up: false, heard: now, probed: None };
-        let link = self.links.entry(peer.to_owned()).or_insert(fresh);
+        let link = match self.links.get_mut(peer) {
+            Some(link) => link,
+            None => {
+                let fresh = Link { life, is_up: false, heard: now, probed: None };
+                self.links.entry(peer.to_owned()).or_insert(fresh)
+            }
+        };
         let mut changes = Vec::new();
         if link.is_up && life > link.life {
             changes.push(LinkChange::Down { why: LinkEnd::Reset });
@@ -226,7 +231,7 @@ impl Mesh {
 
     fn send(&self, ctx: &mut Ctx<'_>, to: &str, word: Word) {
         if let Some(to) = id_of(to, &self.config) {
-            ctx.send(to, Message::Mesh { life: self.life, word });
+            ctx.send(to, Message::Mesh { life: self.life, word: Box::new(word) });
         }
     }
 }

@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use actors_core::Mono;
-use actors_sim::NodeId;
+use actors_sim::{Digest, NodeId};
 use chaos_judges::{Answer, Call, Expected, LogEntry, Operation, WatchRecord};
 use store_mvcc::{
     Applied, Change, Expect, Key, Op, OpResult, Outcome, Position, Proposal, StateHash, Token,
@@ -18,9 +18,9 @@ use store_mvcc::{
 
 use crate::{
     census::Census,
-    event::Digest,
     fences::Fences,
     report::{Invariant, Violation},
+    versions::Versions,
     wire::Wire,
 };
 
@@ -34,6 +34,7 @@ pub(crate) struct Record {
     pub(crate) watches: Vec<WatchRecord>,
     pub(crate) wire: Wire,
     pub(crate) census: Census,
+    pub(crate) versions: Versions,
     pub(crate) fences: Fences,
     pub(crate) disk: BTreeMap<NodeId, DiskNotes>,
     /// Who led, by term.
@@ -183,10 +184,18 @@ impl Record {
         self.counts.fenced += applied.outcome.results.iter().filter(old).count() as u64;
         self.changes.extend(changes.iter().map(|change| (change.revision.0, log_entry(change))));
         for change in changes {
-            if let Err(what) = self.census.take(change, planned_at, &mut self.counts) {
+            if let Err(what) = self.take_census(change, planned_at) {
                 self.violation(Invariant::PodsAsWanted, what);
             }
         }
+    }
+
+    fn take_census(&mut self, change: &Change, planned_at: Option<u64>) -> Result<(), String> {
+        if !Census::counts(&change.key) {
+            return Ok(());
+        }
+        let object = change.value.as_ref().map(|stored| self.versions.object(stored));
+        self.census.take(change, object.as_deref(), planned_at, &mut self.counts)
     }
 
     /// What a delta made of a value is known when it is applied for the first time.
@@ -320,7 +329,7 @@ pub(crate) fn text_of(key: &Key, value: &[u8]) -> String {
     }
     let mut digest = Digest::default();
     digest.add(value);
-    format!("{:016x}", digest.0)
+    format!("{:016x}", digest.finish())
 }
 
 /// Whether a key is one that clients read and write as a register.

@@ -4,6 +4,8 @@
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
+use actors_sim::DiskTally;
+
 use crate::record::Counts;
 
 /// What must never happen, whatever goes wrong.
@@ -162,6 +164,8 @@ pub struct Report {
     pub judged: usize,
     /// How much of what happened.
     pub counts: Counts,
+    /// What disks did.
+    pub disks: DiskTally,
     /// Every fault point of this world.
     pub coverage: Vec<Coverage>,
     /// What must never happen, and did.

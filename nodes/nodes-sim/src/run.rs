@@ -232,6 +232,7 @@ fn report(seed: u64, config: &RunConfig, sim: &Sim<Cluster>, engine: &Engine) ->
         leaders: record.leaders(),
         judged: record.judged,
         counts: record.counts.clone(),
+        disks: sim.disks(),
         coverage: coverage(Point::ALL.iter().map(|site| site.name()), sim.coverage()),
         violations: record.violations.clone(),
         notes: record.notes.clone(),

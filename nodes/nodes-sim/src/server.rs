@@ -104,6 +104,11 @@ enum Inner {
         host: usize,
         event: Box<LoopEvent>,
     },
+    /// All control loops are to hear it.
+    Hosts {
+        epoch: u64,
+        event: Box<HostEvent>,
+    },
 }
 
 /// Who waits for an answer of the door.
@@ -173,7 +178,7 @@ impl Server {
             }
             Message::Unwatch { id } => self.streams.close(from, id),
             Message::Mesh { life, word } => {
-                self.mesh.handle_word(ctx, from, (life, word));
+                self.mesh.handle_word(ctx, from, (life, *word));
                 self.hear_mesh(ctx);
             }
             Message::Answer { .. } | Message::Watched { .. } => {}
@@ -250,6 +255,7 @@ impl Server {
                 }
                 Inner::Ask { origin, request } => self.submit(ctx, origin, *request),
                 Inner::Host { epoch, host, event } => self.handle_host(ctx, (epoch, host), *event),
+                Inner::Hosts { epoch, event } => self.handle_hosts(ctx, epoch, &event),
             }
         }
     }

@@ -1,11 +1,19 @@
 //! What a fault of a plan is in the simulator's own words, whatever the world.
 //!
-//! Way in: [`cut_under`], [`disk_under`], [`net_under`].
+//! Way in: [`id_of`], [`cut_under`], [`disk_under`], [`net_under`].
 
 use std::time::Duration;
 
 use actors_sim::{Cut, DiskFaults, Flap, NetFaults, NodeId};
-use chaos_plan::{FaultKind, Rhythm, Way};
+use chaos_plan::{FaultKind, Machine, Rhythm, Way};
+
+/// Which node a machine is: agents stand behind the servers.
+pub(crate) fn id_of(machine: Machine, servers: u8) -> NodeId {
+    NodeId(match machine {
+        Machine::Server(number) => u32::from(number),
+        Machine::Agent(number) => u32::from(servers) + u32::from(number),
+    })
+}
 
 /// The partition that a fault makes around the machines that it hits.
 pub(crate) fn cut_under(

@@ -3,8 +3,6 @@
 //! Way in: [`Wire::send`], [`Wire::receive`].  Never: a decision about a message; the simulator
 //! makes those.
 
-use std::collections::BTreeMap;
-
 use actors_core::Mono;
 use actors_sim::NodeId;
 
@@ -14,10 +12,11 @@ const SLOW_NS: u64 = 3_000_000;
 /// All links between all nodes.
 #[derive(Debug, Default)]
 pub(crate) struct Wire {
-    links: BTreeMap<(NodeId, NodeId), Link>,
+    /// By sender, then by receiver.
+    links: Vec<Vec<Link>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Link {
     messages: Vec<Letter>,
     newest: u32,
@@ -43,20 +42,32 @@ pub(crate) struct Fate {
 impl Wire {
     /// Notes a message and gives it its number on its link.
     pub(crate) fn send(&mut self, from: NodeId, to: NodeId, at: Mono) -> u32 {
-        let link = self.links.entry((from, to)).or_default();
+        let link = self.link(from, to);
         link.messages.push(Letter { sent: at, times: 0, late: false, slow: false });
         u32::try_from(link.messages.len() - 1).unwrap_or(u32::MAX)
     }
 
     /// Notes an arrival; whether it is the first of this message.
     pub(crate) fn receive(&mut self, from: NodeId, to: NodeId, number: u32, at: Mono) -> bool {
-        let link = self.links.entry((from, to)).or_default();
+        let link = self.link(from, to);
         let Some(letter) = link.messages.get_mut(number as usize) else { return false };
         letter.times = letter.times.saturating_add(1);
         letter.late |= number < link.newest;
         letter.slow |= at.since(letter.sent).as_nanos() > u128::from(SLOW_NS);
         link.newest = link.newest.max(number);
         letter.times == 1
+    }
+
+    fn link(&mut self, from: NodeId, to: NodeId) -> &mut Link {
+        let (from, to) = (from.0 as usize, to.0 as usize);
+        if self.links.len() <= from {
+            self.links.resize(from + 1, Vec::new());
+        }
+        let links = &mut self.links[from];
+        if links.len() <= to {
+            links.resize(to + 1, Link::default());
+        }
+        &mut links[to]
     }
 
     /// What messages sent between two instants met with, on the links that `concerns` names.
@@ -66,7 +77,10 @@ impl Wire {
         concerns: impl Fn(NodeId, NodeId) -> bool,
     ) -> Fate {
         let mut fate = Fate::default();
-        for (_, link) in self.links.iter().filter(|((from, to), _)| concerns(*from, *to)) {
+        let links = (0..).map(NodeId).zip(&self.links);
+        let links =
+            links.flat_map(|(from, links)| (0..).map(move |to| (from, NodeId(to))).zip(links));
+        for (_, link) in links.filter(|((from, to), _)| concerns(*from, *to)) {
             let first = link.messages.partition_point(|letter| letter.sent < since);
             let sent = link.messages[first..].iter().take_while(|letter| letter.sent <= until);
             for letter in sent {

@@ -4,6 +4,7 @@
 
 use std::{collections::BTreeMap, sync::Mutex, thread};
 
+use actors_sim::DiskTally;
 use nodes_sim::{Report, RunConfig, run};
 
 /// What came of many seeds.
@@ -55,6 +56,25 @@ impl Sweep {
         sites.filter(|site| !reached(site)).collect()
     }
 
+    /// What disks did in all of them.
+    #[must_use]
+    pub fn disks(&self) -> DiskTally {
+        let mut sum = DiskTally::default();
+        self.reports.values().for_each(|report| sum.add(report.disks));
+        sum
+    }
+
+    /// By kind, how many faults began and how many were felt.
+    #[must_use]
+    pub fn faults(&self) -> BTreeMap<&'static str, (u64, u64)> {
+        let mut faults: BTreeMap<&'static str, (u64, u64)> = BTreeMap::new();
+        for (name, (begun, felt)) in self.reports.values().flat_map(|report| &report.faults) {
+            let total = faults.entry(name).or_default();
+            *total = (total.0 + begun, total.1 + felt);
+        }
+        faults
+    }
+
     /// How many seeds covered enough to count.
     #[must_use]
     pub fn counting(&self) -> usize {
@@ -93,14 +113,9 @@ pub fn one(seed: u64, config: &RunConfig) -> Report {
 /// What the seeds covered.
 #[must_use]
 pub fn table(sweep: &Sweep) -> String {
-    let mut faults: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     let mut sites: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     let reports = || sweep.reports.values();
     for report in reports() {
-        for (name, (begun, felt)) in &report.faults {
-            let total = faults.entry(name).or_default();
-            *total = (total.0 + begun, total.1 + felt);
-        }
         for point in &report.coverage {
             let total = sites.entry(point.site).or_default();
             *total = (total.0 + u64::from(point.is_reached), total.1 + point.fired);
@@ -131,7 +146,10 @@ pub fn table(sweep: &Sweep) -> String {
     row("fenced pods that moved", sum(|report| report.counts.moved).to_string());
     row("images installed", sum(|report| report.counts.images).to_string());
     row("keys parked", sum(|report| report.counts.parked).to_string());
-    for (name, (begun, felt)) in faults {
+    for (what, count) in sweep.disks().rows() {
+        row(&format!("disks: {what}"), count.to_string());
+    }
+    for (name, (begun, felt)) in sweep.faults() {
         row(&format!("fault: {name}"), format!("{felt} felt of {begun}"));
     }
     for (site, (seeds, fired)) in sites {

@@ -12,7 +12,7 @@ use actors_core::{
 
 use super::{Disk, File, Image, SimDisk};
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(super) struct LogImage {
     head: Option<Arc<[u8]>>,
     records: BTreeMap<u64, Arc<[u8]>>,
@@ -25,19 +25,48 @@ pub(super) enum LogOp {
     TruncateBelow(u64),
 }
 
+#[derive(Debug)]
+pub(super) enum LogUndo {
+    /// From where on there is something else, and what stood there.
+    Append(Option<u64>, BTreeMap<u64, Arc<[u8]>>),
+    Head(Option<Arc<[u8]>>),
+    /// What stood before the first record.
+    Truncate(BTreeMap<u64, Arc<[u8]>>),
+}
+
 impl Image for LogImage {
     type Op = LogOp;
+    type Undo = LogUndo;
 
-    fn apply(&mut self, op: &LogOp) {
+    fn apply(&mut self, op: &LogOp) -> LogUndo {
         match op {
             LogOp::Append(records) => {
-                if let Some((first, _)) = records.first() {
-                    self.records.split_off(first);
-                }
+                let first = records.first().map(|(first, _)| *first);
+                // Nearly always what is appended comes behind the last.
+                let replaces = |first: &u64| {
+                    self.records.last_key_value().is_some_and(|(last, _)| last >= first)
+                };
+                let replaced = first.filter(replaces).map(|first| self.records.split_off(&first));
                 self.records.extend(records.iter().cloned());
+                LogUndo::Append(first, replaced.unwrap_or_default())
             }
-            LogOp::Head(head) => self.head = Some(Arc::clone(head)),
-            LogOp::TruncateBelow(first) => self.records = self.records.split_off(first),
+            LogOp::Head(head) => LogUndo::Head(self.head.replace(Arc::clone(head))),
+            LogOp::TruncateBelow(first) => {
+                let kept = self.records.split_off(first);
+                LogUndo::Truncate(std::mem::replace(&mut self.records, kept))
+            }
+        }
+    }
+
+    fn revert(&mut self, undo: LogUndo) {
+        match undo {
+            LogUndo::Append(None, _) => {}
+            LogUndo::Append(Some(first), mut replaced) => {
+                self.records.split_off(&first);
+                self.records.append(&mut replaced);
+            }
+            LogUndo::Head(head) => self.head = head,
+            LogUndo::Truncate(mut gone) => self.records.append(&mut gone),
         }
     }
 
@@ -100,12 +129,12 @@ impl LogStore for SimLog {
     }
 
     fn head(&self) -> Result<Option<Vec<u8>>, DiskError> {
-        self.with(|disk, name| file(disk, name).volatile.head.as_deref().map(<[u8]>::to_vec))
+        self.with(|disk, name| file(disk, name).image.head.as_deref().map(<[u8]>::to_vec))
     }
 
     fn read_from(&self, first: u64, limit: usize) -> Result<Vec<LogRecord>, DiskError> {
         self.with(|disk, name| {
-            let records = file(disk, name).volatile.records.range(first..).take(limit);
+            let records = file(disk, name).image.records.range(first..).take(limit);
             let copy = |(index, data): (&u64, &Arc<[u8]>)| LogRecord {
                 index: *index,
                 data: data.to_vec(),

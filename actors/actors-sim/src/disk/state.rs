@@ -11,17 +11,34 @@ use actors_core::{
 
 use super::{Disk, File, Image, SimDisk};
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(super) struct StateImage(BTreeMap<Arc<[u8]>, Arc<[u8]>>);
 
-impl Image for StateImage {
-    type Op = Vec<(Arc<[u8]>, Option<Arc<[u8]>>)>;
+/// Keys with what they hold from then on.
+type Batch = Vec<(Arc<[u8]>, Option<Arc<[u8]>>)>;
 
-    fn apply(&mut self, batch: &Self::Op) {
-        for (key, value) in batch {
-            match value {
+impl Image for StateImage {
+    type Op = Batch;
+    /// The same keys, in the same order, with what they held before.
+    type Undo = Batch;
+
+    fn apply(&mut self, batch: &Batch) -> Batch {
+        let put = |(key, value): &(Arc<[u8]>, Option<Arc<[u8]>>)| {
+            let before = match value {
                 Some(value) => self.0.insert(Arc::clone(key), Arc::clone(value)),
                 None => self.0.remove(key),
+            };
+            (Arc::clone(key), before)
+        };
+        batch.iter().map(put).collect()
+    }
+
+    fn revert(&mut self, undo: Batch) {
+        // A key that stands twice held the first one's value before.
+        for (key, before) in undo.into_iter().rev() {
+            match before {
+                Some(value) => self.0.insert(key, value),
+                None => self.0.remove(&key),
             };
         }
     }
@@ -62,7 +79,7 @@ impl StateStore for SimState {
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, DiskError> {
-        self.with(|disk, name| file(disk, name).volatile.0.get(key).map(|value| value.to_vec()))
+        self.with(|disk, name| file(disk, name).image.0.get(key).map(|value| value.to_vec()))
     }
 
     fn range(&self, range: KeyRange<'_>) -> Result<Vec<Pair>, DiskError> {
@@ -71,7 +88,7 @@ impl StateStore for SimState {
         }
         self.with(|disk, name| {
             let end = range.end.map_or(Bound::Unbounded, Bound::Excluded);
-            let map = &file(disk, name).volatile.0;
+            let map = &file(disk, name).image.0;
             let pairs = map.range::<[u8], _>((Bound::Included(range.start), end));
             let copy = |(key, value): (&Arc<[u8]>, &Arc<[u8]>)| (key.to_vec(), value.to_vec());
             if range.reverse {

@@ -293,27 +293,51 @@ impl Server {
                 news.push(HostEvent::Resync);
             }
         }
-        for event in news {
-            for host in 0..control.hosts.len() {
-                let event = Box::new(LoopEvent::Common(event.clone()));
-                self.inbox.push_back(Inner::Host { epoch, host, event });
-            }
+        let news = news.into_iter().map(|event| Inner::Hosts { epoch, event: Box::new(event) });
+        self.inbox.extend(news);
+    }
+
+    /// The loops of an epoch, if it is not over, and what they see.
+    fn loops(&mut self, ctx: &Ctx<'_>, epoch: u64) -> Option<(&mut Control, SnapshotWorld)> {
+        let snapshot = self.replica.snapshot();
+        let control = self.control.as_mut().filter(|control| control.epoch.0 == epoch)?;
+        let world = control.view(ctx, snapshot);
+        Some((control, world))
+    }
+
+    /// Hands an event to all loops, one after the other.
+    pub(super) fn handle_hosts(&mut self, ctx: &mut Ctx<'_>, epoch: u64, event: &HostEvent) {
+        let Some((control, world)) = self.loops(ctx, epoch) else { return };
+        let mut wishes = Vec::new();
+        for (host, hosted) in control.hosts.iter_mut().enumerate() {
+            let wanted = hosted.handle(ctx, &world, LoopEvent::Common(event.clone()));
+            wishes.extend(wanted.into_iter().map(|wish| (host, wish)));
+        }
+        for (host, wish) in wishes {
+            self.carry_out_host(ctx, (epoch, host), [wish]);
         }
     }
 
+    /// Hands an event to one loop.
     pub(super) fn handle_host(
         &mut self,
         ctx: &mut Ctx<'_>,
         (epoch, host): (u64, usize),
         event: LoopEvent,
     ) {
-        let snapshot = self.replica.snapshot();
-        let Some(control) = self.control.as_mut().filter(|control| control.epoch.0 == epoch) else {
-            return;
-        };
-        let world = control.view(ctx, snapshot);
+        let Some((control, world)) = self.loops(ctx, epoch) else { return };
         let Some(hosted) = control.hosts.get_mut(host) else { return };
-        for wish in hosted.handle(ctx, &world, event) {
+        let wishes = hosted.handle(ctx, &world, event);
+        self.carry_out_host(ctx, (epoch, host), wishes);
+    }
+
+    fn carry_out_host(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        (epoch, host): (u64, usize),
+        wishes: impl IntoIterator<Item = HostEffect>,
+    ) {
+        for wish in wishes {
             match wish {
                 HostEffect::SetTimer { at } => ctx.at(at, Local::LoopTimer { epoch, host }),
                 HostEffect::Notice(HostNotice::Undeclared { key, item }) => {

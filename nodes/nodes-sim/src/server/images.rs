@@ -85,6 +85,7 @@ impl Server {
             if self.replica.catalog.load(&self.replica.mvcc.reader()).is_err() {
                 return ctx.out.push(Effect::Restart);
             }
+            self.replica.share(&mut ctx.record.versions);
             ctx.record.counts.images += 1;
             ctx.record.check_hash(self.me, self.replica.mvcc.position());
             self.inbox.push_back(Inner::Reloaded);

@@ -18,7 +18,7 @@ use actors_core::{
 };
 use actors_sim::{NodeId, SimDisk, SimLog};
 use store_catalog::{Catalog, RingLimits, Snapshot};
-use store_mvcc::{ApplyError, GroupId, Mvcc, Proposal, Token, Writer};
+use store_mvcc::{ApplyError, GroupId, Key, Mvcc, Proposal, Token, Writer};
 use store_raft::{
     Bootstrap, Committed, RaftConfig, RaftEffect, RaftEvent, RaftMachine, Role, RoleView, Stored,
 };
@@ -29,6 +29,7 @@ use crate::{
     event::{Bytes, Effect, Image, Local, Message},
     knobs::Knobs,
     report::Invariant,
+    versions::Versions,
 };
 
 /// Compacted revisions whose rows are given back at once.
@@ -133,6 +134,13 @@ impl Replica {
 
     pub(crate) fn snapshot(&self) -> Snapshot {
         self.catalog.snapshot()
+    }
+
+    /// Lets every version that this replica has loaded have the tree of another one's copy.
+    pub(crate) fn share(&self, versions: &mut Versions) {
+        let snapshot = self.catalog.snapshot();
+        let all = snapshot.list(&Key::from("/registry/"), None, usize::MAX);
+        all.for_each(|item| versions.share(item));
     }
 
     pub(crate) fn mvcc(&self) -> &Mvcc {
@@ -255,7 +263,8 @@ impl Server {
             return self.stop(ctx, &error);
         }
         let position = *self.replica.mvcc.position();
-        self.replica.catalog.publish(&changes, position.revision);
+        let published = self.replica.catalog.publish(&changes, position.revision);
+        published.events.iter().for_each(|event| ctx.record.versions.share(event.item()));
         self.replica.catalog.set_compacted(position.compacted);
         self.inbox.push_back(Inner::Published { outcomes });
         self.inbox.push_back(Inner::Raft(RaftEvent::Applied { index: position.index }));
