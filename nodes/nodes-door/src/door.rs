@@ -83,6 +83,13 @@ pub struct Pending {
 }
 
 impl Pending {
+    /// The namespace in which it lost a race, if it did: it is decided anew, and may lose again to
+    /// all who are.
+    #[must_use]
+    pub fn lost_in(&self) -> Option<&str> {
+        self.request.target.namespace.as_deref().filter(|_| self.attempt > 0)
+    }
+
     /// Answers with this instead of the object, once it is applied.
     pub(crate) fn answer_with(&mut self, response: Response) {
         self.draft.answer = Answer::Ready(Box::new(response));
@@ -141,6 +148,11 @@ impl Door {
                 Step::Reply(ApiError::too_many_requests(message, 1).into())
             }
         }
+    }
+
+    /// Decides a request again that has not been proposed: it had to wait, and things have moved.
+    pub fn renew(&self, pending: Pending, turn: &mut Turn<'_, Snapshot>) -> Step {
+        self.attempt(&pending.request, turn, pending.attempt)
     }
 
     /// Decides a watch: what it begins with, and which events it shows.

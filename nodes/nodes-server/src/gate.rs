@@ -26,6 +26,7 @@ use tokio::{
 };
 
 use crate::{
+    lanes::Lanes,
     pages::{Pages, read_past},
     tokens::claims_of,
     traces::{Visit, carried},
@@ -73,6 +74,7 @@ struct Inner {
     able: watch::Receiver<bool>,
     rng: Mutex<Rng>,
     pages: Pages,
+    lanes: Lanes,
     /// The service whose parts the watches are; set by each of its lives.
     watches: RwLock<Option<Service>>,
 }
@@ -83,7 +85,8 @@ impl Gate {
     pub fn new(parts: GateParts, rng: Rng) -> Self {
         let GateParts { door, store, member, pki, able } = parts;
         let (rng, pages, watches) = (Mutex::new(rng), Pages::default(), RwLock::default());
-        let inner = Inner { door, store, member, pki, able, rng, pages, watches };
+        let lanes = Lanes::default();
+        let inner = Inner { door, store, member, pki, able, rng, pages, lanes, watches };
         Self { inner: Arc::new(inner), epoch: None, tracer: Tracer::new(&member.0.to_string()) }
     }
 
@@ -210,8 +213,18 @@ impl Gate {
     }
 
     async fn finish(&self, mut step: Step, rng: &mut Rng, visit: &mut Visit) -> Response {
-        let mut written = None;
+        let (mut written, mut lane) = (None, None);
         loop {
+            // Who lost a race goes on behind those who lost one before, and from what they leave.
+            if let (Step::Propose { pending, .. }, None) = (&step, &lane)
+                && let Some(namespace) = pending.lost_in()
+            {
+                lane = Some(self.inner.lanes.enter(namespace).await);
+                if let Step::Propose { pending, .. } = step {
+                    let snapshot = self.inner.store.snapshot();
+                    step = self.inner.door.renew(*pending, &mut turn(&snapshot, rng));
+                }
+            }
             match step {
                 Step::Reply(mut response) => {
                     response.revision = written;

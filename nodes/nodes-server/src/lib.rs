@@ -18,6 +18,7 @@ mod figures;
 mod gate;
 mod health;
 mod joins;
+mod lanes;
 mod marker;
 mod node_object;
 mod operators;
