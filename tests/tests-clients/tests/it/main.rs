@@ -2,6 +2,7 @@
 
 #![expect(
     clippy::expect_used,
+    clippy::panic,
     clippy::print_stdout,
     reason = "a scenario tells how far it is, and stops where the cluster is not as it must be"
 )]
@@ -9,5 +10,6 @@
 mod helm;
 mod kubectl;
 mod loss;
+mod moves;
 mod text;
 mod tools;

@@ -108,7 +108,7 @@ fn word(word: &str) -> String {
         "TOKEN"
     } else if bare.len() == 36 && bare.matches('-').count() == 4 {
         "UID"
-    } else if bare.starts_with("starling://") {
+    } else if bare.starts_with("starling://") || bare.contains("_c_") && bare.len() > 36 {
         "CONTAINER"
     } else if bare.starts_with("sha256:") {
         "DIGEST"
