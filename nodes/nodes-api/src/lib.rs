@@ -6,6 +6,7 @@
 
 mod actors;
 mod body;
+mod certificate;
 mod connection;
 mod crowd;
 mod discovery;
@@ -34,6 +35,7 @@ mod why;
 mod yaml;
 
 pub use actors::{ActorOrder, ActorPlace, ActorsPort};
+pub use certificate::ServingCertificate;
 pub use documents::Documents;
 pub use edge::EdgeParts;
 pub use health::{Condition, Readiness};

@@ -89,8 +89,7 @@ impl Server {
     /// # Errors
     /// [`ServerError`], before anything runs.
     pub fn open(config: ServerConfig, system: &System, mut rng: Rng) -> Result<Self, ServerError> {
-        let names = config.api_names();
-        let pki_dir = config.data_dir.join("pki");
+        let (names, pki_dir) = (config.api_names(), config.data_dir.join("pki"));
         let pki = Arc::new(Pki::open_or_create(&pki_dir, &names, Clock.now().wall, &mut rng)?);
         let wrong = |field, value: &str| ServerError::Record { field, value: value.to_owned() };
         let uid = uid_bytes(&config.uid).ok_or_else(|| wrong("uid", &config.uid))?;
@@ -146,17 +145,16 @@ impl Server {
             member: config.member,
             bootstrapped: AtomicBool::new(false),
         };
-        let certificate = Arc::new(ServingCertificate::new(&pki.server)?);
         Ok(Self {
             config,
             system: system.clone(),
             group: Arc::new(group),
             gate,
             registry: Arc::new(registry),
+            certificate: Arc::new(ServingCertificate::new(&pki.server)?),
             pki,
             readiness: Arc::new(readiness),
             issuer,
-            certificate,
             revoked: watch::Sender::default(),
             serving: watch::Sender::new(false),
             able,

@@ -101,6 +101,12 @@ impl Cluster {
         cluster
     }
 
+    /// The binary that is driven.
+    #[must_use]
+    pub fn binary(&self) -> &Path {
+        &self.binary
+    }
+
     /// Runs a verb that must succeed and returns what it printed.
     pub fn starling(&self, arguments: &[&str]) -> String {
         let ran = self.try_starling(arguments);
@@ -239,7 +245,7 @@ impl Cluster {
     /// Somebody else with this cluster's kubeconfig.
     #[must_use]
     pub fn user(&self) -> User {
-        User { folder: self.folder.clone(), place: None }
+        User { folder: self.folder.clone(), place: None, editor: None }
     }
 
     fn command(&self, program: &Path) -> Command {
@@ -253,6 +259,8 @@ pub struct User {
     folder: PathBuf,
     /// Where it works, if that is said.
     place: Option<PathBuf>,
+    /// What it edits with.
+    editor: Option<String>,
 }
 
 impl User {
@@ -267,6 +275,13 @@ impl User {
     #[must_use]
     pub fn within(mut self, place: PathBuf) -> Self {
         self.place = Some(place);
+        self
+    }
+
+    /// The same user, who edits with this command.
+    #[must_use]
+    pub fn editing(mut self, editor: &str) -> Self {
+        self.editor = Some(editor.to_owned());
         self
     }
 
@@ -309,6 +324,9 @@ impl User {
             .stdin(Stdio::null());
         if let Some(place) = &self.place {
             command.current_dir(place);
+        }
+        if let Some(editor) = &self.editor {
+            command.env("KUBE_EDITOR", editor);
         }
         command
     }

@@ -1,6 +1,6 @@
 //! The API's certificate is renewed while it is shown, and nobody who is connected notices.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use actors_core::Rng;
 use actors_runtime::Clock;
@@ -25,7 +25,7 @@ fn shown(connection: &Connection) -> CertificateDer<'static> {
     chain.and_then(|chain| chain.first()).expect("a certificate").clone().into_owned()
 }
 
-fn stored(folder: &PathBuf) -> CertificateDer<'static> {
+fn stored(folder: &Path) -> CertificateDer<'static> {
     let pem = fs::read(folder.join("kube-apiserver.crt")).expect("a file");
     CertificateDer::from_pem_slice(&pem).expect("a certificate")
 }
