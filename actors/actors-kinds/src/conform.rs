@@ -221,10 +221,18 @@ fn is_empty_map(shape: &Shape, value: &Value) -> bool {
     matches!(shape, Shape::Map(_)) && value.as_map().is_some_and(Map::is_empty)
 }
 
-/// An item of a list or map: there is no leaving out a null here, so that a text becomes the empty one.
+/// An item of a list or map: there is no leaving out a null here, so that it becomes what is empty of its type, as
+/// Kubernetes' own decoder has it; no other encoding has a null.
 fn normalize_item(schema: &Schema, item: &Shape, value: &mut Value) {
-    if value.is_null() && matches!(item, Shape::Bytes | Shape::String) {
-        *value = Value::String(String::new());
+    if value.is_null() {
+        *value = match item {
+            Shape::Bytes | Shape::String => Value::String(String::new()),
+            Shape::Object(_) => Value::Map(Map::new()),
+            Shape::Int32 | Shape::Int64 | Shape::IntOrString | Shape::Double => Value::Int(0),
+            Shape::Bool => Value::Bool(false),
+            Shape::Quantity => Value::String("0".to_owned()),
+            _ => return,
+        };
     } else {
         normalize(schema, item, value);
     }

@@ -15,11 +15,11 @@ pub(super) fn is_base64(text: &str) -> bool {
 }
 
 /// What was found, as precisely as it helps: a number that is out of range with its digits, a text whose format
-/// is wrong with its beginning, otherwise the sort of value.
+/// is wrong with its beginning, otherwise the sort of value. Never what was to be bytes: that may be a secret, and the
+/// complaint is logged.
 pub(super) fn found(shape: &Shape, value: &Value) -> String {
     let wants_number = matches!(shape, Shape::Int32 | Shape::Int64);
-    let wants_format =
-        matches!(shape, Shape::Bytes | Shape::MicroTime | Shape::Quantity | Shape::Time);
+    let wants_format = matches!(shape, Shape::MicroTime | Shape::Quantity | Shape::Time);
     match value {
         Value::Int(number) if wants_number => format!("number {number}"),
         Value::Float(number) if wants_number => format!("number {number}"),

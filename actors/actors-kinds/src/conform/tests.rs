@@ -77,7 +77,7 @@ fn formats_of_texts_are_checked() {
     check_report(
         &value!({ "apiVersion": "v1", "kind": "Secret", "data": { "a": "not base64" } }),
         &expect![[r#"
-            Secret in version "v1" cannot be handled as a Secret: json: cannot unmarshal string "not base64" into field data[a] of type base64 bytes
+            Secret in version "v1" cannot be handled as a Secret: json: cannot unmarshal string into field data[a] of type base64 bytes
         "#]],
     );
     check_report(
@@ -116,4 +116,18 @@ fn what_fits_is_made_uniform() {
     });
     normalize(registry.schema(), &shape, &mut pod);
     expect![[r#"{"metadata":{"name":"p","creationTimestamp":"2026-01-01T00:00:00Z","annotations":{"a":""}},"spec":{"containers":[{"name":"a","resources":{"limits":{"cpu":"1"}}}],"priority":1,"securityContext":{}}}"#]].assert_eq(&json::to_string(&pod));
+}
+
+#[test]
+fn what_is_null_among_others_is_empty() {
+    let registry = Registry::builtin().expect("the tables are good");
+    let shape = registry.shape_named("core.v1.Pod");
+    let mut pod = value!({ "spec": {
+        "containers": [null, { "args": [null], "resources": { "limits": { "cpu": null } } }],
+        "securityContext": { "supplementalGroups": [null] },
+    } });
+    normalize(registry.schema(), &shape, &mut pod);
+    expect![[r#"{"spec":{"containers":[{},{"args":[""],"resources":{"limits":{"cpu":"0"}}}],"securityContext":{"supplementalGroups":[0]}}}"#]].assert_eq(&json::to_string(&pod));
+    let message = crate::protobuf::encode(registry.schema(), &shape, &pod);
+    assert!(message.is_ok(), "{message:?}");
 }
