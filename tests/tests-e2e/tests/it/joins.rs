@@ -38,6 +38,17 @@ fn wait_whole(lab: &Lab, from: &str, servers: &[&str]) {
     lab.kubectl(from, from, &["wait", "node", "--all", "--for=condition=Ready", "--timeout=60s"]);
 }
 
+/// How the API of a computer answers whoever has the keys of another one's node.
+fn answer_to_keys(lab: &Lab, at: &str, whose: &str) -> String {
+    let keys = lab.keys(whose, &lab.cluster);
+    let file = |name: &str| keys.join(name).display().to_string();
+    let (authority, certificate, key) = (file("ca.crt"), file("node.crt"), file("node.key"));
+    let url = format!("https://{}:6443/api/v1/nodes/{whose}", lab.address(at));
+    let words = ["-sS", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "20"];
+    let keys = ["--cacert", &authority, "--cert", &certificate, "--key", &key, &url];
+    lab.try_run(at, Path::new("curl"), &[&words[..], &keys[..]].concat()).out
+}
+
 #[test]
 fn three_computers_become_one_cluster_by_the_printed_line_and_change_its_servers() {
     if let Some(lack) = Cluster::lacking() {
@@ -84,7 +95,12 @@ fn three_computers_become_one_cluster_by_the_printed_line_and_change_its_servers
     lab.starling("b", &["up"]);
     wait_whole(&lab, "b", &["a", "b", "c"]);
 
+    assert_eq!(answer_to_keys(&lab, "a", "c"), "200");
     lab.starling("a", &["server", "remove", "c"]);
+    for server in ["a", "b"] {
+        until("its certificate is refused", || answer_to_keys(&lab, server, "c") == "401");
+    }
+    assert_eq!(answer_to_keys(&lab, "a", "b"), "200", "that of others is not");
     wait_voters(&lab, "a", &["a", "b"]);
     assert!(warns(&lab, "a", EVEN), "{:#}", lab.status("a"));
     lab.kubectl("a", "a", &["wait", "--for=delete", "node/c", "--timeout=30s"]);
