@@ -12,6 +12,7 @@ mod discovery;
 mod disruption;
 mod endpoints;
 mod everywhere;
+mod flow_control;
 mod forms;
 mod garbage;
 mod golden;
