@@ -5,10 +5,10 @@
 
 use std::fmt::Write as _;
 
-use actors_kinds::default_object;
+use actors_kinds::{KindFacts, KindPlace, Registry, convert, default_object, part_alone};
 use actors_object::{
-    ApiError, Cause, Map, Object, Value,
-    apply::{Conflict, How, Manager, Managers, Operation, Reach},
+    ApiError, Cause, Gvk, Map, Object, Value,
+    apply::{Conflict, How, Manager, Managers, Operation, Reach, Versions},
     timefmt,
 };
 
@@ -30,13 +30,44 @@ const WITH_STATUS: &[&[&str]] =
     &[&["status"], &["metadata", "labels"], &["metadata", "annotations"]];
 const FINALIZERS: &[&[&str]] = &[&["spec", "finalizers"]];
 
+/// The versions in which a kind is served.
+struct Forms<'a> {
+    registry: &'a Registry,
+    kind: &'a KindFacts,
+}
+
+impl<'a> Forms<'a> {
+    fn facts(&self, api_version: &str) -> Option<&'a KindFacts> {
+        let gvk = Gvk::from_api_version(api_version, &self.kind.gvk.kind);
+        if gvk == self.kind.gvk {
+            return Some(self.kind);
+        }
+        self.registry.kind(&gvk).filter(|other| other.storage == self.kind.storage)
+    }
+}
+
+impl<'a> Versions for Forms<'a> {
+    type Place = KindPlace<'a>;
+
+    fn written(&self) -> KindPlace<'a> {
+        self.registry.place(self.kind)
+    }
+
+    fn place(&self, api_version: &str) -> Option<KindPlace<'a>> {
+        self.facts(api_version).map(|facts| self.registry.place(facts))
+    }
+
+    fn turned(&self, object: &Value, from: &str, to: &str) -> Option<Value> {
+        let (from, to) = (self.facts(from)?, self.facts(to)?);
+        let mut object = Object(object.clone());
+        convert::to_storage(from, &mut object);
+        convert::from_storage(to, &mut object);
+        Some(object.0)
+    }
+}
+
 /// Applies the configuration in the request's body; what is absent is created.
 pub(super) fn apply(visit: &mut Visit<'_>) -> Decision {
-    if visit.request.options.field_manager.is_none() {
-        return Err(ApiError::bad_request(
-            "fieldManager is required for an apply: who owns the fields?",
-        ));
-    }
     let expected = match visit.sub {
         Some(sub) => decode::Expected { gvk: &sub.gvk, shape: &sub.shape },
         None => decode::Expected { gvk: &visit.kind.gvk, shape: &visit.kind.shape },
@@ -47,11 +78,7 @@ pub(super) fn apply(visit: &mut Visit<'_>) -> Decision {
         Some("approval") => Scope::Approval,
         Some(_) => Scope::Status,
     };
-    let mut config = decode::body(visit, &expected)?;
-    place(visit, &mut config)?;
-    if !config.metadata().at("managedFields").is_null() {
-        return Err(ApiError::bad_request("metadata.managedFields must be absent in an apply"));
-    }
+    let mut config = configuration(visit, &expected)?;
     let item = match visit.current() {
         Ok(item) => item,
         Err(error) if error.is_not_found() && visit.sub.is_none() => {
@@ -75,6 +102,42 @@ pub(super) fn apply(visit: &mut Visit<'_>) -> Decision {
         new.set_uid(&named.1);
     }
     replace(visit, Change { item, new, scope, render: None, conditional })
+}
+
+/// What a pod becomes when the configuration in the request's body is applied to one part of it, and whether the
+/// configuration names a revision.
+pub(crate) fn applied_part(
+    visit: &mut Visit<'_>,
+    (part, live): (&str, &Object),
+    expected: &decode::Expected<'_>,
+) -> Result<(Object, bool), ApiError> {
+    let config = configuration(visit, expected)?;
+    let alone = part_alone(part, &config);
+    let new = merged(visit, live, (&alone, Scope::Server))?;
+    let mut new = decode::checked(visit, new, (expected, &[]))?;
+    new.set_resource_version(config.resource_version());
+    if !config.uid().is_empty() {
+        new.set_uid(config.uid());
+    }
+    Ok((new, !config.resource_version().is_empty()))
+}
+
+/// The configuration that the request's body is.
+fn configuration(
+    visit: &mut Visit<'_>,
+    expected: &decode::Expected<'_>,
+) -> Result<Object, ApiError> {
+    if visit.request.options.field_manager.is_none() {
+        return Err(ApiError::bad_request(
+            "fieldManager is required for an apply: who owns the fields?",
+        ));
+    }
+    let mut config = decode::body(visit, expected)?;
+    place(visit, &mut config)?;
+    if !config.metadata().at("managedFields").is_null() {
+        return Err(ApiError::bad_request("metadata.managedFields must be absent in an apply"));
+    }
+    Ok(config)
 }
 
 /// An object that is not there.
@@ -114,7 +177,7 @@ fn merged(
     if let Some(metadata) = bare.0.get_mut("metadata") {
         metadata.make_map().remove("managedFields");
     }
-    let place = visit.door.registry.place(visit.kind);
+    let forms = Forms { registry: &visit.door.registry, kind: visit.kind };
     let complete = |value: &mut Value| {
         let mut object = Object(std::mem::take(value));
         default_object(visit.kind, &mut object);
@@ -123,7 +186,7 @@ fn merged(
     let (reach, force) = (reach(visit, scope), visit.request.options.force);
     let how = How { reach, force, complete: &complete };
     let applied = managers
-        .apply(&place, (&bare.0, &config.0), (&manager, &now), how)
+        .apply(&forms, (&bare.0, &config.0), (&manager, &now), how)
         .map_err(|conflicts| refusal(visit, config.name(), &conflicts))?;
     visit.managers = Some(applied.managers);
     Ok(Object(applied.object))
@@ -149,9 +212,9 @@ pub(super) fn track(
             if old.is_some() {
                 before.metadata_mut().remove("managedFields");
             }
-            let place = visit.door.registry.place(visit.kind);
+            let forms = Forms { registry: &visit.door.registry, kind: visit.kind };
             let reach = reach(visit, scope);
-            managers.update(&place, (&before.0, &new.0), (&manager, &now), reach);
+            managers.update(&forms, (&before.0, &new.0), (&manager, &now), reach);
             managers
         }
     };
@@ -195,26 +258,43 @@ fn reach(visit: &Visit<'_>, scope: Scope) -> Reach<'static> {
     }
 }
 
-/// 409: what others own, field by field.
+/// 409: what others own, field by field. Spec: Kubernetes documentation, "Server-Side Apply", "Conflicts"; clients show
+/// the message as it is, and programs read the causes.
 fn refusal(visit: &Visit<'_>, name: &str, conflicts: &[Conflict]) -> ApiError {
     let mut causes = Vec::new();
+    let mut told = Vec::new();
     for conflict in conflicts {
-        let mut owner = format!("conflict with {:?}", conflict.manager.name);
-        if !conflict.manager.subresource.is_empty() {
-            // Writing to a text does not fail.
-            let _written = write!(owner, " with subresource {:?}", conflict.manager.subresource);
+        let owner = owner_of(conflict);
+        told.push(format!("conflicts with {owner}:"));
+        for path in &conflict.paths {
+            told.push(format!("- {path}"));
+            causes.push(Cause {
+                reason: "FieldManagerConflict".to_owned(),
+                message: format!("conflict with {owner}"),
+                field: path.clone(),
+            });
         }
-        let _written = write!(owner, " using {}", conflict.manager.api_version);
-        causes.extend(conflict.paths.iter().map(|path| Cause {
-            reason: "FieldManagerConflict".to_owned(),
-            message: owner.clone(),
-            field: path.clone(),
-        }));
     }
-    let told: Vec<String> =
-        causes.iter().map(|cause| format!("{} ({})", cause.field, cause.message)).collect();
-    let why = format!("fields that others own would change: {}", told.join(", "));
-    let mut error = ApiError::conflict(&visit.resource(), name, why);
+    let what = match causes.as_slice() {
+        [only] => format!("1 conflict: {}: {}", only.message, only.field),
+        all => format!("{} conflicts: {}", all.len(), told.join("\n")),
+    };
+    let mut error = ApiError::conflict(&visit.resource(), name, "");
+    error.message = format!("Apply failed with {what}");
     error.details.get_or_insert_default().causes = causes;
     error
+}
+
+/// Who owns, and how it came to: an applier is known by its name alone.
+fn owner_of(conflict: &Conflict) -> String {
+    let Manager { operation, name, api_version, subresource } = &conflict.manager;
+    let mut owner = format!("{name:?}");
+    // Writing to a text does not fail.
+    if !subresource.is_empty() {
+        let _written = write!(owner, " with subresource {subresource:?}");
+    }
+    if *operation == Operation::Update {
+        let _written = write!(owner, " using {api_version}");
+    }
+    owner
 }
