@@ -30,9 +30,12 @@ pub struct QuotaController;
 
 const QUOTA: Kind = Kind::new("v1", "ResourceQuota");
 
-/// After this time everything is counted again, whatever has been heard: something may have been
-/// created by who had not heard of the quota yet.
+/// After this time everything is counted again, whatever has been heard.
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
+
+/// The same after a figure has changed: something may be on its way from a server that has not
+/// heard of the quota yet, and charged nothing.
+const LOOK_TWICE: Duration = Duration::from_secs(2);
 
 impl Controller for QuotaController {
     fn name(&self) -> &'static str {
@@ -72,7 +75,7 @@ impl Controller for QuotaController {
         for count in &counts {
             plan.set_status_exactly(&count.stored, &count.status());
         }
-        plan.requeue(wake);
+        plan.requeue(if plan.items.is_empty() { wake } else { LOOK_TWICE });
         plan
     }
 }

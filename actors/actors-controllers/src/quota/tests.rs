@@ -81,6 +81,14 @@ fn a_figure_that_is_right_stays_as_it_is_written() {
 }
 
 #[test]
+fn what_was_created_unheard_of_is_counted_soon() {
+    let scene =
+        scene().with(pod("a", "300m")).with(quota("q", value!({ "hard": { "pods": "2" } })));
+    let text = scene.text(&QuotaController, "d");
+    assert!(text.ends_with("requeue 2s\n"), "{text}");
+}
+
+#[test]
 fn a_namespace_without_quotas_costs_nothing() {
     scene().with(pod("a", "300m")).check(&QuotaController, "d", "");
 }

@@ -3,6 +3,7 @@
 //! Way in: [`charges`].  Writes: `status` of ResourceQuotas, in the same atomic proposal as the
 //! object that is charged, at the revision on which it was decided: of two requests that were
 //! decided on one figure only one is applied, and the other is decided again.
+//! A server that has not heard of a new quota yet charges nothing; the controller counts again.
 //! Never: what is given back by an end or a deletion; that is the quota controller's, which counts.
 //! Spec: Kubernetes documentation, "Resource Quotas"; "Admission Control in Kubernetes",
 //! ResourceQuota.
