@@ -8,12 +8,14 @@
 
 mod bad_input;
 mod crashes;
+mod debug;
 mod disk;
 mod faults;
 mod joins;
 mod kubectl;
 mod lifecycle;
 mod machines;
+mod secrets;
 mod storm;
 mod strangers;
 mod updates;
