@@ -22,7 +22,7 @@ const PAIRS: [(&str, &str, &str, &str, Better, f64); 8] = [
     ("spawn", "spawn", "spawn of keyed actors (spawn)", "M/s", Better::More, 2.2),
     ("bytes-awake", "bytes", "memory of 1 M awake (processes)", "B", Better::Less, 0.34),
     ("restart", "restart", "restarts, 1,000 supervisors", "k/s", Better::More, 1.0),
-    ("churn", "churn", "memory after 3 rounds of 300 k", "%", Better::Less, f64::INFINITY),
+    ("churn", "churn", "memory after rounds of 300 k", "%", Better::Less, f64::INFINITY),
 ];
 
 /// Most bytes of a keyed actor at rest, its record of 64 bytes and its key included.
@@ -31,7 +31,7 @@ const AT_REST_MAX: f64 = 512.0;
 /// Most milliseconds by which busy keys delay the others.
 const DELAY_MAX: f64 = 10.0;
 
-/// Most percent by which memory grows from the first round of churn to the third.
+/// Most percent by which memory grows from the first rounds of churn to the later ones.
 const CHURN_MAX: f64 = 5.0;
 
 pub(crate) fn measure(runs: usize) -> Result<Vec<Row>> {
