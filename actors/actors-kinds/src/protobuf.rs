@@ -203,7 +203,10 @@ fn text_behind<'a>(json: &'a [u8], before: &[u8]) -> Option<(&'a str, &'a [u8])>
 /// holds what is rarely stored: then the tree is needed.
 #[must_use]
 pub fn transcode(schema: &Schema, shape: &Shape, stored: Canonical<'_>) -> Option<Vec<u8>> {
-    direct::write(schema, shape, stored)
+    let mut message: Vec<u8> = direct::write(schema, shape, stored)?;
+    // It may be kept for long, and there are many.
+    message.shrink_to_fit();
+    Some(message)
 }
 
 /// How many bytes [`transcode`] writes.

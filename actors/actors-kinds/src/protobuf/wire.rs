@@ -128,6 +128,9 @@ pub(crate) trait Out: Default {
     /// Adds bytes.
     fn extend(&mut self, bytes: &[u8]);
 
+    /// Adds one byte.
+    fn push(&mut self, byte: u8);
+
     /// Begins something whose length will stand before it; what is returned is given to [`Out::close`].
     fn open(&mut self) -> usize;
 
@@ -140,9 +143,13 @@ impl Out for Vec<u8> {
         self.extend_from_slice(bytes);
     }
 
+    fn push(&mut self, byte: u8) {
+        Self::push(self, byte);
+    }
+
     fn open(&mut self) -> usize {
         // Room for the length of what is short, as nearly everything is.
-        self.push(0);
+        Self::push(self, 0);
         self.len()
     }
 
@@ -161,6 +168,10 @@ impl Out for Vec<u8> {
 impl Out for usize {
     fn extend(&mut self, bytes: &[u8]) {
         *self += bytes.len();
+    }
+
+    fn push(&mut self, _byte: u8) {
+        *self += 1;
     }
 
     fn open(&mut self) -> usize {
@@ -214,8 +225,14 @@ impl<O: Out> Writer<O> {
     }
 
     fn varint(&mut self, number: u64) {
-        let (bytes, count) = varint_bytes(number);
-        self.out.extend(&bytes[..count]);
+        match u8::try_from(number) {
+            // Nearly all: tags and short lengths.
+            Ok(byte) if byte < 0x80 => self.out.push(byte),
+            _ => {
+                let (bytes, count) = varint_bytes(number);
+                self.out.extend(&bytes[..count]);
+            }
+        }
     }
 
     fn tag(&mut self, number: u16, wire_type: u64) {
