@@ -107,8 +107,7 @@ impl Child {
             let mailbox = Mailbox::new(Arc::clone(&path), &spec, system.morgue());
             life.set_mailbox(Arc::<Mailbox<M::Event>>::clone(&mailbox));
             let inbox = Inbox { mailbox, life: Arc::clone(&life), timers: system.timers() };
-            let (driver, machine_rng) =
-                (system.rng_of(&life, "driver"), system.rng_of(&life, "machine"));
+            let (driver, machine_rng) = (system.rng_of("driver"), system.rng_of("machine"));
             let incarnation = life.incarnation;
             let built =
                 build(Start { system, path, incarnation, rng: driver, inbox: inbox.clone() });
@@ -159,7 +158,7 @@ impl Child {
                 system: job.system.clone(),
                 path: Arc::clone(&life.slot.path),
                 incarnation: life.incarnation,
-                rng: job.system.rng_of(life, "keyed"),
+                rng: job.system.rng_of("keyed"),
                 inbox: (),
             });
             let spec = spec.clone();

@@ -46,7 +46,7 @@ impl Service {
     /// Randomness of its own, different in each life.
     #[must_use]
     pub fn rng(&self) -> Rng {
-        self.system.rng_of(&self.life, "service")
+        self.system.rng_of("service")
     }
 
     /// Resolves when the service is asked to stop. It then has its `shutdown` time to return.

@@ -95,7 +95,7 @@ pub(crate) async fn start_supervisor(tree: &Tree, job: Job) -> Result<(), Failur
     // The starter only reports through the children that it starts, so it needs no share of this
     // life.
     life.tasks.spawn(run_starts(Arc::clone(&starts))).map_err(|_| "the supervisor is ending")?;
-    let rng = system.rng_of(&life, "supervisor");
+    let rng = system.rng_of("supervisor");
     let driver = SupervisorDriver { system, table, starts };
     let machine = SupervisorMachine::new(tree.spec.clone());
     inbox.send(SupervisorEvent::Start);

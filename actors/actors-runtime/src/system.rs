@@ -313,9 +313,10 @@ impl System {
     }
 
     /// A stream of its own for one part of one life.
-    pub(crate) fn rng_of(&self, life: &Life, part: &str) -> Rng {
-        // Incarnations begin anew with each life of a supervisor; what was drawn before must not be drawn again.
+    pub(crate) fn rng_of(&self, part: &str) -> Rng {
+        // Incarnations begin anew with each life of a supervisor; what was drawn before must not be
+        // drawn again. The number alone is never given out again.
         let number = self.0.lives.fetch_add(1, Ordering::Relaxed);
-        self.rng(&format!("{}#{}#{number}/{part}", life.slot.path, life.incarnation.0))
+        self.rng(&format!("{number}/{part}"))
     }
 }

@@ -21,17 +21,20 @@ use crate::{fault::Fault, observer::DeadReason, task::lock, trace::Letter};
 const RUN_MAX: u32 = 16;
 
 /// How often somebody tries to get in who holds others up if it sleeps for that.
-const TRIES: u32 = 200;
+const TRIES: u32 = 100;
+
+/// How long it waits in between.
+const BETWEEN: u32 = 8;
 
 /// How often somebody who has handled much looks for more before it leaves: some microseconds in all,
 /// much less than it takes to be called again.
-const LOOKS: u32 = 3;
+const LOOKS: u32 = 2;
 
 /// How long it waits between two looks: some microseconds.
-const PAUSES: u32 = 192;
+const PAUSES: u32 = 384;
 
 /// As many are worth coming for.
-const ENOUGH: usize = 64;
+const ENOUGH: usize = 128;
 
 /// What the slab does next.
 pub(super) enum Taken {
@@ -284,7 +287,8 @@ fn lock_soon<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
         if let Ok(guard) = mutex.try_lock() {
             return guard;
         }
-        std::hint::spin_loop();
+        // Each look takes the lock's line of memory from whoever holds it.
+        (0..BETWEEN).for_each(|_| std::hint::spin_loop());
     }
     lock(mutex)
 }

@@ -96,7 +96,7 @@ impl<K: Keyed> Body<K> {
             awake: Vec::new(),
             awake_count: 0,
             failing: BTreeMap::new(),
-            rng: system.rng_of(life, "slab").ready(),
+            rng: system.rng_of("slab").ready(),
             out: Effects::default(),
             batch: VecDeque::new(),
             batch_len: 1,

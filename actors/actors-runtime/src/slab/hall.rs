@@ -73,6 +73,7 @@ impl<E> Default for Told<E> {
 }
 
 impl<E> Told<E> {
+    #[inline]
     fn push(&mut self, place: u32, event: E) {
         let trace = Trace::current();
         if self.traces.last() != Some(&trace) {

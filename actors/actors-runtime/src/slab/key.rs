@@ -51,7 +51,14 @@ impl<E: std::fmt::Debug + Send + 'static> KeyRef<E> {
         if is_pause_due() {
             pause().await;
         }
-        let mut event = event;
+        let mut event = match (&self.pool, self.spot) {
+            // The usual way, and short: what comes back is not even an error yet.
+            (Some(pool), Some(spot)) => match pool.push(spot, event) {
+                Ok(()) => return Ok(()),
+                Err(event) => event,
+            },
+            _ => event,
+        };
         loop {
             let (error, pool) = match (self.try_tell(event), &self.pool) {
                 (Err(error), Some(pool)) if pool.waits_for(error.refusal) => (error, pool),

@@ -169,8 +169,13 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
         event: E,
     ) -> Result<(), TellError<E>> {
         let Some(known) = *spot else { return self.tell_closely(key, spot, event) };
-        let told = lock(&self.hall).push(known, event);
-        told.or_else(|event| self.tell_closely(key, spot, event))
+        self.push(known, event).or_else(|event| self.tell_closely(key, spot, event))
+    }
+
+    /// Sends one message to a key that has room; hands it back if somebody has to look closely.
+    #[inline]
+    pub(super) fn push(&self, spot: Spot, event: E) -> Result<(), E> {
+        lock(&self.hall).push(spot, event)
     }
 
     /// Sends one message to a key that is not known, or that may have no room.
