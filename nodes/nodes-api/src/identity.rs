@@ -2,14 +2,16 @@
 //!
 //! Way in: [`identify`].  Spec: Kubernetes documentation, "Authenticating": the subject's common name is the user,
 //! its organizations are the groups; a wrong credential is refused, none at all is `system:anonymous`; "User
-//! impersonation". A certificate that was revoked is a wrong credential, also on a connection that is open.
+//! impersonation". A certificate that was revoked is a wrong credential, also on a connection that is open, and ends the
+//! watches that it began.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use actix_web::{HttpRequest, http::header::HeaderMap};
 use actors_object::ApiError;
 use nodes_door::{Identity, Impersonation};
 use nodes_pki::Subject;
+use tokio::sync::watch;
 
 use crate::{edge::EdgeParts, query::decode};
 
@@ -45,6 +47,28 @@ impl Peer {
     }
 }
 
+/// What tells that the certificate of a caller is worth nothing any more.
+#[derive(Debug)]
+pub(crate) struct Revocation(Option<(String, watch::Receiver<BTreeSet<String>>)>);
+
+/// For a stream that outlives its request.
+pub(crate) fn revocation(request: &HttpRequest, parts: &EdgeParts) -> Revocation {
+    let shown = request.conn_data::<Peer>().and_then(|peer| peer.0.as_ref());
+    Revocation(shown.map(|shown| (shown.serial.clone(), parts.authenticator.revoked())))
+}
+
+impl Revocation {
+    /// Resolves when it is revoked.
+    pub(crate) async fn wait(&mut self) {
+        if let Some((serial, revoked)) = &mut self.0
+            && revoked.wait_for(|revoked| revoked.contains(serial)).await.is_ok()
+        {
+            return;
+        }
+        std::future::pending().await
+    }
+}
+
 /// The caller of a request, or as whom the caller may act.
 pub(crate) async fn identify(
     request: &HttpRequest,
@@ -59,7 +83,7 @@ pub(crate) async fn identify(
 
 async fn authenticate(request: &HttpRequest, parts: &EdgeParts) -> Result<Arc<Identity>, ApiError> {
     if let Some(shown) = request.conn_data::<Peer>().and_then(|peer| peer.0.as_ref()) {
-        if parts.authenticator.is_revoked(&shown.serial) {
+        if parts.authenticator.revoked().borrow().contains(&shown.serial) {
             let (user, serial) = (&shown.identity.user, &shown.serial);
             tracing::info!(user, serial, "a revoked certificate is refused");
             return Err(ApiError::unauthorized("Unauthorized"));

@@ -23,6 +23,7 @@ use crate::{
     edge::Visit,
     encode::{entry_json, metadata_json, push_json},
     forms::{self, Word},
+    identity::{self, Revocation},
     negotiate::Form,
     pieces::Pieces,
     protobuf,
@@ -53,6 +54,7 @@ struct Body {
     pieces: Pieces,
     place: Place,
     gone: Gone,
+    revocation: Revocation,
     /// Counts among what its connection has under way.
     _underway: Option<Underway>,
     /// Until when it rests.
@@ -82,6 +84,7 @@ pub(crate) async fn answer(visit: &Visit<'_>, request: Request) -> Result<HttpRe
         writer,
         pieces: Pieces::default(),
         gone: connection::gone(visit.http),
+        revocation: identity::revocation(visit.http, visit.parts),
         _underway: connection::enter(visit.http),
         place: crowd.unwrap_or_else(|| Crowd::default().join()),
         rests_until: None,
@@ -109,6 +112,7 @@ async fn next(mut body: Body) -> Option<(Result<Bytes, Never>, Body)> {
         let batch = tokio::select! {
             biased;
             () = body.gone.wait() => None,
+            () = body.revocation.wait() => None,
             batch = batch => batch,
         }?;
         if batch.len() < BEHIND {

@@ -8,12 +8,12 @@ mod requests;
 mod streams;
 mod tracer;
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{collections::BTreeSet, future::Future, pin::Pin, sync::Arc};
 
 use actors_object::ApiError;
 use futures_util::{Stream, StreamExt as _};
 use nodes_door::{Identity, Impersonation, Request, Response, WatchEvent};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 pub use requests::Calls;
 pub use streams::{
@@ -65,8 +65,8 @@ pub trait Authenticator: Send + Sync {
     /// The identity behind a token, or `None` if nobody's.
     fn authenticate<'a>(&'a self, token: &'a str) -> Later<'a, Option<Identity>>;
 
-    /// Whether the client certificate of this serial number (hexadecimal digits) is worth nothing any more.
-    fn is_revoked(&self, serial: &str) -> bool;
+    /// The serial numbers (hexadecimal digits) of client certificates that are worth nothing any more.
+    fn revoked(&self) -> watch::Receiver<BTreeSet<String>>;
 
     /// How others can verify this cluster's tokens; `None` if they cannot.
     fn issuer(&self) -> Option<IssuerFacts> {

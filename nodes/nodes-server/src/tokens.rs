@@ -84,8 +84,8 @@ impl Authenticator for TokenAuthenticator {
         Box::pin(self.identity(token))
     }
 
-    fn is_revoked(&self, serial: &str) -> bool {
-        self.revoked.borrow().contains(serial)
+    fn revoked(&self) -> watch::Receiver<BTreeSet<String>> {
+        self.revoked.clone()
     }
 
     fn issuer(&self) -> Option<IssuerFacts> {

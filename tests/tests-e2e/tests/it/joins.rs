@@ -6,12 +6,13 @@ use std::{
     net::{IpAddr, SocketAddr},
     path::Path,
     process::Command,
+    thread,
 };
 
 use actors_runtime::{Root, System};
 use mesh_quic::{Lane, Limits, Mesh, MeshConfig, Peer, PeerAddress, Role, Service};
 use serde_json::Value;
-use tests_e2e::{Cluster, IMAGE, Lab, demo_image, until, web};
+use tests_e2e::{Cluster, IMAGE, Lab, Ran, demo_image, until, web};
 
 /// The words of `starling status` on an even number of voters.
 const EVEN: &str = "2 servers vote";
@@ -38,15 +39,42 @@ fn wait_whole(lab: &Lab, from: &str, servers: &[&str]) {
     lab.kubectl(from, from, &["wait", "node", "--all", "--for=condition=Ready", "--timeout=60s"]);
 }
 
-/// How the API of a computer answers whoever has the keys of another one's node.
-fn answer_to_keys(lab: &Lab, at: &str, whose: &str) -> String {
+/// What whoever has the keys of another computer's node gets of a computer's API: the code; the body goes to a file.
+fn ask_with_keys(lab: &Lab, (at, whose): (&str, &str), path: &str, body: &str) -> Ran {
     let keys = lab.keys(whose, &lab.cluster);
     let file = |name: &str| keys.join(name).display().to_string();
     let (authority, certificate, key) = (file("ca.crt"), file("node.crt"), file("node.key"));
-    let url = format!("https://{}:6443/api/v1/nodes/{whose}", lab.address(at));
-    let words = ["-sS", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "20"];
+    let url = format!("https://{}:6443{path}", lab.address(at));
+    let words = ["-sSN", "-o", body, "-w", "%{http_code}", "--max-time", "60"];
     let keys = ["--cacert", &authority, "--cert", &certificate, "--key", &key, &url];
-    lab.try_run(at, Path::new("curl"), &[&words[..], &keys[..]].concat()).out
+    lab.try_run(at, Path::new("curl"), &[&words[..], &keys[..]].concat())
+}
+
+/// A server is taken out of three, and its certificate is worth nothing at the API of the others.
+fn take_out(lab: &Lab) {
+    let answer = |at: &str, whose: &str| {
+        ask_with_keys(lab, (at, whose), &format!("/api/v1/nodes/{whose}"), "/dev/null").out
+    };
+    assert_eq!(answer("a", "c"), "200");
+    let heard = std::env::temp_dir().join(format!("starling-heard-{}", std::process::id()));
+    thread::scope(|scope| {
+        let body = heard.display().to_string();
+        let watch = scope
+            .spawn(move || ask_with_keys(lab, ("a", "c"), "/api/v1/services?watch=true", &body));
+        until("the watch begins", || fs::metadata(&heard).is_ok_and(|file| file.len() > 0));
+        lab.starling("a", &["server", "remove", "c"]);
+        for server in ["a", "b"] {
+            until("its certificate is refused", || answer(server, "c") == "401");
+        }
+        let watch = watch.join().expect("a watch");
+        assert_eq!(
+            (watch.code, &*watch.out),
+            (0, "200"),
+            "it ended, and not by its time: {watch:?}"
+        );
+    });
+    fs::remove_file(&heard).expect("cleaned up");
+    assert_eq!(answer("a", "b"), "200", "that of others is not");
 }
 
 #[test]
@@ -95,12 +123,7 @@ fn three_computers_become_one_cluster_by_the_printed_line_and_change_its_servers
     lab.starling("b", &["up"]);
     wait_whole(&lab, "b", &["a", "b", "c"]);
 
-    assert_eq!(answer_to_keys(&lab, "a", "c"), "200");
-    lab.starling("a", &["server", "remove", "c"]);
-    for server in ["a", "b"] {
-        until("its certificate is refused", || answer_to_keys(&lab, server, "c") == "401");
-    }
-    assert_eq!(answer_to_keys(&lab, "a", "b"), "200", "that of others is not");
+    take_out(&lab);
     wait_voters(&lab, "a", &["a", "b"]);
     assert!(warns(&lab, "a", EVEN), "{:#}", lab.status("a"));
     lab.kubectl("a", "a", &["wait", "--for=delete", "node/c", "--timeout=30s"]);
