@@ -3,7 +3,7 @@
 //! Way in: [`fan_out`], [`stuck`].
 
 use std::{
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, Ordering},
     thread,
 };
 
@@ -12,8 +12,11 @@ use anyhow::Result;
 use super::{Bench, crowd::Crowd, gauge::Spent, generator, wire};
 use crate::bench::{Row, pause, percentile_99, uptime};
 
-/// Changes a second.
+/// Changes a second, of all writers together.
 const CHANGES: f64 = 200.0;
+
+/// Connections that change an object each, so that one that waits for the disk does not hold the rate back.
+const WRITERS: usize = 8;
 
 /// Seconds of changes.
 const WINDOW_SECS: u32 = 15;
@@ -21,23 +24,21 @@ const WINDOW_SECS: u32 = 15;
 const JSON: &str = "application/json";
 const MAPS: &str = "/api/v1/namespaces/default/configmaps";
 
-static NEXT: AtomicU64 = AtomicU64::new(0);
-
 /// Changes one object so often, about 512 bytes at a time, until told to stop; how many were made.
-fn change(bench: &Bench, stop: &AtomicBool) -> Result<u64> {
+fn change(bench: &Bench, (name, rate): (&str, f64), stop: &AtomicBool) -> Result<u64> {
     let mut link = bench.dialer.connect()?;
     let began = uptime()?;
     let mut made = 0_u64;
     while !stop.load(Ordering::Relaxed) {
-        let due = began + made as f64 / CHANGES;
+        let due = began + made as f64 / rate;
         if uptime()? < due {
-            // Finer than a pause, and not busy: the next change is due within five milliseconds.
+            // Finer than a pause, and not busy.
             nix::poll::poll(&mut [], nix::poll::PollTimeout::from(1_u8))?;
             continue;
         }
         let (at, pad) = ((uptime()? * 1e6) as u64, "x".repeat(120));
         let body = format!(r#"{{"data":{{"at":"{at}","pad":"{pad}"}}}}"#);
-        let line = format!("PATCH {MAPS}/beat");
+        let line = format!("PATCH {MAPS}/{name}");
         let media = ("application/merge-patch+json", body.as_bytes());
         link.done(&wire::request(&line, JSON, media))?;
         made += 1;
@@ -54,27 +55,29 @@ struct Seen {
 }
 
 fn watch(bench: &Bench, count: usize) -> Result<Seen> {
-    let body = format!(
-        r#"{{"metadata":{{"name":"beat"}},"data":{{"n":"{}"}}}}"#,
-        NEXT.fetch_add(1, Ordering::Relaxed)
-    );
-    let create = wire::request(&format!("POST {MAPS}"), JSON, (JSON, body.as_bytes()));
-    // It may be there from before.
-    bench.dialer.connect()?.ask(&create)?;
-    let query = "watch=1&fieldSelector=metadata.name%3Dbeat";
-    let request = wire::request(&format!("GET {MAPS}?{query}"), JSON, ("", b""));
+    let names: Vec<String> = (0..WRITERS).map(|number| format!("beat-{number}")).collect();
+    for name in &names {
+        let body = format!(r#"{{"metadata":{{"name":"{name}"}}}}"#);
+        let create = wire::request(&format!("POST {MAPS}"), JSON, (JSON, body.as_bytes()));
+        bench.dialer.connect()?.done(&create)?;
+    }
+    let request = wire::request(&format!("GET {MAPS}?watch=1"), JSON, ("", b""));
     let mut crowd = Crowd::open(&bench.dialer, count, &request)?;
     let (stop, ended) = (AtomicBool::new(false), AtomicBool::new(false));
     let began = bench.gauge.begin()?;
-    let (made, ages) = thread::scope(|scope| -> Result<(u64, Vec<f64>)> {
-        let changing = scope.spawn(|| change(bench, &stop));
+    let (made, ages) = thread::scope(|scope| {
+        let (each, told) = (CHANGES / WRITERS as f64, &stop);
+        let change = |name| scope.spawn(move || change(bench, (name, each), told));
+        let changing: Vec<_> = names.iter().map(String::as_str).map(change).collect();
         let reading = scope.spawn(|| crowd.run(&ended));
-        pause(WINDOW_SECS)?;
+        let paused = pause(WINDOW_SECS);
         stop.store(true, Ordering::Relaxed);
-        let made = joined(changing)?;
-        pause(2)?;
+        let made: Result<Vec<u64>> = changing.into_iter().map(joined).collect();
+        let paused = paused.and_then(|()| pause(2));
+        // Whatever failed: the crowd is not waited for in vain.
         ended.store(true, Ordering::Relaxed);
-        Ok((made, joined(reading)?))
+        let ages = joined(reading);
+        paused.and(made).and_then(|made| Ok((made.iter().sum(), ages?)))
     })?;
     let spent = bench.gauge.end(began)?;
     Ok(Seen { ages, spent, made, closed: crowd.closed() })
