@@ -258,8 +258,12 @@ impl Server {
     pub(super) fn propose_here(&mut self, token: Token, asked_by: Option<NodeId>, data: Vec<u8>) {
         let id = self.replica.next_id.take();
         self.replica.proposed.insert(id, (token, asked_by));
-        let items = vec![Proposed { id, data }];
-        self.inbox.push_back(Inner::Raft(RaftEvent::Propose { items }));
+        let item = Proposed { id, data };
+        // What is proposed at the same instant is written together: an append that can tear.
+        if let Some(Inner::Raft(RaftEvent::Propose { items })) = self.inbox.back_mut() {
+            return items.push(item);
+        }
+        self.inbox.push_back(Inner::Raft(RaftEvent::Propose { items: vec![item] }));
     }
 
     pub(super) fn propose_for(&mut self, node: NodeId, token: Token, data: Vec<u8>) {
