@@ -33,7 +33,7 @@ fn forms(value: &str) -> Vec<String> {
         let encoded = STANDARD_NO_PAD.encode(format!("{}{value}", &"xy"[..shift]));
         // What the neighbours have a part in is left out.
         let first = (shift * 8).div_ceil(6);
-        let last = encoded.len() - usize::from((shift + value.len()) % 3 != 0);
+        let last = encoded.len() - usize::from(!(shift + value.len()).is_multiple_of(3));
         all.push(encoded[first..last].to_owned());
     }
     all
