@@ -238,7 +238,7 @@ fn a_pod_is_resized_through_its_own_path_only() {
                 spec.containers.0.resources = {"requests":{"cpu":"200m"}}
                 metadata.generation = 2
             STRATEGIC /api/v1/namespaces/default/pods/p/resize
-              422 Invalid: Pod "p" is invalid: [spec.containers[0].resources.requests: Forbidden: requests of cpu cannot be taken away, spec: Invalid value: {"volumes":[{"name":"kube-api-access-m29qv","projected":{"sources":[{"serviceAccountToken":{"expirationSeconds":3607,"path":"token"}},{"configMap":{"name":"kube-root-ca.crt","items":[{"key":"ca.crt","path":"ca.crt"}]}},{"downwardAPI":{"items":[{"path":"namespace","fieldRef":{"apiVersion":"v1","fieldPath":"metadata.namespace"}}]}}],"defaultMode":420}}],"containers":[{"name":"c","image":"i","resources":{"requests":{}},"volumeMounts":[{"name":"kube-api-access-m29qv","readOnly":true,"mountPath":"/var/run/secret...: a resize cannot change the class of the pod's quality of service]
+              422 Invalid: Pod "p" is invalid: [spec.containers[0].resources.requests: Forbidden: requests of cpu cannot be taken away, spec: Invalid value: {"volumes":[{"name":"kube-api-access-m29qv","projected":{"sources":[{"serviceAccountToken":{"expirationSeconds":3607,"path":"token"}},{"configMap":{"name":"kube-root-ca.crt","items":[{"key":"ca.crt","path":"ca.crt"}]}},{"downwardAPI":{"items":[{"path":"namespace","fieldRef":{"apiVersion":"v1","fieldPath":"metadata.namespace"}}]}}],"defaultMode":420}}],"containers":[{"name":"c","image":"i","resources":{},"volumeMounts":[{"name":"kube-api-access-m29qv","readOnly":true,"mountPath":"/var/run/secrets/kubernetes....: a resize cannot change the class of the pod's quality of service]
         "#]],
     );
 }
