@@ -58,7 +58,8 @@ impl Default for DiskFaults {
 pub struct DiskTally {
     /// Writes that were not synced and that a crash lost.
     pub lost: u64,
-    /// Writes of which a crash kept the beginning.
+    /// Crashes that tore what a sync would have made durable together: they kept the beginning of a
+    /// file's writes, or of one append, and lost the rest.
     pub torn: u64,
     /// Syncs that stalled.
     pub stalled: u64,
@@ -74,7 +75,7 @@ impl DiskTally {
     pub fn rows(&self) -> [(&'static str, u64); 5] {
         [
             ("unsynced writes lost", self.lost),
-            ("torn writes", self.torn),
+            ("torn batches", self.torn),
             ("stalled syncs", self.stalled),
             ("failed syncs", self.failed),
             ("writes without room", self.refused),
@@ -159,15 +160,15 @@ impl<I: Image> File<I> {
     fn crash(&mut self, rng: &mut Rng, tally: &mut DiskTally) {
         let kept = rng.below(self.pending.len() as u64 + 1);
         self.sync_to(self.synced + kept);
-        tally.lost += self.pending.len() as u64;
+        let lost = self.pending.len() as u64;
         let torn = self.pending.front().and_then(|(op, _)| I::torn(op, rng));
         while let Some((_, undo)) = self.pending.pop_back() {
             self.image.revert(undo);
         }
+        tally.lost += lost;
+        tally.torn += u64::from(lost > 0 && (kept > 0 || torn.is_some()));
         if let Some(torn) = torn {
             self.image.apply(&torn);
-            tally.lost -= 1;
-            tally.torn += 1;
         }
         self.synced = self.issued;
     }

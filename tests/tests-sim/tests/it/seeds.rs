@@ -1,7 +1,8 @@
 //! The seeds of every test run, and one that is run twice.
 
-use std::env;
+use std::{collections::BTreeSet, env};
 
+use chaos_plan::FaultKind;
 use nodes_sim::RunConfig;
 use tests_sim::{Seeds, Sweep, one, table};
 
@@ -35,6 +36,21 @@ fn seeds() {
     assert_eq!(sweep.counting(), seeds.numbers.len(), "\n{}", sweep.complaint());
     if seeds.numbers.len() >= COVERS_FROM {
         assert_eq!(sweep.missed(), [""; 0], "fault points that no seed reached");
+        every_fault_was_felt(&sweep);
+    }
+}
+
+/// What nobody felt proves nothing: each kind of fault that a seed can draw, and each thing that a
+/// disk can do, was felt in some seed.
+fn every_fault_was_felt(sweep: &Sweep) {
+    let faults = sweep.faults();
+    let unfelt: Vec<_> = faults.iter().filter(|(_, (_, felt))| *felt == 0).collect();
+    assert!(unfelt.is_empty(), "nobody felt {unfelt:?}");
+    let drawn: BTreeSet<&str> = faults.keys().copied().collect();
+    let missing: Vec<_> = FaultKind::NAMES.iter().filter(|name| !drawn.contains(*name)).collect();
+    assert!(missing.is_empty(), "no seed drew {missing:?}");
+    for (what, count) in sweep.disks().rows() {
+        assert!(count > 0, "disks: {what}: none");
     }
 }
 
