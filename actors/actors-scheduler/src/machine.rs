@@ -111,6 +111,9 @@ pub struct SchedulerMachine {
 }
 
 impl SchedulerMachine {
+    /// The kinds of whose changes it must be told.
+    pub const HEARD: [Kind; 3] = [NAMESPACE, NODE, POD];
+
     /// A scheduler that knows nothing until [`SchedulerEvent::Resync`].
     #[must_use]
     pub fn new(limits: SchedulerLimits) -> Self {

@@ -17,6 +17,7 @@ use nodes_client::Client as _;
 use nodes_control::{SnapshotWorld, change_of, identity_of, requests};
 use nodes_door::Identity;
 use nodes_trace::TraceContext;
+use store_catalog::Event;
 use store_mvcc::{Epoch, Key};
 use store_service::WatchEnd;
 
@@ -52,12 +53,14 @@ pub(crate) struct Listener<E> {
     actor: Ref<E>,
     /// What the keys of those changes begin with; `None` if all are to be told.
     prefixes: Option<Vec<Key>>,
+    /// Which of them are wanted: asked before anything is decoded.
+    wants: fn(&Event) -> bool,
 }
 
 impl<E> Listener<E> {
     /// Hears of everything.
     pub(crate) fn of_all(actor: Ref<E>) -> Self {
-        Self { actor, prefixes: None }
+        Self { actor, prefixes: None, wants: |_| true }
     }
 
     /// Hears of these kinds only: whoever else is woken costs each write its turn.
@@ -68,12 +71,18 @@ impl<E> Listener<E> {
             Some(Key::prefix(&storage.group, &storage.resource, None))
         };
         // A kind that is not known here may be stored anywhere.
-        Self { actor, prefixes: kinds.iter().map(prefix).collect() }
+        let prefixes = kinds.iter().map(prefix).collect();
+        Self { prefixes, ..Self::of_all(actor) }
     }
 
-    fn hears(&self, key: &Key) -> bool {
-        let prefixes = self.prefixes.as_ref();
-        prefixes.is_none_or(|prefixes| prefixes.iter().any(|prefix| key.has_prefix(prefix)))
+    /// Hears of those alone for which this is true.
+    pub(crate) fn only(self, wants: fn(&Event) -> bool) -> Self {
+        Self { wants, ..self }
+    }
+
+    fn hears(&self, event: &Event) -> bool {
+        let begins = |prefixes: &Vec<Key>| prefixes.iter().any(|it| event.key.has_prefix(it));
+        self.prefixes.as_ref().is_none_or(begins) && (self.wants)(event)
     }
 }
 
@@ -118,7 +127,7 @@ pub(crate) async fn feed<E: Clone + Send + 'static>(
         };
         for event in events {
             let mut told = None;
-            for listener in actors.iter().filter(|listener| listener.hears(&event.key)) {
+            for listener in actors.iter().filter(|listener| listener.hears(&event)) {
                 let told: &E = told.get_or_insert_with(|| changed(change_of(&event)));
                 tell(listener, told).await;
             }

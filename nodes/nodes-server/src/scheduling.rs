@@ -4,6 +4,7 @@
 
 use std::{cell::Cell, time::Duration};
 
+use actors_controller::Kinds;
 use actors_core::{Address, ChildSpec, Intensity, MailboxPolicy, OnLimit};
 use actors_runtime::{Child, Driver, Inbox, System, Tree};
 use actors_scheduler::{SchedulerEffect, SchedulerEvent, SchedulerLimits, SchedulerMachine};
@@ -30,10 +31,12 @@ pub(crate) fn tree(control: &Control, system: &System) -> Tree {
         }
     });
     let feed = Child::service(move |service| {
+        let heard = Kinds::These(SchedulerMachine::HEARD.to_vec());
+        let listener = Listener::of(machine.clone(), &heard, &fed.registry);
         feed(
             service,
             fed.clone(),
-            vec![Listener::of_all(machine.clone())],
+            vec![listener],
             (SchedulerEvent::Resync, SchedulerEvent::Changed as fn(_) -> _),
         )
     });

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use actors_controller::{Change, Item, Plan, Verdict, World, event_item};
+use actors_controller::{Change, Item, Kind, Plan, Verdict, World, event_item};
 use actors_controllers::kinds::{NODE, POD};
 use actors_core::{Backoff, Correlation, Effects, Machine, Mono, Now, Turn};
 use serde::{Deserialize, Serialize};
@@ -94,6 +94,9 @@ impl Default for HealthMachine {
 }
 
 impl HealthMachine {
+    /// The kinds of whose changes it must be told.
+    pub const HEARD: [Kind; 2] = [NODE, POD];
+
     /// After writes that were refused: a conflict with an agent's own report, usually.
     const BACKOFF: Backoff = Backoff {
         initial: Duration::from_millis(10),
