@@ -195,9 +195,10 @@ fn resources_change_while_the_container_runs() {
 
     // The policy for memory demands a new life.
     resize(&cluster, r#"{"limits":{"memory":"96Mi"}}"#);
-    let status = enacted(&cluster, "limits.memory", "96Mi");
-    assert_eq!(status["restartCount"], 1, "{status}");
+    let again = "--for=jsonpath={.status.containerStatuses[0].restartCount}=1";
+    cluster.kubectl(&["wait", again, "pod/r", "--timeout=60s"]);
     ready(&cluster, "r");
+    enacted(&cluster, "limits.memory", "96Mi");
     assert_eq!(limits(&cluster), "25000 100663296");
     cluster.kubectl(&["delete", "pod", "r", "--timeout=60s"]);
 }
