@@ -106,7 +106,7 @@ impl Child {
             let path = Arc::clone(&life.slot.path);
             let mailbox = Mailbox::new(Arc::clone(&path), &spec, system.morgue());
             life.set_mailbox(Arc::<Mailbox<M::Event>>::clone(&mailbox));
-            let inbox = Inbox { mailbox, life: Arc::clone(&life), timers: system.timers() };
+            let inbox = Inbox { mailbox, life: Arc::clone(&life) };
             let (driver, machine_rng) = (system.rng_of("driver"), system.rng_of("machine"));
             let incarnation = life.incarnation;
             let built =

@@ -13,7 +13,6 @@ use crate::{
     mailbox::Mailbox,
     observer::DeadReason,
     task::{SpawnRefused, caught, panic_text},
-    timers::Timers,
     trace::Trace,
 };
 
@@ -48,16 +47,11 @@ pub trait Driver<M: Machine>: Send + 'static {
 pub struct Inbox<E> {
     pub(crate) mailbox: Arc<Mailbox<E>>,
     pub(crate) life: Arc<Life>,
-    pub(crate) timers: Arc<Timers>,
 }
 
 impl<E> Clone for Inbox<E> {
     fn clone(&self) -> Self {
-        Self {
-            mailbox: Arc::clone(&self.mailbox),
-            life: Arc::clone(&self.life),
-            timers: Arc::clone(&self.timers),
-        }
+        Self { mailbox: Arc::clone(&self.mailbox), life: Arc::clone(&self.life) }
     }
 }
 
@@ -110,7 +104,7 @@ impl<E: Send + 'static> Inbox<E> {
         }
         let mailbox = Arc::downgrade(&self.mailbox);
         let (life, trace) = (Arc::downgrade(&self.life), Trace::current());
-        self.timers.at(at, move || {
+        self.life.slot.timers.at(at, move || {
             let Some(life) = life.upgrade() else { return };
             let _entered = trace.enter();
             life.end_timer();

@@ -117,7 +117,7 @@ impl Life {
             self.stop();
         }
         self.pass_fault();
-        self.slot.changed.notify_waiters();
+        self.slot.changed.tell();
     }
 
     /// The actor runs now, as `cell`.

@@ -15,9 +15,12 @@ use std::{
 
 use actors_core::{Address, ExitReason, Incarnation, SupervisorNotice, Wall};
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::broadcast;
 
-use crate::{clock::Clock, life::Life, task::lock, timers::Timers, trace::Trace, watchdog::BUDGET};
+use crate::{
+    clock::Clock, life::Life, reference::Changed, task::lock, timers::Timers, trace::Trace,
+    watchdog::BUDGET,
+};
 
 /// One place in the tree, as it was when it was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -198,7 +201,9 @@ pub(crate) struct Slot {
     pub(crate) kind: NodeKind,
     pub(crate) status: Mutex<SlotStatus>,
     /// The registry's.
-    pub(crate) changed: Arc<Notify>,
+    pub(crate) changed: Arc<Changed>,
+    /// The system's, for all lives here.
+    pub(crate) timers: Arc<Timers>,
 }
 
 /// The part of a slot that changes.
@@ -216,7 +221,8 @@ impl Slot {
         path: Arc<str>,
         address: Option<Address>,
         kind: NodeKind,
-        changed: Arc<Notify>,
+        changed: Arc<Changed>,
+        timers: Arc<Timers>,
     ) -> Arc<Self> {
         let status = SlotStatus {
             state: NodeState::Starting,
@@ -225,7 +231,7 @@ impl Slot {
             last_crash: None,
             current: None,
         };
-        Arc::new(Self { path, address, kind, status: Mutex::new(status), changed })
+        Arc::new(Self { path, address, kind, status: Mutex::new(status), changed, timers })
     }
 
     pub(crate) fn current(&self) -> Option<Arc<Life>> {
@@ -284,7 +290,7 @@ pub(crate) struct Registry {
     timers: Arc<Timers>,
     slots: Mutex<Slots>,
     /// Told whenever a life begins to take messages.
-    changed: Arc<Notify>,
+    changed: Arc<Changed>,
 }
 
 #[derive(Debug, Default)]
@@ -314,7 +320,13 @@ impl Registry {
         if let Some(slot) = slots.by_path.get(path).filter(|slot| slot.kind == kind) {
             return Arc::clone(slot);
         }
-        let slot = Slot::new(Arc::clone(path), address.cloned(), kind, self.changed());
+        let slot = Slot::new(
+            Arc::clone(path),
+            address.cloned(),
+            kind,
+            self.changed(),
+            Arc::clone(&self.timers),
+        );
         slots.by_path.insert(Arc::clone(path), Arc::clone(&slot));
         if let Some(address) = address {
             slots.by_address.insert(address.to_string(), Arc::downgrade(&slot));
@@ -340,7 +352,7 @@ impl Registry {
         slots.by_address.retain(|_, slot| slot.upgrade().is_some_and(|slot| !is_gone(&slot.path)));
     }
 
-    pub(crate) fn changed(&self) -> Arc<Notify> {
+    pub(crate) fn changed(&self) -> Arc<Changed> {
         Arc::clone(&self.changed)
     }
 

@@ -5,10 +5,14 @@
 
 use std::{
     any::Any,
-    sync::{Arc, Mutex, Weak},
+    sync::{
+        Arc, Mutex, Weak,
+        atomic::{AtomicUsize, Ordering, fence},
+    },
 };
 
 use actors_core::Address;
+use tokio::sync::Notify;
 
 use crate::{
     mailbox::{Mailbox, Refusal, TellError},
@@ -71,6 +75,40 @@ impl From<&Address> for Target {
     }
 }
 
+/// Where those wait that look for an actor which does not run yet. Most often there is nobody, and who
+/// has news writes nothing then: all starts of a system would write to this one place.
+#[derive(Debug, Default)]
+pub(crate) struct Changed {
+    notify: Notify,
+    waiting: AtomicUsize,
+}
+
+/// Somebody waits, until it is dropped.
+struct Awaited<'a>(&'a Changed);
+
+impl Changed {
+    /// Something begins to take messages.
+    pub(crate) fn tell(&self) {
+        // Either this one sees who waits, or that one finds what is new.
+        fence(Ordering::SeqCst);
+        if self.waiting.load(Ordering::Relaxed) > 0 {
+            self.notify.notify_waiters();
+        }
+    }
+
+    fn wait(&self) -> Awaited<'_> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        Awaited(self)
+    }
+}
+
+impl Drop for Awaited<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// Finds the mailbox of whichever life is current.
 #[derive(Debug)]
 pub(crate) struct Finder<T> {
@@ -116,10 +154,11 @@ impl<T: Any + Send + Sync> Finder<T> {
             let changed = registry.changed();
             drop(registry);
             // Registered before the search, so that a start in between is not missed.
-            let mut changed = std::pin::pin!(changed.notified());
-            changed.as_mut().enable();
+            let mut told = std::pin::pin!(changed.notify.notified());
+            told.as_mut().enable();
+            let _waits = changed.wait();
             match self.find() {
-                Err(Refusal::NotFound) => changed.await,
+                Err(Refusal::NotFound) => told.await,
                 result => return result,
             }
         }

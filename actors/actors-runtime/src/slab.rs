@@ -38,7 +38,6 @@ use crate::{
     observer::Registry,
     reference::{Finder, Target},
     task::caught,
-    timers::Timers,
     trace::Trace,
 };
 
@@ -121,7 +120,6 @@ pub struct KeyInbox<E> {
     /// Which life of the key, counted over the whole slab.
     life: u64,
     slab: Arc<Life>,
-    timers: Arc<Timers>,
 }
 
 impl<E> Clone for KeyInbox<E> {
@@ -132,7 +130,6 @@ impl<E> Clone for KeyInbox<E> {
             spot: self.spot,
             life: self.life,
             slab: Arc::clone(&self.slab),
-            timers: Arc::clone(&self.timers),
         }
     }
 }
@@ -162,7 +159,7 @@ impl<E: std::fmt::Debug + Send + 'static> KeyInbox<E> {
     pub fn send_at(&self, at: Mono, event: E) {
         if self.begin() {
             let (inbox, trace) = (self.clone(), Trace::current());
-            self.timers.at(at, move || {
+            self.slab.slot.timers.at(at, move || {
                 let _entered = trace.enter();
                 inbox.finish(Ok(event));
             });

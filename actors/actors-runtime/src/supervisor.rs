@@ -84,7 +84,7 @@ pub(crate) async fn start_supervisor(tree: &Tree, job: Job) -> Result<(), Failur
     let path = Arc::clone(&life.slot.path);
     let mailbox = Mailbox::new(Arc::clone(&path), &spec, system.morgue());
     life.set_mailbox(Arc::<Mailbox<SupervisorEvent>>::clone(&mailbox));
-    let inbox = Inbox { mailbox, life: Arc::clone(&life), timers: system.timers() };
+    let inbox = Inbox { mailbox, life: Arc::clone(&life) };
     let entry = |child: &Child| Entry { child: child.clone(), slot: None };
     let table = tree.children.iter().map(|(name, child)| (name.clone(), entry(child))).collect();
     let table: Table = Arc::new(Mutex::new(table));

@@ -6,7 +6,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use actors_core::{
@@ -47,6 +47,8 @@ struct Inner {
     registry: Arc<Registry>,
     morgue: Arc<Morgue>,
     notices: broadcast::Sender<Notice>,
+    /// Whether anybody ever listened: who listens now costs a lock.
+    is_heard: AtomicBool,
 }
 
 impl std::fmt::Debug for System {
@@ -115,6 +117,7 @@ impl System {
             registry: Arc::new(Registry::new(timers)),
             morgue: Arc::default(),
             notices,
+            is_heard: AtomicBool::new(false),
         }))
     }
 
@@ -271,6 +274,7 @@ impl System {
     /// What supervisors say from now on.
     #[must_use]
     pub fn notices(&self) -> Notices {
+        self.0.is_heard.store(true, Ordering::Relaxed);
         Notices { receiver: self.0.notices.subscribe(), missed: 0 }
     }
 
@@ -282,7 +286,7 @@ impl System {
 
     pub(crate) fn notify(&self, path: &str, notice: SupervisorNotice) {
         tracing::warn!(%path, ?notice, "told of an actor");
-        if self.0.notices.receiver_count() > 0 {
+        if self.0.is_heard.load(Ordering::Relaxed) && self.0.notices.receiver_count() > 0 {
             // An error means that nobody listens any more, which is allowed.
             drop(self.0.notices.send(Notice { path: path.to_owned(), notice }));
         }

@@ -203,7 +203,6 @@ impl<K: Keyed> Body<K> {
             spot,
             life,
             slab: Arc::clone(&self.life),
-            timers: self.system.timers(),
         };
         let rng = self.rng.derive(&format!("{key}#{life}"));
         let Some(machine) = self.keyed.activate(&inbox) else { return false };

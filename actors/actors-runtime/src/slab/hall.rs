@@ -230,3 +230,60 @@ impl<E> Hall<E> {
         self.is_awake = false;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use actors_core::Rng;
+
+    use super::*;
+
+    #[test]
+    fn no_more_comes_in_than_there_is_room_and_it_leaves_as_it_came_with_its_trace() {
+        let mut rng = Rng::from_number(5);
+        let (mut hall, mut taken, mut model) = (Hall::new(), Told::default(), VecDeque::new());
+        let (mut rooms, mut came) = ([0_u64; 4], [0_usize; 4]);
+        let spot = |place: u32| Spot { place, serial: u64::from(place) + 1 };
+        for step in 0..50_000_u32 {
+            let place = u32::try_from(rng.below(4)).unwrap();
+            let at = place as usize;
+            match rng.below(40) {
+                0 => {
+                    rooms[at] = rng.below(100);
+                    hall.open(spot(place), usize::try_from(rooms[at]).unwrap());
+                }
+                1 => {
+                    hall.narrow(place);
+                    rooms[at] = 0;
+                }
+                2 if taken.len() == 0 => {
+                    hall.take(&mut taken);
+                    came = [0; 4];
+                }
+                3..20 => {
+                    let trace = Trace { trace: [u8::from(rng.below(3) == 0); 16], span: [0; 8] };
+                    let _entered = trace.enter();
+                    let pushed = hall.push(spot(place), step);
+                    assert_eq!(pushed, if rooms[at] > 0 { Ok(()) } else { Err(step) });
+                    if pushed.is_ok() {
+                        rooms[at] -= 1;
+                        came[at] += 1;
+                        model.push_back((place, step, trace));
+                    }
+                }
+                _ => {
+                    let next = taken.next().map(|(place, one)| (place, one.event, one.trace));
+                    if next.is_some() {
+                        assert_eq!(next, model.pop_front());
+                    }
+                }
+            }
+            assert_eq!(hall.came(spot(place)), came[at]);
+            assert_eq!(hall.len() + taken.len(), model.len());
+        }
+        // Another key's spot is not let in, wherever it points.
+        hall.open(spot(1), 9);
+        assert_eq!(hall.push(Spot { place: 1, serial: 99 }, 0), Err(0));
+    }
+}

@@ -167,3 +167,35 @@ async fn a_keys_own_events_and_its_end_go_ahead_of_what_others_sent() {
         (0..100).chain([1_000, 101, 102, 103]).map(|note| format!("web: {note}")).collect();
     assert_eq!(heard, expected);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_many_tell_the_same_keys_at_once_arrives_whole_and_in_the_order_of_each() {
+    const EACH: u32 = 80;
+    let (mut world, slab) = world(WhenFull::Wait).await;
+    let mut senders = Vec::new();
+    for sender in 0..3 {
+        let mut keys = ["a", "b"].map(|key| slab.key(key));
+        senders.push(tokio::runtime::Handle::current().spawn(async move {
+            for note in 0..EACH {
+                for key in &mut keys {
+                    key.tell(Event::Note(sender * EACH + note)).await.unwrap();
+                }
+            }
+        }));
+    }
+    let mut heard = BTreeMap::<_, Vec<u32>>::new();
+    let mut count = 0;
+    while count < 2 * 3 * EACH {
+        let text = world.hear().await;
+        if let Some((key, note)) = text.split_once(": ") {
+            let note: u32 = note.parse().unwrap();
+            heard.entry((key.to_owned(), note / EACH)).or_default().push(note % EACH);
+            count += 1;
+        }
+    }
+    for sender in senders {
+        sender.await.unwrap();
+    }
+    assert_eq!(heard.len(), 6);
+    assert!(heard.into_values().all(|notes| notes.into_iter().eq(0..EACH)));
+}
