@@ -61,6 +61,22 @@ impl NodeStreams for NoStreams {
     }
 }
 
+/// How the folders of these servers' data begin; the number of their process follows.
+const FOLDER: &str = "starling-conformance-";
+
+/// Removes what earlier runs left: servers live as long as their process, which cannot clear up behind itself.
+fn remove_leftovers() {
+    let entries = std::fs::read_dir(std::env::temp_dir()).unwrap();
+    for entry in entries.filter_map(Result::ok) {
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|name| name.strip_prefix(FOLDER));
+        let process = process.and_then(|number| number.parse::<u32>().ok());
+        if process.is_some_and(|number| !PathBuf::from(format!("/proc/{number}")).exists()) {
+            drop(std::fs::remove_dir_all(entry.path()));
+        }
+    }
+}
+
 /// A machine that is to become a server: its name, its folder and its ports.
 struct Machine {
     number: u8,
@@ -72,7 +88,7 @@ struct Machine {
 
 impl Machine {
     fn new(index: usize) -> Self {
-        let folder = format!("starling-conformance-{}", std::process::id());
+        let folder = format!("{FOLDER}{}", std::process::id());
         let data_dir = std::env::temp_dir().join(folder).join(NODES[index]);
         drop(std::fs::remove_dir_all(&data_dir));
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -202,6 +218,7 @@ impl Servers {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         let runtime: &Runtime = Box::leak(Box::new(runtime));
         let mut rng = Rng::from_number(9);
+        remove_leftovers();
         let first = Machine::new(0);
         let config = first.config();
         let keys = config.node_keys("default", &mut rng).unwrap();
