@@ -15,6 +15,7 @@ use nodes_mesh::{
     tell_revocations,
 };
 use nodes_pki::{Authority, NodeKeys, Pki, serial_of};
+use tokio::sync::watch;
 
 use crate::scene::{Machine, Told, authority, ending_keys, link, make_keys, until};
 
@@ -36,8 +37,21 @@ fn pki(folder: &Path) -> Arc<Pki> {
     Arc::new(Pki::open_or_create(folder, &[], Clock.now().wall, &mut rng).unwrap())
 }
 
-/// So soon the first certificate of the machine that is looked at ends.
-const SOON: Duration = Duration::from_secs(4);
+/// Notes nothing before the machines are linked: the first link is under the first certificate.
+struct AfterLink(watch::Receiver<bool>);
+
+impl SignedLog for AfterLink {
+    fn note(&self, _node: String, _serial: String) -> Later<'_, Result<(), ApiError>> {
+        let mut linked = self.0.clone();
+        Box::pin(async move {
+            linked.wait_for(|linked| *linked).await.map_err(ApiError::internal)?;
+            Ok(())
+        })
+    }
+}
+
+/// So soon the first certificate of the machine that is looked at ends; until then the machines must be linked.
+const SOON: Duration = Duration::from_secs(8);
 
 /// Whether the link is up, and not for the first time.
 fn is_up_again(mesh: &Mesh, node: &str) -> bool {
@@ -85,12 +99,14 @@ async fn a_servers_certificate_is_renewed_by_itself_before_it_ends() {
     let pki = pki(&own);
     let first = ending_keys(&pki.authority, "server-1", SOON);
     first.store(&own).unwrap();
+    let (linked, after_link) = watch::channel(false);
     let server = Machine::with_keys("server-1", &first, |mesh, _| {
-        vec![own_renewal(mesh, &pki, Arc::new(NoLog), own.clone())]
+        vec![own_renewal(mesh, &pki, Arc::new(AfterLink(after_link)), own.clone())]
     })
     .await;
     let other = Machine::start(&pki.authority, "server-2", |_, _| Vec::new()).await;
     link(&[&server, &other]).await;
+    linked.send_replace(true);
     until("the link under the new certificate", || is_up_again(&other.mesh, "server-1")).await;
     let fresh = NodeKeys::open(&own).unwrap();
     assert!(fresh.certificate_pem != first.certificate_pem && !fresh.is_due(Clock.now().wall));
