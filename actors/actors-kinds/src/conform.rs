@@ -208,7 +208,7 @@ pub fn normalize(schema: &Schema, shape: &Shape, value: &mut Value) {
             }
         }
         (Shape::Quantity, value @ (Value::Int(_) | Value::Float(_))) => {
-            *value = Value::String(actors_object::json::to_string(value));
+            *value = Value::from(actors_object::json::to_string(value));
         }
         (Shape::Time, value) => rewrite(value, timefmt::seconds),
         (Shape::MicroTime, value) => rewrite(value, timefmt::micros),
@@ -226,11 +226,11 @@ fn is_empty_map(shape: &Shape, value: &Value) -> bool {
 fn normalize_item(schema: &Schema, item: &Shape, value: &mut Value) {
     if value.is_null() {
         *value = match item {
-            Shape::Bytes | Shape::String => Value::String(String::new()),
+            Shape::Bytes | Shape::String => Value::from(""),
             Shape::Object(_) => Value::Map(Map::new()),
             Shape::Int32 | Shape::Int64 | Shape::IntOrString | Shape::Double => Value::Int(0),
             Shape::Bool => Value::Bool(false),
-            Shape::Quantity => Value::String("0".to_owned()),
+            Shape::Quantity => Value::from("0"),
             _ => return,
         };
     } else {
@@ -243,7 +243,7 @@ fn rewrite(value: &mut Value, write: fn(actors_core::Wall) -> String) {
     if text.is_empty() {
         *value = Value::Null;
     } else if let Some(at) = timefmt::parse(text) {
-        *value = Value::String(write(at));
+        *value = Value::from(write(at));
     }
 }
 

@@ -85,7 +85,7 @@ fn text_of(field: &str, object: &Object) -> String {
         other => other.split('.').collect(),
     };
     match object.path(&path) {
-        Some(Value::String(text)) => text.clone(),
+        Some(Value::String(text)) => text.to_string(),
         Some(Value::Bool(flag)) => flag.to_string(),
         Some(Value::Int(number)) => number.to_string(),
         _ if matches!(field, "spec.hostNetwork" | "spec.unschedulable") => "false".to_owned(),

@@ -84,7 +84,11 @@ pub enum ParseError {
 /// A list or object whose end was not read yet.
 enum Frame {
     List(Vec<Value>),
-    Map { entries: Vec<(Name, Value)>, key: Name },
+    /// Its fields stand behind those of the objects around it.
+    Map {
+        start: usize,
+        key: Name,
+    },
 }
 
 /// Reads one JSON text; there may be nothing but white space behind it.
@@ -95,8 +99,13 @@ pub fn parse(text: &[u8], limits: Limits) -> Result<Parsed, ParseError> {
     if text.len() > limits.bytes {
         return Err(ParseError::TooLarge { len: text.len(), max: limits.bytes });
     }
-    let mut reader =
-        Reader { lexer: Lexer::new(text), limits, stack: Vec::new(), found: Duplicates::default() };
+    let mut reader = Reader {
+        lexer: Lexer::new(text),
+        limits,
+        stack: Vec::new(),
+        fields: Vec::new(),
+        found: Duplicates::default(),
+    };
     let value = reader.read()?;
     reader.lexer.end()?;
     Ok(Parsed { value, duplicates: reader.found.paths })
@@ -115,6 +124,8 @@ struct Reader<'a> {
     lexer: Lexer<'a>,
     limits: Limits,
     stack: Vec<Frame>,
+    /// What was read of all objects whose ends were not read yet.
+    fields: Vec<(Name, Value)>,
     found: Duplicates,
 }
 
@@ -132,7 +143,7 @@ impl Reader<'_> {
                 }
                 Token::MapStart => {
                     let key = self.lexer.key()?;
-                    self.push(Frame::Map { entries: Vec::new(), key })?;
+                    self.push(Frame::Map { start: self.fields.len(), key })?;
                     continue;
                 }
             };
@@ -172,24 +183,24 @@ impl Reader<'_> {
                 }
                 self.lexer.expect(b']', "expected ',' or ']'")?;
             }
-            Some(Frame::Map { entries, key }) => {
+            Some(Frame::Map { start, key }) => {
                 if self.lexer.take(b',') {
-                    if entries.len() + 1 >= self.limits.members {
+                    if self.fields.len() - *start + 1 >= self.limits.members {
                         return Err(ParseError::TooManyFields(self.limits.members));
                     }
-                    entries.push((std::mem::replace(key, self.lexer.key()?), value));
+                    self.fields.push((std::mem::replace(key, self.lexer.key()?), value));
                     return Ok(Attached::More);
                 }
                 self.lexer.expect(b'}', "expected ',' or '}'")?;
-                entries.push((key.clone(), value));
+                self.fields.push((std::mem::take(key), value));
             }
         }
         Ok(match self.stack.pop() {
             None => Attached::More,
             Some(Frame::List(items)) => Attached::Closed(Value::List(items)),
-            Some(Frame::Map { entries, .. }) => {
+            Some(Frame::Map { start, .. }) => {
                 let stack = &self.stack;
-                let map = self.found.collapse(entries, || path(stack));
+                let map = self.found.collapse(&mut self.fields, start, || path(stack));
                 Attached::Closed(Value::Map(map))
             }
         })

@@ -8,6 +8,13 @@ use std::{borrow::Borrow, cmp::Ordering, fmt, ops::Deref, sync::Arc};
 #[derive(Clone)]
 pub struct Name(Repr);
 
+impl Default for Name {
+    /// The empty name.
+    fn default() -> Self {
+        Self(Repr::Interned(""))
+    }
+}
+
 #[derive(Clone)]
 enum Repr {
     Interned(&'static str),

@@ -12,6 +12,7 @@ mod serde_impl;
 
 pub use map::Map;
 pub(crate) use serde_impl::{Duplicates, Seed};
+use smol_str::SmolStr;
 
 /// One node of an object's tree.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -25,8 +26,8 @@ pub enum Value {
     Int(i64),
     /// Any other number; never NaN or infinite when it comes from a parser.
     Float(f64),
-    /// A text.
-    String(String),
+    /// A text: one of up to 23 bytes stands in the tree itself, a longer one is shared by all clones.
+    String(SmolStr),
     /// A list.
     List(Vec<Value>),
     /// An object: named fields in the order in which they were written.

@@ -65,12 +65,12 @@ pub fn grow(rng: &mut Rng, (schema, shape): (&Schema, &Shape), room: u32) -> Val
         Shape::Bool => Value::Bool(rng.chance(500_000)),
         Shape::Int32 | Shape::Int64 => Value::Int(whole(rng)),
         Shape::Double => Value::Float(0.5),
-        Shape::Bytes => Value::String("AAEC/w==".to_owned()),
-        Shape::Time => Value::String("2026-11-21T08:05:00Z".to_owned()),
-        Shape::MicroTime => Value::String("2026-11-21T08:05:00.000001Z".to_owned()),
-        Shape::Quantity => Value::String("1500m".to_owned()),
+        Shape::Bytes => Value::from("AAEC/w=="),
+        Shape::Time => Value::from("2026-11-21T08:05:00Z"),
+        Shape::MicroTime => Value::from("2026-11-21T08:05:00.000001Z"),
+        Shape::Quantity => Value::from("1500m"),
         Shape::IntOrString if rng.chance(500_000) => Value::Int(whole(rng)),
-        Shape::String | Shape::IntOrString => Value::String(text(rng)),
+        Shape::String | Shape::IntOrString => Value::from(text(rng)),
         Shape::Any | Shape::SchemaOr(..) => Value::Map(Map::new()),
     }
 }
@@ -89,7 +89,7 @@ fn scalar(rng: &mut Rng) -> Value {
     match rng.below(5) {
         0 => Value::Int(whole(rng)),
         1 => Value::Int(if rng.chance(500_000) { i64::MIN } else { i64::MAX }),
-        _ => Value::String(text(rng)),
+        _ => Value::from(text(rng)),
     }
 }
 

@@ -64,7 +64,7 @@ fn target(spec: &Value, status: &Value) -> String {
 /// A quantity as it is written.
 fn text(value: &Value) -> Option<String> {
     match value {
-        Value::String(text) => Some(text.clone()),
+        Value::String(text) => Some(text.to_string()),
         Value::Int(number) => Some(number.to_string()),
         _ => None,
     }

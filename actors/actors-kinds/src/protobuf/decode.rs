@@ -178,7 +178,7 @@ impl Decoder<'_> {
             Shape::Int32 | Shape::Int64 => Value::Int(wire.number(at)?),
             Shape::Bool => Value::Bool(wire.number(at)? != 0),
             Shape::Double => Value::Float(wire.double(at)?),
-            Shape::Bytes => Value::String(STANDARD.encode(wire.bytes(at)?)),
+            Shape::Bytes => Value::from(STANDARD.encode(wire.bytes(at)?)),
             Shape::Time => scalars::decode_time(at, wire.bytes(at)?, timefmt::seconds)?,
             Shape::MicroTime => scalars::decode_time(at, wire.bytes(at)?, timefmt::micros)?,
             Shape::Quantity => scalars::decode_quantity(at, wire.bytes(at)?)?,

@@ -32,7 +32,7 @@ pub(super) fn decode_time(
     }
     let nanos = seconds.checked_mul(NANOS_A_SECOND).and_then(|whole| whole.checked_add(nanos));
     let wall = nanos.ok_or_else(|| ProtobufError::damaged(at, "an instant too far away"))?;
-    Ok(Value::String(format(Wall(wall))))
+    Ok(Value::from(format(Wall(wall))))
 }
 
 pub(super) fn encode_time(at: &str, value: &Value, out: &mut Writer) -> Result<(), ProtobufError> {

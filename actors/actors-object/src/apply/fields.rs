@@ -319,7 +319,7 @@ impl FieldSet {
         let below = |node: &Node| node.below.written(node.own && !node.below.is_empty());
         let steps = self.steps.iter().map(|(step, node)| (step.0.clone(), below(node)));
         // No step stands twice, and none is a dot.
-        Value::Map(Map::from_unique(mark.into_iter().chain(steps).collect()))
+        Value::Map(Map::from_unique(Vec::from_iter(mark.into_iter().chain(steps)).into_iter()))
     }
 
     /// Reads the written form.

@@ -25,7 +25,7 @@ impl<'a> Lexer<'a> {
         match self.peek() {
             Some(b'{') => Ok(self.start(Token::MapStart)),
             Some(b'[') => Ok(self.start(Token::ListStart)),
-            Some(b'"') => self.string().map(|text| Token::Value(Value::String(text))),
+            Some(b'"') => self.text().map(Token::Value),
             Some(b'-' | b'0'..=b'9') => self.number().map(Token::Value),
             Some(b't') => self.word("true", Value::Bool(true)),
             Some(b'f') => self.word("false", Value::Bool(false)),
@@ -141,10 +141,15 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn string(&mut self) -> Result<String, ParseError> {
-        if let Some(text) = self.plain_string() {
-            return Ok(text.to_owned());
+    fn text(&mut self) -> Result<Value, ParseError> {
+        match self.plain_string() {
+            Some(text) => Ok(Value::from(text)),
+            None => self.string().map(Value::from),
         }
+    }
+
+    /// A string with escapes.
+    fn string(&mut self) -> Result<String, ParseError> {
         self.at += 1;
         let mut text = String::new();
         loop {

@@ -5,25 +5,25 @@ use crate::Object;
 
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
-        Self::String(text.to_owned())
+        Self::String(text.into())
     }
 }
 
 impl From<String> for Value {
     fn from(text: String) -> Self {
-        Self::String(text)
+        Self::String(text.into())
     }
 }
 
 impl From<&String> for Value {
     fn from(text: &String) -> Self {
-        Self::String(text.clone())
+        Self::String(text.as_str().into())
     }
 }
 
 impl From<&crate::Name> for Value {
     fn from(name: &crate::Name) -> Self {
-        Self::String(name.as_str().to_owned())
+        Self::String(name.as_str().into())
     }
 }
 

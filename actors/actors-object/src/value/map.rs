@@ -5,25 +5,32 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ecow::EcoVec;
+
 use super::Value;
 use crate::Name;
 
 /// An insertion-ordered map from field names to values. Equality does not look at the order.
+///
+/// A clone shares its fields with the original until one of the two is changed: to change one field of an object is to
+/// copy the maps on the way to it, and nothing else.
 #[derive(Debug, Clone, Default)]
 pub struct Map {
-    entries: Vec<(Name, Value)>,
+    entries: EcoVec<(Name, Value)>,
 }
 
 impl Map {
     /// No fields.
     #[must_use]
     pub const fn new() -> Self {
-        Self { entries: Vec::new() }
+        Self { entries: EcoVec::new() }
     }
 
     /// Takes entries as they are. Invariant of the caller: no name stands twice.
-    pub(crate) fn from_unique(entries: Vec<(Name, Value)>) -> Self {
-        Self { entries }
+    pub(crate) fn from_unique(entries: impl ExactSizeIterator<Item = (Name, Value)>) -> Self {
+        let mut kept = EcoVec::with_capacity(entries.len());
+        kept.extend(entries);
+        Self { entries: kept }
     }
 
     /// How many fields there are.
@@ -46,7 +53,8 @@ impl Map {
 
     /// The value of field `name`, to be changed.
     pub fn get_mut(&mut self, name: &str) -> Option<&mut Value> {
-        self.entries.iter_mut().find(|(key, _)| *key == *name).map(|(_, value)| value)
+        let at = self.entries.iter().position(|(key, _)| *key == *name)?;
+        Some(&mut self.entries.make_mut()[at].1)
     }
 
     /// Whether field `name` is there, be it `null`.
@@ -85,7 +93,7 @@ impl Map {
                 self.entries.len() - 1
             }
         };
-        &mut self.entries[at].1
+        &mut self.entries.make_mut()[at].1
     }
 
     /// The map at field `name`; whatever else stands there, or nothing, is replaced by an empty
@@ -121,7 +129,7 @@ impl Map {
                 self.entries.push((name.clone(), Value::Null));
                 self.entries.len() - 1
             });
-            if !change(&name, &mut self.entries[at].1, new) {
+            if !change(&name, &mut self.entries.make_mut()[at].1, new) {
                 gone.insert(name);
             }
         }
@@ -137,7 +145,7 @@ impl Map {
 
     /// All fields in order, their values to be changed.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (&Name, &mut Value)> {
-        self.entries.iter_mut().map(|(name, value)| (&*name, value))
+        self.entries.make_mut().iter_mut().map(|(name, value)| (&*name, value))
     }
 
     /// All names in order.
@@ -152,13 +160,13 @@ impl Map {
 
     /// Keeps the fields for which `keep` is true.
     pub fn retain(&mut self, mut keep: impl FnMut(&Name, &mut Value) -> bool) {
-        self.entries.retain_mut(|(name, value)| keep(name, value));
+        self.entries.retain(|(name, value)| keep(name, value));
     }
 
     /// Orders the fields by `rank`, keeping the order of those with the same rank.
     pub fn sort_by_key<K: Ord>(&mut self, mut rank: impl FnMut(&Name) -> K) {
         if !self.entries.is_sorted_by_key(|(name, _)| rank(name)) {
-            self.entries.sort_by_cached_key(|(name, _)| rank(name));
+            self.entries.make_mut().sort_by_cached_key(|(name, _)| rank(name));
         }
     }
 }
@@ -169,7 +177,10 @@ impl PartialEq for Map {
             return false;
         }
         // Equal trees nearly always have the same order; only if not, both are sorted.
-        let same_order = self.entries.iter().zip(&other.entries).all(|(a, b)| a.0 == b.0);
+        if std::ptr::eq(self.entries.as_ptr(), other.entries.as_ptr()) {
+            return true;
+        }
+        let same_order = self.entries.iter().zip(other.entries.iter()).all(|(a, b)| a.0 == b.0);
         if same_order {
             return self.entries == other.entries;
         }
@@ -185,7 +196,7 @@ impl PartialEq for Map {
 
 impl IntoIterator for Map {
     type Item = (Name, Value);
-    type IntoIter = std::vec::IntoIter<(Name, Value)>;
+    type IntoIter = ecow::vec::IntoIter<(Name, Value)>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.entries.into_iter()

@@ -72,21 +72,23 @@ impl Duplicates {
         }
     }
 
-    /// Makes a map of entries as they were read: of a name that stands twice the last value counts. Where the map
-    /// stands is only asked for then.
+    /// Makes a map of the last entries of `all`, from `start` on, as they were read: of a name that stands twice the
+    /// last value counts. Where the map stands is only asked for then.
     pub(crate) fn collapse(
         &mut self,
-        entries: Vec<(Name, Value)>,
+        all: &mut Vec<(Name, Value)>,
+        start: usize,
         at: impl FnOnce() -> FieldPath,
     ) -> Map {
-        if are_unique_few(&entries) {
-            return Map::from_unique(entries);
+        let entries = &all[start..];
+        if are_unique_few(entries) {
+            return Map::from_unique(all.drain(start..));
         }
         let mut order: Vec<usize> = (0..entries.len()).collect();
         order.sort_by(|a, b| entries[*a].0.cmp(&entries[*b].0).then(a.cmp(b)));
         let repeats = |pair: &[usize]| entries[pair[0]].0 == entries[pair[1]].0;
         if !order.windows(2).any(repeats) {
-            return Map::from_unique(entries);
+            return Map::from_unique(all.drain(start..));
         }
         let at = at();
         let mut dropped = vec![false; entries.len()];
@@ -94,8 +96,9 @@ impl Duplicates {
             dropped[pair[0]] = true;
             self.add(at.push_field(&entries[pair[0]].0));
         }
-        let kept = entries.into_iter().zip(dropped).filter(|(_, dropped)| !dropped);
-        Map::from_unique(kept.map(|(entry, _)| entry).collect())
+        let kept = all.drain(start..).zip(dropped).filter(|(_, dropped)| !dropped);
+        let kept: Vec<(Name, Value)> = kept.map(|(entry, _)| entry).collect();
+        Map::from_unique(kept.into_iter())
     }
 }
 
@@ -168,11 +171,11 @@ impl<'de> Visitor<'de> for Seed<'_> {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Value, E> {
-        Ok(Value::String(text.to_owned()))
+        Ok(Value::from(text))
     }
 
     fn visit_string<E: Error>(self, text: String) -> Result<Value, E> {
-        Ok(Value::String(text))
+        Ok(Value::from(text))
     }
 
     fn visit_unit<E: Error>(self) -> Result<Value, E> {
@@ -209,6 +212,6 @@ impl<'de> Visitor<'de> for Seed<'_> {
             let value = access.next_value_seed(self.below(path)?)?;
             entries.push((Name::from(key), value));
         }
-        Ok(Value::Map(self.duplicates.collapse(entries, || self.path)))
+        Ok(Value::Map(self.duplicates.collapse(&mut entries, 0, || self.path)))
     }
 }

@@ -40,7 +40,7 @@ impl Drawn<'_> {
 
     fn value(&mut self, shape: &Shape, depth: usize) -> Value {
         match shape {
-            Shape::String => Value::String(self.text()),
+            Shape::String => Value::from(self.text()),
             Shape::Int32 | Shape::Int64 => Value::Int(self.number()),
             Shape::Double => value!(0.25),
             Shape::Bool => Value::Bool(self.rng.chance(500_000)),
@@ -49,7 +49,7 @@ impl Drawn<'_> {
             Shape::MicroTime => value!("2026-11-21T08:05:00.000123Z"),
             Shape::Quantity => value!("128Mi"),
             Shape::IntOrString if self.rng.chance(500_000) => Value::Int(self.number()),
-            Shape::IntOrString => Value::String(self.text()),
+            Shape::IntOrString => Value::from(self.text()),
             Shape::Any | Shape::SchemaOr(..) => {
                 let text = self.text();
                 value!({ "f:a": { ".": {} }, "b": [1, -2.5, true, text], "": {}, "c": [] })
