@@ -12,7 +12,10 @@
 use std::{
     collections::BTreeMap,
     fs,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -137,9 +140,9 @@ struct Counters {
     done: mpsc::Sender<()>,
     until: u64,
     /// How many are still to wake for the first time; the program is told of each wave.
-    activations: u64,
+    activations: AtomicU64,
     rests: bool,
-    records: BTreeMap<Box<str>, [u8; 64]>,
+    records: Mutex<BTreeMap<Box<str>, [u8; 64]>>,
     delays: Delays,
 }
 
@@ -154,18 +157,18 @@ impl Keyed for Counters {
         &()
     }
 
-    fn activate(&mut self, inbox: &KeyInbox<Event>) -> Option<Counter> {
+    fn activate(&self, inbox: &KeyInbox<Event>) -> Option<Counter> {
         if self.rests {
-            self.records.insert(inbox.key().into(), [0; 64]);
+            let mut records = self.records.lock().expect("nobody panics with it");
+            records.insert(inbox.key().into(), [0; 64]);
         }
-        self.activations = self.activations.wrapping_sub(1);
-        if self.activations.is_multiple_of(WAVE) {
+        if self.activations.fetch_sub(1, Ordering::Relaxed).wrapping_sub(1).is_multiple_of(WAVE) {
             self.done.try_send(()).expect("the program waits");
         }
         Some(Counter { heard: 0, until: self.until })
     }
 
-    fn submit(&mut self, effect: Effect, _inbox: &KeyInbox<Event>) {
+    fn submit(&self, effect: Effect, _inbox: &KeyInbox<Event>) {
         if let Effect::Handled(at) = effect {
             self.delays.lock().expect("nobody panics with it").push(Clock.mono() - at);
         }
@@ -221,7 +224,8 @@ impl Bench {
         };
         let (done, delays) = (self.done.clone(), Arc::clone(&self.delays));
         let child = Child::slab(spec_of_slab, move |_| {
-            let (done, records, delays) = (done.clone(), BTreeMap::new(), Arc::clone(&delays));
+            let (done, records, delays) = (done.clone(), Mutex::default(), Arc::clone(&delays));
+            let activations = AtomicU64::new(activations);
             async move { Ok(Counters { done, until, activations, rests, records, delays }) }
         });
         let tree = Tree::new("bench", patient(), OnLimit::Escalate).child(spec("slab"), child);

@@ -41,8 +41,9 @@ use crate::{
     trace::Trace,
 };
 
-/// What makes the machines of a slab, and carries out their effects. It is shared by all keys.
-pub trait Keyed: Send + 'static {
+/// What makes the machines of a slab, and carries out their effects. It is shared by all keys, and by
+/// all workers: while one of its calls takes long, the others go on elsewhere.
+pub trait Keyed: Send + Sync + 'static {
     /// The machine of one key.
     type Machine: Machine<Event: Send, Effect: Send> + Send;
     /// Keeps what a machine reads alive while it handles one event.
@@ -54,18 +55,17 @@ pub trait Keyed: Send + 'static {
     /// Makes the machine of `inbox.key()` from what the store knows; its first events may be sent
     /// to `inbox`.
     /// `None` if there is no such thing: what was sent to the key becomes dead letters.
-    fn activate(&mut self, inbox: &KeyInbox<EventOf<Self>>) -> Option<Self::Machine>;
+    ///
+    /// It should return at once. If it does not, as when a record is read from a slow disk, only its
+    /// own key waits.
+    fn activate(&self, inbox: &KeyInbox<EventOf<Self>>) -> Option<Self::Machine>;
 
-    /// Begins one effect and returns at once; its end comes back through `inbox`. Never waits,
-    /// never blocks.
-    fn submit(
-        &mut self,
-        effect: <Self::Machine as Machine>::Effect,
-        inbox: &KeyInbox<EventOf<Self>>,
-    );
+    /// Begins one effect and should return at once; its end comes back through `inbox`. If it blocks,
+    /// only its own key waits.
+    fn submit(&self, effect: <Self::Machine as Machine>::Effect, inbox: &KeyInbox<EventOf<Self>>);
 
     /// Whether the machine may be forgotten until the next event, because the store could give it
-    /// back.
+    /// back. Asked often, also where other keys wait for the answer.
     fn is_at_rest(&self, machine: &Self::Machine) -> bool;
 }
 

@@ -1,4 +1,4 @@
-//! The machines of a slab: activates keys, lends them to their handlers, lets them rest.
+//! The machines of a slab: lends them to their handlers, lets them rest.
 //!
 //! Way in: [`Body`], under the lock of its slab.  Owns: the machines that are awake, and who runs the
 //! slab now.
@@ -35,7 +35,7 @@ const QUIET: Duration = Duration::from_secs(60);
 pub(super) type EffectOf<K> = <<K as Keyed>::Machine as Machine>::Effect;
 
 pub(super) struct Body<K: Keyed> {
-    pub(super) keyed: K,
+    keyed: Arc<K>,
     pub(super) pool: Arc<Pool<EventOf<K>>>,
     pub(super) life: Arc<Life>,
     pub(super) system: System,
@@ -62,6 +62,13 @@ pub(super) struct Body<K: Keyed> {
     named: BTreeMap<Spot, Mono>,
 }
 
+/// What a handler is lent.
+pub(super) enum Lent<K: Keyed> {
+    Awake(Box<Awake<K>>),
+    /// Its machine is to be made first, with this.
+    Asleep(KeyInbox<EventOf<K>>, Rng),
+}
+
 pub(super) struct Awake<K: Keyed> {
     pub(super) machine: K::Machine,
     pub(super) rng: Rng,
@@ -85,11 +92,11 @@ struct Away {
 
 impl<K: Keyed> Body<K> {
     pub(super) fn new(
-        keyed: K,
+        keyed: &Arc<K>,
         (pool, life, system): (&Arc<Pool<EventOf<K>>>, &Arc<Life>, &System),
     ) -> Self {
         Self {
-            keyed,
+            keyed: Arc::clone(keyed),
             pool: Arc::clone(pool),
             life: Arc::clone(life),
             system: system.clone(),
@@ -190,44 +197,28 @@ impl<K: Keyed> Body<K> {
         is_away
     }
 
-    /// Makes the key's machine if it has none. False if there is no such thing.
-    pub(super) fn activate(&mut self, spot: Spot, life: u64) -> bool {
-        let place = spot.place as usize;
-        if self.awake.get(place).is_some_and(Option::is_some) {
-            return true;
-        }
-        let Some((key, _)) = self.pool.known(spot) else { return false };
-        let inbox = KeyInbox {
-            pool: Arc::downgrade(&self.pool),
-            key: Arc::clone(&key),
-            spot,
-            life,
-            slab: Arc::clone(&self.life),
+    /// Takes out what one handler needs; `None` if the key is not known any more.
+    pub(super) fn lend(&mut self, spot: Spot, life: u64) -> Option<Lent<K>> {
+        let lent = match self.awake.get_mut(spot.place as usize).and_then(Option::take) {
+            Some(awake) => {
+                self.awake_count -= 1;
+                Lent::Awake(awake)
+            }
+            None => self.asleep(spot, life)?,
         };
-        let rng = self.rng.derive(&format!("{key}#{life}"));
-        let Some(machine) = self.keyed.activate(&inbox) else { return false };
-        if self.awake.len() <= place {
-            self.awake.resize_with(place + 1, || None);
-        }
-        self.awake[place] = Some(Box::new(Awake { machine, rng, inbox }));
-        self.awake_count += 1;
-        true
-    }
-
-    /// Whether a key that has nothing to do may rest.
-    pub(super) fn is_at_rest(&self, spot: Spot) -> bool {
-        let awake = self.awake.get(spot.place as usize).and_then(Option::as_ref);
-        awake.is_some_and(|awake| self.keyed.is_at_rest(&awake.machine))
-    }
-
-    /// Takes a machine out for one handler.
-    pub(super) fn lend(&mut self, spot: Spot) -> Option<Box<Awake<K>>> {
-        let awake = self.awake.get_mut(spot.place as usize).and_then(Option::take)?;
         self.numbers.1 += 1;
         if let Some(charge) = &mut self.charge {
             charge.handled = Some((self.numbers.1, spot));
         }
-        Some(awake)
+        Some(lent)
+    }
+
+    /// What a machine is made with.
+    fn asleep(&self, spot: Spot, life: u64) -> Option<Lent<K>> {
+        let (key, _) = self.pool.known(spot)?;
+        let rng = self.rng.derive(&format!("{key}#{life}"));
+        let (pool, slab) = (Arc::downgrade(&self.pool), Arc::clone(&self.life));
+        Some(Lent::Asleep(KeyInbox { pool, key, spot, life, slab }, rng))
     }
 
     /// The handler of a key has ended in time.
@@ -237,11 +228,17 @@ impl<K: Keyed> Body<K> {
         }
     }
 
-    /// Puts a machine back that was lent, if one was.
+    /// Puts a machine back that was lent, or was made meanwhile.
     pub(super) fn put(&mut self, spot: Spot, awake: Option<Box<Awake<K>>>) {
-        if let (Some(place), Some(awake)) = (self.awake.get_mut(spot.place as usize), awake) {
-            *place = Some(awake);
+        let place = spot.place as usize;
+        if awake.is_none() {
+            return;
         }
+        if self.awake.len() <= place {
+            self.awake.resize_with(place + 1, || None);
+        }
+        self.awake[place] = awake;
+        self.awake_count += 1;
     }
 
     /// There is no such key, or a panic said this; `trace` is that of the event, if there was one.

@@ -3,8 +3,8 @@
 //! Way in: [`start_slab`].  Owns: the life.  Never: a handler; those are the body's.
 //! Invariants: 1. one runs the slab at a time.  2. whoever was relieved keeps only the key that it
 //! handles, which nobody else touches until it is back.
-//! Time and order: the body is locked but for the time of a handler, so that another one can go on
-//! with the other keys while that takes long.
+//! Time and order: the body is locked but while a key wakes, handles an event and begins its effects,
+//! so that another one can go on with the other keys while that takes long.
 
 use std::{
     marker::PhantomData,
@@ -37,6 +37,7 @@ struct State<K: Keyed> {
 
 /// One life of a slab, as all see it that run it, one after the other.
 pub(super) struct Slab<K: Keyed> {
+    pub(super) keyed: Arc<K>,
     pub(super) pool: Arc<Pool<EventOf<K>>>,
     pub(super) life: Arc<Life>,
     pub(super) system: System,
@@ -55,8 +56,9 @@ pub(crate) async fn start_slab<K: Keyed>(
     let pool = Pool::new(path, (spec, child.drains), system.morgue());
     birth.life.set_mailbox(Arc::<Pool<EventOf<K>>>::clone(&pool));
     let life = Arc::clone(&birth.life);
-    let body = Mutex::new(Body::new(keyed, (&pool, &life, &system)));
-    let slab = Arc::new(Slab { pool, life, system, body });
+    let keyed = Arc::new(keyed);
+    let body = Mutex::new(Body::new(&keyed, (&pool, &life, &system)));
+    let slab = Arc::new(Slab { keyed, pool, life, system, body });
     slab.system.watchdog().add(&slab.life, &slab);
     Ok(spawn_actor(Host::<K>(PhantomData), State { slab, birth }).await?)
 }

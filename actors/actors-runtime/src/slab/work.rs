@@ -1,6 +1,6 @@
 //! How a slab is run: batches of events, one after the other, until nothing waits or somebody relieves.
 //!
-//! Way in: [`work`].  Never: the body's lock during a handler.
+//! Way in: [`work`].  Never: the body's lock while a key wakes, handles an event or begins effects.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use actors_core::{Effects, ExitReason, Machine, Mono, Now, Turn};
 use super::{
     EventOf, Keyed,
     batch::{Done, Item, Taken},
-    body::{Awake, EffectOf},
+    body::{Awake, EffectOf, Lent},
     host::{Guard, Slab},
     record::Spot,
 };
@@ -120,6 +120,20 @@ struct Measured {
     chunk: usize,
 }
 
+/// What came of one thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Came {
+    /// It is handled.
+    Handled {
+        /// Whether the machine says so.
+        may_rest: bool,
+    },
+    /// There is no such key.
+    Nobody,
+    /// Somebody relieved us meanwhile.
+    Relieved,
+}
+
 /// How a batch ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ended {
@@ -136,19 +150,12 @@ impl<K: Keyed> Run<'_, K> {
     fn run(&mut self) -> Ended {
         loop {
             let Some(body) = &mut self.body else { return Ended::Relieved };
-            let Some(Item { spot, life, event }) = body.batch.pop_front() else {
-                return Ended::Whole;
-            };
-            let trace = event.as_ref().map(|(letter, _)| letter.trace);
-            self.at = Some((spot, trace));
-            trace.unwrap_or_default().set();
-            let may_rest = match (body.activate(spot, life), event) {
-                (false, _) => return self.conclude(None),
-                (true, None) => body.is_at_rest(spot),
-                (true, Some((Letter { event, .. }, _))) => match self.handle(spot, event) {
-                    Some(may_rest) => may_rest,
-                    None => return Ended::Relieved,
-                },
+            let Some(item) = body.batch.pop_front() else { return Ended::Whole };
+            let spot = item.spot;
+            let may_rest = match self.handle(item) {
+                Came::Handled { may_rest } => may_rest,
+                Came::Nobody => return self.conclude(None),
+                Came::Relieved => return Ended::Relieved,
             };
             let Some(body) = &mut self.body else { return Ended::Relieved };
             body.done.push(Done { spot, busy_ns: 0, may_rest });
@@ -173,31 +180,49 @@ impl<K: Keyed> Run<'_, K> {
         }
     }
 
-    /// One event, without the body's lock; then its effects, with it. Whether the machine may rest;
-    /// `None` if somebody relieved us.
-    fn handle(&mut self, spot: Spot, event: EventOf<K>) -> Option<bool> {
-        let body = self.body.as_mut()?;
-        let view = body.keyed.view();
-        let Awake { machine, rng, .. } = &mut **self.lent.insert(body.lend(spot)?);
+    /// One event and its effects.
+    fn handle(&mut self, Item { spot, life, event }: Item<EventOf<K>>) -> Came {
+        let trace = event.as_ref().map(|(letter, _)| letter.trace);
+        self.at = Some((spot, trace));
+        trace.unwrap_or_default().set();
+        let lent = self.body.as_mut().and_then(|body| body.lend(spot, life));
+        let Some(lent) = lent else { return Came::Nobody };
         self.body = None;
-        let turn = Turn { now: self.measured.now, rng, view: &*view };
-        machine.handle(turn, event, &mut self.out);
-        drop(view);
-        if cfg!(debug_assertions) {
-            machine.assert_invariants();
-        }
+        let may_rest = self.turn(lent, event.map(|(Letter { event, .. }, _)| event));
         let body = self.slab.lock();
         if !body.is_mine(self.me) {
-            self.land(body, spot, Ok(()));
-            return None;
+            self.land(body, spot, Ok(may_rest));
+            return Came::Relieved;
         }
         let body = self.body.insert(body);
         body.is_back(spot);
-        let Some(awake) = &self.lent else { return None };
-        self.out.drain().for_each(|effect| body.keyed.submit(effect, &awake.inbox));
-        let may_rest = body.keyed.is_at_rest(&awake.machine);
         body.put(spot, self.lent.take());
-        Some(may_rest)
+        may_rest.map_or(Came::Nobody, |may_rest| Came::Handled { may_rest })
+    }
+
+    /// Makes the machine if there is none, hands it the event, and begins its effects; all of it
+    /// without the body's lock. Whether the machine may rest; `None` if there is no such thing.
+    fn turn(&mut self, lent: Lent<K>, event: Option<EventOf<K>>) -> Option<bool> {
+        let keyed = &*self.slab.keyed;
+        let awake = match lent {
+            Lent::Awake(awake) => awake,
+            Lent::Asleep(inbox, rng) => {
+                let machine = keyed.activate(&inbox)?;
+                Box::new(Awake { machine, rng, inbox })
+            }
+        };
+        let Awake { machine, rng, inbox } = &mut **self.lent.insert(awake);
+        if let Some(event) = event {
+            let view = keyed.view();
+            let turn = Turn { now: self.measured.now, rng, view: &*view };
+            machine.handle(turn, event, &mut self.out);
+            drop(view);
+            if cfg!(debug_assertions) {
+                machine.assert_invariants();
+            }
+            self.out.drain().for_each(|effect| keyed.submit(effect, inbox));
+        }
+        Some(keyed.is_at_rest(machine))
     }
 
     /// There is nobody, or a panic said this: what else was taken waits.
@@ -228,7 +253,7 @@ impl<K: Keyed> Run<'_, K> {
     }
 
     /// A handler has ended whose worker was relieved: its key is everybody's again.
-    fn land(&mut self, mut body: Guard<'_, K>, spot: Spot, result: Result<(), String>) {
+    fn land(&mut self, mut body: Guard<'_, K>, spot: Spot, came: Result<Option<bool>, String>) {
         let then = Clock.now();
         let busy = then.mono - self.measured.now.mono;
         self.slab.life.meter.add(1, busy);
@@ -236,23 +261,16 @@ impl<K: Keyed> Run<'_, K> {
         body.welcome(spot);
         // Nobody is handed it before the body is let go.
         self.slab.pool.come_back(spot);
-        let came = result.and_then(|()| {
-            barrier(|| {
-                let Some(awake) = &self.lent else { return true };
-                self.out.drain().for_each(|effect| body.keyed.submit(effect, &awake.inbox));
-                body.keyed.is_at_rest(&awake.machine)
-            })
-        });
         body.put(spot, self.lent.take());
-        match came {
-            Ok(may_rest) => {
+        let panicked = match came {
+            Ok(Some(may_rest)) => {
                 let one = Done { spot, busy_ns: nanos(busy), may_rest };
-                body.settle(&mut vec![one], then);
+                return body.settle(&mut vec![one], then);
             }
-            Err(text) => {
-                let trace = self.at.and_then(|(_, trace)| trace);
-                body.conclude(spot, Some(text), trace, then);
-            }
-        }
+            Ok(None) => None,
+            Err(text) => Some(text),
+        };
+        let trace = self.at.and_then(|(_, trace)| trace);
+        body.conclude(spot, panicked, trace, then);
     }
 }

@@ -1,6 +1,6 @@
 //! Keyed machines: activation, rest, poison, parking, bounds.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 
 use actors_core::{
     Backoff, ChildSpec, ExitReason, Intensity, MailboxPolicy, OnLimit, SupervisorNotice, WhenFull,
@@ -13,12 +13,12 @@ use crate::{Effect, Event, Probe, Said, World, tree};
 
 pub(crate) struct Probes {
     said: Said,
-    lives: BTreeMap<String, u32>,
+    lives: Mutex<BTreeMap<String, u32>>,
 }
 
 impl Probes {
     pub(crate) fn new(said: Said) -> Self {
-        Self { said, lives: BTreeMap::new() }
+        Self { said, lives: Mutex::default() }
     }
 }
 
@@ -30,14 +30,15 @@ impl Keyed for Probes {
         &()
     }
 
-    fn activate(&mut self, inbox: &KeyInbox<Event>) -> Option<Probe> {
-        let life = self.lives.entry(inbox.key().to_owned()).or_default();
+    fn activate(&self, inbox: &KeyInbox<Event>) -> Option<Probe> {
+        let mut lives = self.lives.lock().unwrap();
+        let life = lives.entry(inbox.key().to_owned()).or_default();
         *life += 1;
         self.said.say(format!("{} awake {life}", inbox.key()));
         (inbox.key() != "nobody").then_some(Probe)
     }
 
-    fn submit(&mut self, effect: Effect, inbox: &KeyInbox<Event>) {
+    fn submit(&self, effect: Effect, inbox: &KeyInbox<Event>) {
         match effect {
             Effect::Say(note) => self.said.say(format!("{}: {note}", inbox.key())),
             Effect::Timer { at, note } => inbox.send_at(at, Event::Note(note)),
@@ -66,7 +67,7 @@ pub(crate) async fn world(when_full: WhenFull) -> (World, SlabRef<Event>) {
     let said = world.said.clone();
     let slab = Child::slab(spec, move |_| {
         let said = said.clone();
-        async move { Ok(Probes { said, lives: BTreeMap::new() }) }
+        async move { Ok(Probes::new(said)) }
     });
     let tree = tree("root", 0, OnLimit::Escalate).child(ChildSpec::permanent("pods"), slab);
     drop(world.run(tree).await);

@@ -10,13 +10,22 @@ use actors_core::{
     Backoff, ChildSpec, Effects, ExitReason, Intensity, Machine, MailboxPolicy, OnLimit,
     SupervisorNotice, Turn,
 };
-use actors_runtime::{Child, KeyInbox, Keyed, NodeState, Root, SlabRef, SlabSpec};
+use actors_runtime::{Child, DeadReason, KeyInbox, Keyed, NodeState, Root, SlabRef, SlabSpec};
 use serde::{Deserialize, Serialize};
 
-use crate::{Said, World, tree};
+use crate::{SOON, Said, World, tree};
 
-/// What handlers wait for, by key.
+/// What keys wait for, by name; whoever finds none goes on.
 type Gates = Arc<Mutex<BTreeMap<String, mpsc::Receiver<()>>>>;
+
+/// Waits for the gate of this name, if there is one.
+fn pass(gates: &Gates, said: &Said, name: &str) {
+    let gate = gates.lock().unwrap().remove(name);
+    if let Some(gate) = gate {
+        said.say(format!("{name} hangs"));
+        gate.recv().unwrap();
+    }
+}
 
 struct Hanger {
     key: String,
@@ -29,27 +38,39 @@ enum Event {
     Note(u32),
     Hang,
     HangAndBoom,
+    /// Its effect hangs, and panics then if this says so.
+    HangInEffect {
+        booms: bool,
+    },
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+enum Effect {
+    Say(String),
+    Hang { booms: bool },
 }
 
 impl Hanger {
     fn hang(&self) {
-        let gate = self.gates.lock().unwrap().remove(&self.key).expect("a gate for this key");
-        self.said.say(format!("{} hangs", self.key));
-        gate.recv().unwrap();
+        pass(&self.gates, &self.said, &self.key);
     }
 }
 
 impl Machine for Hanger {
     type Event = Event;
-    type Effect = String;
+    type Effect = Effect;
     type View = ();
 
-    fn handle(&mut self, _turn: Turn<'_>, event: Event, out: &mut Effects<String>) {
+    fn handle(&mut self, _turn: Turn<'_>, event: Event, out: &mut Effects<Effect>) {
         match event {
-            Event::Note(note) => out.push(format!("{}: {note}", self.key)),
+            Event::Note(note) => out.push(Effect::Say(format!("{}: {note}", self.key))),
             Event::Hang => {
                 self.hang();
-                out.push(format!("{} goes on", self.key));
+                out.push(Effect::Say(format!("{} goes on", self.key)));
+            }
+            Event::HangInEffect { booms } => {
+                out.push(Effect::Hang { booms });
+                out.push(Effect::Say(format!("{} goes on", self.key)));
             }
             Event::HangAndBoom => {
                 self.hang();
@@ -72,13 +93,21 @@ impl Keyed for Hangers {
         &()
     }
 
-    fn activate(&mut self, inbox: &KeyInbox<Event>) -> Option<Hanger> {
+    fn activate(&self, inbox: &KeyInbox<Event>) -> Option<Hanger> {
         let key = inbox.key().to_owned();
-        Some(Hanger { key, said: self.said.clone(), gates: Arc::clone(&self.gates) })
+        pass(&self.gates, &self.said, &format!("{key} wakes and"));
+        let is_there = !key.starts_with("nobody");
+        is_there.then(|| Hanger { key, said: self.said.clone(), gates: Arc::clone(&self.gates) })
     }
 
-    fn submit(&mut self, effect: String, _inbox: &KeyInbox<Event>) {
-        self.said.say(effect);
+    fn submit(&self, effect: Effect, inbox: &KeyInbox<Event>) {
+        match effect {
+            Effect::Say(text) => self.said.say(text),
+            Effect::Hang { booms } => {
+                pass(&self.gates, &self.said, inbox.key());
+                assert!(!booms, "boom");
+            }
+        }
     }
 
     fn is_at_rest(&self, _machine: &Hanger) -> bool {
@@ -117,13 +146,41 @@ impl Slow {
         Self { world, root, slab, gates }
     }
 
-    /// A key whose handler waits from now on, until something is sent.
+    /// A key whose handler, or its effect, waits from now on, until something is sent.
     async fn hang(&mut self, key: &str, event: Event) -> mpsc::SyncSender<()> {
+        self.hang_at(key, key, event).await
+    }
+
+    /// A key whose activation waits from now on, until something is sent.
+    async fn hang_while_waking(&mut self, key: &str, event: Event) -> mpsc::SyncSender<()> {
+        self.hang_at(&format!("{key} wakes and"), key, event).await
+    }
+
+    async fn hang_at(&mut self, name: &str, key: &str, event: Event) -> mpsc::SyncSender<()> {
         let (open, gate) = mpsc::sync_channel(1);
-        self.gates.lock().unwrap().insert(key.to_owned(), gate);
+        self.gates.lock().unwrap().insert(name.to_owned(), gate);
         self.slab.tell(key, event).await.unwrap();
-        self.world.expect(&[&format!("{key} hangs")]).await;
+        self.world.expect(&[&format!("{name} hangs")]).await;
         open
+    }
+
+    /// Waits for the first dead letter with this reason.
+    async fn buried(&self, reason: DeadReason) {
+        let is_there = async {
+            while !self.world.system.dead_letters().counts.contains_key(&reason) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(SOON, is_there).await.expect("a dead letter");
+    }
+
+    /// Waits until all keys rest; what they share has not ended.
+    async fn rests(&self) {
+        while self.world.system.tree().len() > 2 {
+            tokio::task::yield_now().await;
+        }
+        let slab = self.world.node("root/pods").unwrap();
+        assert_eq!((slab.restarts, slab.state), (0, NodeState::Running));
     }
 
     async fn note(&self, key: &str, note: u32) {
@@ -161,12 +218,47 @@ async fn others_go_on_while_one_key_hangs_and_then_another() {
     slow.note("good", 3).await;
     slow.world.expect(&["good: 3"]).await;
     // Those that hung rest like all others.
-    while slow.world.system.tree().len() > 2 {
-        tokio::task::yield_now().await;
-    }
+    slow.rests().await;
     let slab = slow.world.node("root/pods").unwrap();
-    assert_eq!((slab.restarts, slab.state), (0, NodeState::Running));
     assert!(slab.slow.count >= 2 && slab.slow.longest_us >= 10_000, "{:?}", slab.slow);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn others_go_on_while_one_key_is_slow_to_wake_and_others_to_begin_effects() {
+    let mut slow = Slow::new().await;
+    let mut notices = slow.world.system.notices();
+    let waking = slow.hang_while_waking("waking", Event::Note(1)).await;
+    slow.note("waking", 2).await;
+    slow.note("good", 1).await;
+    slow.world.expect(&["good: 1"]).await;
+    let effect = slow.hang("effect", Event::HangInEffect { booms: false }).await;
+    slow.note("effect", 3).await;
+    let nobody = slow.hang_while_waking("nobody", Event::Note(4)).await;
+    let boom = slow.hang("boom", Event::HangInEffect { booms: true }).await;
+    slow.note("boom", 5).await;
+    // Another one wakes, and begins its effects.
+    slow.note("other", 6).await;
+    slow.world.expect(&["other: 6"]).await;
+    let mut named = std::collections::BTreeSet::new();
+    while named.len() < 4 {
+        let told = notices.next().await.unwrap();
+        assert!(matches!(told.notice, SupervisorNotice::Slow { .. }), "{told:?}");
+        named.insert(told.path);
+    }
+    let hung = ["boom", "effect", "nobody", "waking"].map(|key| format!("root/pods/{key}"));
+    assert_eq!(named, hung.into());
+    effect.send(()).unwrap();
+    slow.world.expect(&["effect goes on", "effect: 3"]).await;
+    waking.send(()).unwrap();
+    slow.world.expect(&["waking: 1", "waking: 2"]).await;
+    // What waits outlives the panic; the effects behind it are lost.
+    boom.send(()).unwrap();
+    slow.world.expect(&["boom: 5"]).await;
+    nobody.send(()).unwrap();
+    slow.buried(DeadReason::Ended).await;
+    slow.note("good", 7).await;
+    slow.world.expect(&["good: 7"]).await;
+    assert_eq!(slow.world.node("root/pods").unwrap().restarts, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -77,7 +77,7 @@ impl Keyed for PodSlab {
         &()
     }
 
-    fn activate(&mut self, inbox: &PodInbox) -> Option<PodMachine> {
+    fn activate(&self, inbox: &PodInbox) -> Option<PodMachine> {
         let record = self.record(inbox)?;
         if record.is_finalized() {
             return None;
@@ -93,7 +93,7 @@ impl Keyed for PodSlab {
         Some(machine)
     }
 
-    fn submit(&mut self, effect: PodEffect, inbox: &PodInbox) {
+    fn submit(&self, effect: PodEffect, inbox: &PodInbox) {
         let Some(record) = self.record(inbox) else { return };
         let shared = Arc::clone(&self.shared);
         let back = inbox.clone();
