@@ -305,7 +305,8 @@ fn call_of(op: &Op) -> Option<(&Key, Call)> {
         | Op::LeaseGrant { .. }
         | Op::LeaseRevoke { .. }
         | Op::Compact { .. }
-        | Op::RaiseLevel(_) => return None,
+        | Op::RaiseLevel(_)
+        | Op::Check { .. } => return None,
     };
     Some((key, Call::Write { key: key.to_string(), value, expected }))
 }

@@ -57,6 +57,7 @@ impl Catalog {
         let position = reader.position()?;
         let mut snapshot = Snapshot::default();
         (snapshot.revision, snapshot.compacted) = (position.revision, position.compacted);
+        snapshot.level = position.level.max(1);
         let mut start = Key::default();
         loop {
             let page = reader.range_at((&start, None), position.revision, Self::PAGE)?;
@@ -103,6 +104,11 @@ impl Catalog {
     /// Notes that history was given up: watches from before `compacted` have expired.
     pub fn set_compacted(&mut self, compacted: Revision) {
         self.snapshot.compacted = self.snapshot.compacted.max(compacted);
+    }
+
+    /// Notes what all replicas agreed on.
+    pub fn set_level(&mut self, level: u16) {
+        self.snapshot.level = self.snapshot.level.max(level);
     }
 
     /// Everything as it is now, for as long as the caller likes.

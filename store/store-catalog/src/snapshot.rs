@@ -15,6 +15,7 @@ use crate::Item;
 pub struct Snapshot {
     pub(crate) revision: Revision,
     pub(crate) compacted: Revision,
+    pub(crate) level: u16,
     by_key: RedBlackTreeSetSync<ByKey>,
     by_uid: RedBlackTreeSetSync<ByUid>,
     /// Per owner's uid, what it owns.
@@ -34,6 +35,7 @@ impl Default for Snapshot {
         Self {
             revision: Revision::default(),
             compacted: Revision::default(),
+            level: 1,
             by_key: RedBlackTreeSetSync::new_sync(),
             by_uid: RedBlackTreeSetSync::new_sync(),
             by_owner: RedBlackTreeMapSync::new_sync(),
@@ -52,6 +54,12 @@ impl Snapshot {
     #[must_use]
     pub fn compacted(&self) -> Revision {
         self.compacted
+    }
+
+    /// The feature level that all replicas agreed on by then.
+    #[must_use]
+    pub fn level(&self) -> u16 {
+        self.level
     }
 
     /// How many objects there are.

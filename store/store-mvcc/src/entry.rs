@@ -117,6 +117,35 @@ pub enum Op {
     },
     /// Agrees that every replica can do what this feature level means.
     RaiseLevel(u16),
+    /// Changes nothing and gets no revision. What is not so refuses the other operations of an
+    /// atomic entry: the writer may have decided on a replica that was behind. Since feature level
+    /// 2.
+    Check {
+        /// What is looked at: a key, or what keys begin with.
+        key: Key,
+        /// What must be so.
+        condition: Condition,
+    },
+}
+
+/// What must be so for an entry to be done, besides what is found at the keys that it writes.
+///
+/// It is judged when the entry is applied, by what is there then, so every replica says the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Condition {
+    /// At the key is what a writer would expect there.
+    Is(Expect),
+    /// Something is at the key, and its columns do not say this of this field. Other changes of it
+    /// are none of the writer's business.
+    Unless {
+        /// A selectable field: `status.phase`.
+        field: String,
+        /// What it must not be.
+        value: String,
+    },
+    /// Nothing that is there now, and whose key begins with this one, was created after this
+    /// revision. The key ends with a `/`.
+    NoneSince(Revision),
 }
 
 /// What a writer expects to find at a key.
@@ -196,7 +225,24 @@ impl Writer {
     }
 }
 
+impl Op {
+    /// The feature level that every replica must have to understand it.
+    #[must_use]
+    pub const fn level(&self) -> u16 {
+        match self {
+            Self::Check { .. } => 2,
+            _ => 1,
+        }
+    }
+}
+
 impl Proposal {
+    /// The feature level that every replica must have to do what these say.
+    #[must_use]
+    pub fn level_of(ops: &[Op]) -> u16 {
+        ops.iter().map(Op::level).max().unwrap_or(1)
+    }
+
     /// The bytes that are logged.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 //!
 //! Way in: [`Key::object`], [`Key::prefix`].
 
-use std::fmt;
+use std::{borrow::Borrow, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -82,6 +82,13 @@ impl Key {
     #[must_use]
     pub fn last_segment(&self) -> &[u8] {
         self.0.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
+    }
+}
+
+/// Keys are in the order of their bytes.
+impl Borrow<[u8]> for Key {
+    fn borrow(&self) -> &[u8] {
+        &self.0
     }
 }
 

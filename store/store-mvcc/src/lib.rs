@@ -8,6 +8,7 @@
 
 mod change;
 mod entry;
+mod guards;
 mod ids;
 mod key;
 mod mvcc;
@@ -22,7 +23,7 @@ mod txn;
 
 pub use change::{Change, ChangeKind, Stored};
 pub use entry::{
-    Columns, ENTRY_BYTES_MAX, ENTRY_VERSION, EntryError, Expect, Op, Proposal, Splice,
+    Columns, Condition, ENTRY_BYTES_MAX, ENTRY_VERSION, EntryError, Expect, Op, Proposal, Splice,
     VALUE_BYTES_MAX, Writer,
 };
 pub use ids::{Epoch, GroupId, LeaseId, Revision, ShardId, StateHash, Token};

@@ -15,6 +15,7 @@ use actors_core::ports::{DiskError, StateStore, Write};
 
 use crate::{
     Change, Epoch, GroupId, Op, OpResult, Outcome, Position, Proposal, Reader, Revision, ShardId,
+    guards::Guards,
     rows::{self, GrantRow, Rows, TokenRow},
     staging::Staging,
     tokens::Tokens,
@@ -28,7 +29,9 @@ fn is_final(error: &DiskError) -> bool {
 }
 
 /// The highest feature level that this build can apply.
-pub const LEVEL_MAX: u16 = 1;
+///
+/// 1: everything but this. 2: [`Op::Check`].
+pub const LEVEL_MAX: u16 = 2;
 
 /// The state of one group of one replica.
 pub struct Mvcc {
@@ -37,6 +40,7 @@ pub struct Mvcc {
     position: Position,
     epochs: BTreeMap<ShardId, Epoch>,
     tokens: Tokens,
+    guards: Guards,
     /// Set when the disk failed: what is in memory may then be ahead of it for good.
     failed: bool,
 }
@@ -105,7 +109,8 @@ impl Mvcc {
             Ok(true)
         })?;
         let tokens = Tokens::load(&staging, rows)?;
-        Ok(Self { rows, staging, position, epochs, tokens, failed: false })
+        let guards = Guards::default();
+        Ok(Self { rows, staging, position, epochs, tokens, guards, failed: false })
     }
 
     /// How far this replica is, what is staged included.
@@ -248,6 +253,7 @@ impl Mvcc {
             epochs: &self.epochs,
             granted: BTreeMap::new(),
             changes: Vec::new(),
+            guards: &mut self.guards,
         };
         let refusal = refusal(&txn, proposal);
         let mut results = Vec::with_capacity(proposal.ops.len());
@@ -260,6 +266,8 @@ impl Mvcc {
         let Txn { mut position, mut granted, mut changes, .. } = txn;
         if proposal.atomic && !results.iter().all(OpResult::is_ok) {
             self.staging.undo_entry();
+            // What a check saw of this entry's own writes is not there.
+            changes.iter().for_each(|change| self.guards.forget(change));
             (position, granted, changes) = (before, BTreeMap::new(), Vec::new());
             for result in results.iter_mut().filter(|result| result.is_ok()) {
                 *result = OpResult::Aborted;
@@ -278,7 +286,7 @@ impl Mvcc {
 /// Why all of a proposal is refused, if it is.
 fn refusal(txn: &Txn<'_>, proposal: &Proposal) -> Option<OpResult> {
     let level = txn.position.level;
-    if proposal.feature_level > level {
+    if proposal.feature_level.max(Proposal::level_of(&proposal.ops)) > level {
         return Some(OpResult::LevelTooLow { level });
     }
     let writer = &proposal.writer;

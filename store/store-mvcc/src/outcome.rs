@@ -25,7 +25,8 @@ pub enum OpResult {
         /// Whether the key did not exist before.
         created: bool,
     },
-    /// What was to be removed was not there, and nothing else was expected.
+    /// There was nothing to do: what was to be removed was not there, and nothing else was
+    /// expected; or what was checked is so.
     Nothing,
     /// The key did not hold what was expected. The writer reads again and decides anew.
     Conflict {

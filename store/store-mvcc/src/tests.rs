@@ -1,6 +1,7 @@
 //! Tests of what entries do, through the public surface.
 
 mod apply;
+mod checks;
 mod compaction;
 mod crash;
 mod golden;

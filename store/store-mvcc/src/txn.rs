@@ -12,8 +12,9 @@ use actors_core::ports::DiskError;
 use bytes::Bytes;
 
 use crate::{
-    Change, ChangeKind, Columns, Epoch, Expect, Flaw, Key, LeaseId, Op, OpResult, Position,
-    Revision, ShardId, Splice, Stored, VALUE_BYTES_MAX,
+    Change, ChangeKind, Columns, Condition, Epoch, Expect, Flaw, Key, LeaseId, Op, OpResult,
+    Position, Revision, ShardId, Splice, Stored, VALUE_BYTES_MAX,
+    guards::Guards,
     rows::{self, GrantRow, HistoryRow, LeaseRow, Rows, VersionRow},
     staging::Staging,
 };
@@ -26,6 +27,7 @@ pub(crate) struct Txn<'a> {
     pub(crate) epochs: &'a BTreeMap<ShardId, Epoch>,
     pub(crate) granted: BTreeMap<ShardId, Epoch>,
     pub(crate) changes: Vec<Arc<Change>>,
+    pub(crate) guards: &'a mut Guards,
 }
 
 /// A version that is about to be written.
@@ -55,6 +57,7 @@ impl Txn<'_> {
                 self.position.level = self.position.level.max(*level);
                 Ok(self.done())
             }
+            Op::Check { key, condition } => self.apply_check(key, condition),
         }
     }
 
@@ -169,6 +172,63 @@ impl Txn<'_> {
         self.done()
     }
 
+    fn apply_check(&mut self, key: &Key, condition: &Condition) -> Result<OpResult, DiskError> {
+        let conflict = match condition {
+            Condition::Is(expect) => conflict(*expect, self.guarded(key)?.as_deref()),
+            Condition::Unless { field, value } => {
+                let current = self.guarded(key)?;
+                let says = |stored: &Stored| {
+                    stored.columns.fields.iter().any(|(name, text)| name == field && text == value)
+                };
+                let fits = current.as_deref().is_some_and(|stored| !says(stored));
+                let current = current.map(|stored| stored.mod_revision);
+                (!fits).then_some(OpResult::Conflict { current })
+            }
+            Condition::NoneSince(revision) => {
+                let newest = self.newest_under(key)?;
+                (newest > *revision).then_some(OpResult::Conflict { current: Some(newest) })
+            }
+        };
+        Ok(conflict.unwrap_or(OpResult::Nothing))
+    }
+
+    /// What is at a key that many entries check.
+    fn guarded(&mut self, key: &Key) -> Result<Option<Arc<Stored>>, DiskError> {
+        if let Some(known) = self.guards.at(key) {
+            return Ok(known);
+        }
+        let found = self.current(key)?;
+        self.guards.note(key, found.clone());
+        Ok(found)
+    }
+
+    /// When the youngest of what is there under a prefix was created; before everything, if there
+    /// is nothing.
+    fn newest_under(&mut self, prefix: &Key) -> Result<Revision, DiskError> {
+        if let Some(known) = self.guards.under(prefix) {
+            return Ok(known);
+        }
+        let span = self.rows.versions_between(prefix, prefix.prefix_end().as_ref());
+        let mut newest = Revision::default();
+        let mut last: Option<Vec<u8>> = None;
+        // The versions of a key stand together, the newest first.
+        for row in self.staging.keys(&span)? {
+            let Some((name, _)) = Rows::split_version(&row) else { continue };
+            if last.as_deref() == Some(name) {
+                continue;
+            }
+            last = Some(name.to_vec());
+            let bytes = self.staging.get(&row)?.unwrap_or_default();
+            let stored = rows::decode::<VersionRow>(&row, &bytes)?;
+            newest = newest.max(stored.map_or_else(Revision::default, |it| it.create_revision));
+        }
+        // Only those are forgotten in time.
+        if prefix.as_bytes().ends_with(b"/") {
+            self.guards.note_under(prefix, newest);
+        }
+        Ok(newest)
+    }
+
     /// What an operation answers that gets no revision.
     fn done(&self) -> OpResult {
         OpResult::Done { revision: self.position.revision, created: false }
@@ -237,6 +297,7 @@ impl Txn<'_> {
         let version: Option<&Stored> = change.value.as_deref();
         self.staging.put(self.rows.version(&change.key, change.revision), rows::encode(&version)?);
         self.position.revision = change.revision;
+        self.guards.forget(&change);
         self.changes.push(Arc::new(change));
         Ok(())
     }

@@ -1,5 +1,5 @@
-//! The control actor: takes all shards for the leader under a new epoch, gives up old history, and
-//! compares the replicas' states.
+//! The control actor: takes all shards for the leader under a new epoch, gives up old history,
+//! compares the replicas' states, and has them agree on what all of their builds can do.
 //!
 //! Way in: [`child`].  Writes: `Leadership::epoch`; grants and compactions, as proposals.
 //! Until placement exists the leader holds all shards; a write under the epoch of an earlier leader
@@ -8,7 +8,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use actors_runtime::{Child, Failure, Service};
-use store_mvcc::{Epoch, Op, Proposal, Revision, ShardId, StateHash, Token, Writer};
+use store_mvcc::{Epoch, LEVEL_MAX, Op, Proposal, Revision, ShardId, StateHash, Token, Writer};
 use store_raft::{Members, NodeId, Role, RoleView};
 use tokio::{
     sync::watch,
@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use crate::{
-    Store,
+    Progress, Store,
     agreement::judge,
     locks::lock,
     shared::Shared,
@@ -25,6 +25,9 @@ use crate::{
 
 /// How long another member has to tell what its state was.
 const ASK_WITHIN: Duration = Duration::from_secs(2);
+
+/// How often the members are asked what their builds can do, until all can do what this one can.
+const LEVEL_EVERY: Duration = Duration::from_secs(1);
 
 /// How long to wait before a failed grant is proposed again, unless the role changes first.
 const RETRY: Duration = Duration::from_millis(100);
@@ -75,6 +78,7 @@ impl Control {
                     let below = std::mem::replace(&mut known, self.store.revision());
                     self.compact(below).await;
                 }
+                () = self.level_due() => self.raise_level().await,
                 () = self.comparison_due(&mut members, every) => {
                     let present = members.borrow_and_update().clone();
                     self.compare(&present).await;
@@ -124,6 +128,38 @@ impl Control {
             std::future::pending::<()>().await;
         }
         tokio::time::sleep_until(Instant::now() + every).await;
+    }
+
+    /// Resolves when the members should be asked what they can do: never, unless this member leads
+    /// and its build can do more than was agreed on.
+    async fn level_due(&self) {
+        let leads = self.shared.leadership.borrow().epoch.is_some();
+        let known = |progress: &Progress| progress.position.level >= LEVEL_MAX;
+        if !leads || known(&self.shared.progress.borrow()) {
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep_until(Instant::now() + LEVEL_EVERY).await;
+    }
+
+    /// Proposes the level of this build, once all members have said that theirs can do as much.
+    async fn raise_level(&self) {
+        let own = self.shared.config.node;
+        let members = self.shared.members.borrow().all();
+        for node in members.into_iter().filter(|node| *node != own) {
+            match self.store.ask_within(node, Request::Level, ASK_WITHIN).await {
+                Some(Answer::Level(level)) if level >= LEVEL_MAX => {}
+                _ => return,
+            }
+        }
+        let Some(epoch) = self.store.epoch() else { return };
+        let writer = Writer { shard: ShardId::ALL, epoch, name: "store/control".to_owned() };
+        match self.store.propose_here(self.proposal(writer, Op::RaiseLevel(LEVEL_MAX))).await {
+            Ok(outcome) if outcome.is_ok() => {
+                tracing::info!(level = LEVEL_MAX, "all replicas agreed on a feature level");
+            }
+            Ok(outcome) => tracing::warn!(?outcome, "the feature level was not raised"),
+            Err(error) => tracing::debug!(%error, "the feature level was not raised"),
+        }
     }
 
     /// Compares this replica's state with that of the other members, at equal indices, and tells

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use store_mvcc::{Outcome, Proposal, StateHash};
+use store_mvcc::{LEVEL_MAX, Outcome, Proposal, StateHash};
 use store_raft::{NodeId, RaftEvent, Refusal, Role, RoleView};
 use tokio::{
     sync::watch,
@@ -53,9 +53,11 @@ impl Attempts {
 
     fn judge(&mut self, answer: Answer) -> Next {
         let not_done = match answer {
-            Answer::Applied(_) | Answer::Members(..) | Answer::Noted | Answer::Hashes(_) => {
-                return Next::Done(Ok(answer));
-            }
+            Answer::Applied(_)
+            | Answer::Members(..)
+            | Answer::Noted
+            | Answer::Hashes(_)
+            | Answer::Level(_) => return Next::Done(Ok(answer)),
             Answer::Unknown => {
                 self.in_doubt = true;
                 return if self.repeatable { Next::Again } else { self.give_up() };
@@ -198,7 +200,9 @@ impl Store {
                 let told = self.peer.tell(RaftEvent::Transfer { to }).await;
                 return told.map_or(Answer::Unavailable, |()| Answer::Noted);
             }
-            Request::Hashes(_) | Request::Differs { .. } => return Answer::Malformed,
+            Request::Hashes(_) | Request::Differs { .. } | Request::Level => {
+                return Answer::Malformed;
+            }
         };
         if told { answer_to(question).await } else { Answer::Unavailable }
     }
@@ -234,6 +238,7 @@ impl Store {
                 let known = |index: u64| samples.at(index).map(|hash| (index, hash));
                 Answer::Hashes(indices.into_iter().filter_map(known).collect())
             }
+            Some(Request::Level) => Answer::Level(LEVEL_MAX),
             Some(Request::Differs { index, hash }) => {
                 self.serve_differs(from, index, hash);
                 Answer::Noted

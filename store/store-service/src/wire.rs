@@ -28,6 +28,8 @@ pub(crate) enum Request {
         /// What the others have there.
         hash: StateHash,
     },
+    /// Tell the highest feature level that your build can apply.
+    Level,
 }
 
 /// What it is told.
@@ -55,6 +57,8 @@ pub(crate) enum Answer {
     BadChange,
     /// Nothing was done: the request cannot be read.
     Malformed,
+    /// The highest feature level that this build can apply.
+    Level(u16),
 }
 
 pub(crate) fn encode<T: Serialize>(value: &T) -> Vec<u8> {

@@ -274,6 +274,7 @@ impl Server {
 
     pub(super) fn sweep_control(&mut self, ctx: &mut Ctx<'_>) {
         self.seek_grant(ctx);
+        self.raise_level(ctx);
         self.bootstrap_next();
         self.compact(ctx);
     }

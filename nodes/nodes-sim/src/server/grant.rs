@@ -5,7 +5,9 @@
 //! this term.
 
 use actors_core::Mono;
-use store_mvcc::{Epoch, GroupId, Op, Outcome, Proposal, Revision, ShardId, Token, Writer};
+use store_mvcc::{
+    Epoch, GroupId, LEVEL_MAX, Op, Outcome, Proposal, Revision, ShardId, Token, Writer,
+};
 use store_raft::RoleView;
 
 use super::{Ctx, Server};
@@ -16,6 +18,8 @@ use crate::report::Invariant;
 pub(super) struct Grant {
     asked: Option<Asked>,
     compacts_at: Option<Mono>,
+    /// When it was last asked that all replicas may use what this build knows.
+    raised_at: Option<Mono>,
 }
 
 #[derive(Debug)]
@@ -70,6 +74,19 @@ impl Server {
             let token = Token(ctx.rng.uuid());
             self.propose_own(ctx, token, Op::Compact { below });
         }
+    }
+
+    /// Has all replicas agree on what this build knows, if they have not: all are of one build here.
+    pub(super) fn raise_level(&mut self, ctx: &mut Ctx<'_>) {
+        let now = ctx.now.mono;
+        let late = |asked: Mono| now.since(asked) > Self::GRANT_PATIENCE;
+        let is_known = self.replica.mvcc.position().level >= LEVEL_MAX;
+        if is_known || self.control.is_none() || !self.grant.raised_at.is_none_or(late) {
+            return;
+        }
+        self.grant.raised_at = Some(now);
+        let token = Token(ctx.rng.uuid());
+        self.propose_own(ctx, token, Op::RaiseLevel(LEVEL_MAX));
     }
 
     /// Proposes what is the store's own: it changes no object, so it does not pass the door.

@@ -266,6 +266,7 @@ impl Server {
         let published = self.replica.catalog.publish(&changes, position.revision);
         published.events.iter().for_each(|event| ctx.record.versions.share(event.item()));
         self.replica.catalog.set_compacted(position.compacted);
+        self.replica.catalog.set_level(position.level);
         self.inbox.push_back(Inner::Published { outcomes });
         self.inbox.push_back(Inner::Raft(RaftEvent::Applied { index: position.index }));
     }

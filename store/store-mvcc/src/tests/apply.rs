@@ -1,7 +1,7 @@
 //! Revisions, expectations, atomic entries, deltas, epochs, tokens, levels.
 
 use super::*;
-use crate::{ApplyError, Epoch, Flaw, ShardId, Splice, TOKEN_AGE_MAX};
+use crate::{ApplyError, Epoch, Flaw, LEVEL_MAX, ShardId, Splice, TOKEN_AGE_MAX};
 use actors_core::ports::DiskError;
 
 #[test]
@@ -199,8 +199,11 @@ fn a_feature_level_is_used_only_when_it_is_agreed_on() {
     let mut bench = Bench::new();
     let ahead = Proposal { feature_level: 2, ..proposal(vec![put("a", "1", Expect::Any)]) };
     assert_eq!(bench.apply(&ahead).outcome.results, [OpResult::LevelTooLow { level: 1 }]);
-    let raised = bench.state.apply(2, 1, &proposal(vec![Op::RaiseLevel(2)]));
-    assert_eq!(raised, Err(ApplyError::Level { found: 2 }));
+    bench.results(vec![Op::RaiseLevel(2)]);
+    assert_eq!(bench.apply(&ahead).outcome.results, [done(1, true)]);
+    let unknown = LEVEL_MAX + 1;
+    let raised = bench.state.apply(4, 1, &proposal(vec![Op::RaiseLevel(unknown)]));
+    assert_eq!(raised, Err(ApplyError::Level { found: unknown }));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use expect_test::expect_file;
 
 use super::*;
-use crate::{ENTRY_BYTES_MAX, EntryError, Epoch, ShardId, Splice};
+use crate::{Condition, ENTRY_BYTES_MAX, EntryError, Epoch, ShardId, Splice};
 
 /// One entry with every operation and every sort of expectation.
 fn sample() -> Proposal {
@@ -76,6 +76,34 @@ fn the_bytes_of_an_entry_stay_as_they_are() {
     let bytes = sample().encode().unwrap();
     expect_file!["golden/entry-v1.hex"].assert_eq(&format!("{}\n", hex(&bytes)));
     assert_eq!(Proposal::decode(&unhex(include_str!("golden/entry-v1.hex"))), Ok(sample()));
+}
+
+/// What feature level 2 added.
+fn sample_of_level_2() -> Proposal {
+    let namespace = Key::object("", "namespaces", None, "default");
+    let gone = Key::object("", "namespaces", None, "gone");
+    let quotas = Key::prefix("", "resourcequotas", Some("default"));
+    let (field, value) = ("status.phase".to_owned(), "Terminating".to_owned());
+    let check = |key: &Key, condition| Op::Check { key: key.clone(), condition };
+    let ops = vec![
+        put("/registry/namespaces/default", "{}", Expect::Absent),
+        check(&namespace, Condition::Unless { field, value }),
+        check(&namespace, Condition::Is(Expect::Present)),
+        check(&gone, Condition::Is(Expect::Absent)),
+        check(&quotas, Condition::NoneSince(Revision(1))),
+    ];
+    Proposal { feature_level: 2, token: Token([0xcd; 16]), atomic: true, ..proposal(ops) }
+}
+
+#[test]
+fn the_bytes_of_checks_stay_as_they_are() {
+    let bytes = sample_of_level_2().encode().unwrap();
+    expect_file!["golden/entry-v1-level-2.hex"].assert_eq(&format!("{}\n", hex(&bytes)));
+    let known = unhex(include_str!("golden/entry-v1-level-2.hex"));
+    assert_eq!(Proposal::decode(&known), Ok(sample_of_level_2()));
+    let mut bench = Bench::new();
+    bench.results(vec![Op::RaiseLevel(2)]);
+    assert!(bench.apply(&sample_of_level_2()).outcome.is_ok());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
-use crate::{Flaw, ReadError};
+use crate::{Condition, Flaw, ReadError};
 
 /// What the model knows: each change with what the key became, and which leases live.
 #[derive(Default)]
@@ -105,10 +105,32 @@ impl Model {
                 self.compacted = self.compacted.max(below.0);
                 done(self.newest(), false)
             }
+            Op::Check { key, condition } => self.check(&key.to_string(), condition),
             Op::Delta { .. } | Op::GrantShard { .. } | Op::RaiseLevel(_) => {
                 unreachable!("not generated")
             }
         }
+    }
+
+    fn check(&self, key: &str, condition: &Condition) -> OpResult {
+        let now = self.now(key);
+        let conflict = match condition {
+            Condition::Is(expect) => refuses(*expect, now.as_ref()),
+            Condition::Unless { value, .. } => {
+                let fits =
+                    now.as_ref().is_some_and(|(_, version)| parity(&version.value) != *value);
+                let current = now.map(|(number, _)| Revision(number));
+                (!fits).then_some(OpResult::Conflict { current })
+            }
+            Condition::NoneSince(since) => {
+                let under = self.keys_at(self.newest());
+                let under = under.iter().filter(|(name, _)| name.starts_with(key));
+                let created = under.filter_map(|(name, _)| Some(self.now(name)?.1.created));
+                let newest = Revision(created.max().unwrap_or_default());
+                (newest > *since).then_some(OpResult::Conflict { current: Some(newest) })
+            }
+        };
+        conflict.unwrap_or(OpResult::Nothing)
     }
 
     fn apply_entry(&mut self, ops: &[Op], atomic: bool) -> Vec<OpResult> {
@@ -185,16 +207,35 @@ fn any_expect() -> impl Strategy<Value = Expect> {
 }
 
 fn any_put((key, value, expect, lease): (&str, u8, Expect, Option<u64>)) -> Op {
-    let (value, columns) = (Bytes::from(value.to_string()), Columns::default());
+    let value = Bytes::from(value.to_string());
+    let text = parity(&String::from_utf8_lossy(&value));
+    let columns = Columns { fields: vec![("parity".to_owned(), text)], ..Columns::default() };
     Op::Put { key: key.into(), value, columns, expect, lease: lease.map(LeaseId) }
+}
+
+/// What a version's columns say of it.
+fn parity(value: &str) -> String {
+    if value.parse::<u8>().is_ok_and(|number| number % 2 == 0) { "even" } else { "odd" }.to_owned()
+}
+
+fn any_condition() -> impl Strategy<Value = Condition> {
+    let field = "parity".to_owned();
+    prop_oneof![
+        any_expect().prop_map(Condition::Is),
+        Just(Condition::Unless { field, value: "odd".to_owned() }),
+        (0..30_u64).prop_map(|since| Condition::NoneSince(Revision(since))),
+    ]
 }
 
 fn any_op() -> impl Strategy<Value = Op> {
     let key = prop::sample::select(vec!["a", "a/b", "b"]);
     let lease = prop::option::weighted(0.3, 0..3_u64);
+    let looked_at = prop::sample::select(vec!["a", "a/", "a/b", "b"]);
     prop_oneof![
         6 => (key.clone(), any::<u8>(), any_expect(), lease).prop_map(any_put),
         3 => (key, any_expect()).prop_map(|(key, expect)| delete(key, expect)),
+        4 => (looked_at, any_condition())
+            .prop_map(|(key, condition)| Op::Check { key: key.into(), condition }),
         1 => (0..3_u64).prop_map(|id| Op::LeaseGrant { id: LeaseId(id), ttl_ms: 1 }),
         1 => (0..3_u64).prop_map(|id| Op::LeaseRevoke { id: LeaseId(id) }),
         1 => (0..30_u64).prop_map(|below| Op::Compact { below: Revision(below) }),
@@ -213,6 +254,7 @@ proptest! {
         entries in vec((vec(any_op(), 1..5), any::<bool>(), 0..4_usize), 1..12),
     ) {
         let (mut bench, mut model) = (Bench::new(), Model::default());
+        bench.results(vec![Op::RaiseLevel(2)]);
         for (ops, atomic, sweep) in entries {
             let applied = bench.apply(&Proposal { atomic, ..proposal(ops.clone()) });
             prop_assert_eq!(applied.outcome.results, model.apply_entry(&ops, atomic));

@@ -40,6 +40,7 @@ impl Applier<'_> {
         }
         let mut catalog = write(&self.shared.catalog);
         catalog.publish(changes, position.revision);
+        catalog.set_level(position.level);
         if position.compacted > catalog.snapshot().compacted() {
             catalog.set_compacted(position.compacted);
             self.sweeping = true;

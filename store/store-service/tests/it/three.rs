@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actors_runtime::Clock;
 use futures_util::future::join_all;
-use store_mvcc::Token;
+use store_mvcc::{LEVEL_MAX, Token};
 use store_raft::{MemberChange, NodeId};
 use store_service::{ProposeError, StoreConfig};
 
@@ -31,6 +31,27 @@ async fn any_member_takes_writes_and_shows_its_own_at_once() {
         let other = (number + 1) % 3 + 1;
         assert!(cluster.store(other).read_barrier().await.unwrap() >= newest);
         assert!(cluster.servers[&other].value(&name).is_some(), "{other} reads what was before");
+    }
+    cluster.agree().await;
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn members_agree_on_what_all_of_them_can_do_when_all_have_said_so() {
+    let mut cluster = Cluster::start(0).await;
+    for node in 1..=2 {
+        cluster.up(config(node, 3)).await;
+    }
+    cluster.leader(None).await;
+    let outcome = cluster.store(1).propose(put("a", "{}")).await.unwrap();
+    assert!(outcome.is_ok(), "{outcome:?}");
+    assert_eq!(cluster.store(1).snapshot().level(), 1, "one of three has not been asked");
+    cluster.up(config(3, 3)).await;
+    for node in 1..=3 {
+        let mut progress = cluster.store(node).progress();
+        let agreed = progress.wait_for(|progress| progress.position.level == LEVEL_MAX);
+        tokio::time::timeout(SOON, agreed).await.expect("agreed in time").unwrap();
+        assert_eq!(cluster.store(node).snapshot().level(), LEVEL_MAX, "as readers see it");
     }
     cluster.agree().await;
     cluster.stop().await;
