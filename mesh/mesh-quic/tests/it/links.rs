@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mesh_quic::{AskError, DownReason, LinkEvent, LinkState, Role, Service};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use crate::scene::{Authority, Echo, Mute, Process, config, is_up, link, pair, until, within};
 
@@ -82,10 +82,9 @@ fn address(process: &Process) -> mesh_quic::PeerAddress {
 #[tokio::test]
 async fn who_leaves_in_order_is_known_to_have_left_at_once() {
     let (mut first, second) = pair("server-1", "server-2").await;
-    let begun = Instant::now();
     second.stop().await;
+    // Whoever had waited for silence would say that.
     assert_eq!(first.down().await, ("server-2".to_owned(), DownReason::Closed));
-    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
     let view = first.link("server-2").unwrap();
     assert!(!is_up(&view));
     assert_eq!(view.lanes, Vec::new());
@@ -112,10 +111,8 @@ async fn a_restart_is_noticed_in_a_round_trip() {
         let node = restarts.mesh.me().node.clone();
         let config = restarts.kill().await;
         let restarted = Process::again(&config).await;
-        let begun = Instant::now();
         drop(stays.mesh.tell(&node, mesh_quic::Lane::Control, Service::MEMBER, "x".into()));
         assert_eq!(stays.down().await, (node.clone(), DownReason::Reset));
-        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
         stays.is_linked(&[&node]).await;
         restarted.is_linked(&[&stays.mesh.me().node]).await;
         assert_eq!(stays.link(&node).unwrap().reconnects, 1);
@@ -135,11 +132,9 @@ async fn a_later_process_of_the_same_name_takes_the_link_over() {
     // Elsewhere, so that the old connection is not disturbed.
     config.listen.set_port(0);
     let second = Process::again(&config).await;
-    let begun = Instant::now();
     second.knows(&[&first]);
     second.is_linked(&["server-1"]).await;
     assert_eq!(first.down().await, ("server-2".to_owned(), DownReason::Reset));
-    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
     let up = within("the event", first.events.recv()).await.unwrap();
     let LinkEvent::Up { incarnation, .. } = up else { panic!("{up:?}") };
     assert!(incarnation > before);
@@ -151,19 +146,14 @@ async fn silence_ends_a_link_and_all_questions_on_it() {
     let mute = Mute::default();
     let open = std::sync::Arc::clone(&mute.open);
     second.mesh.serve(Service::DOOR, std::sync::Arc::new(mute));
-    let asking = async {
-        let answer = first.ask("server-2", Service::DOOR, "x").await;
-        (answer, Instant::now())
-    };
+    let asking = first.ask("server-2", Service::DOOR, "x");
     let killing = async {
         until("the question", || *open.lock().unwrap() == 1).await;
-        second.kill().await;
-        Instant::now()
+        drop(second.kill().await);
     };
-    let ((answer, ended), killed) = tokio::join!(asking, killing);
+    let (answer, ()) = tokio::join!(asking, killing);
+    // Not by its own time, which is far longer.
     assert_eq!(answer, Err(AskError::Lost("server-2".to_owned())));
-    let took = ended.duration_since(killed);
-    assert!(took < Duration::from_secs(5), "{took:?}");
     assert_eq!(first.down().await, ("server-2".to_owned(), DownReason::Idle));
 }
 

@@ -4,11 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use mesh_quic::{
-    Ask, AskError, Lane, LaneView, Limits, MeshConfig, SendError, Service, TraceContext,
+    Ask, AskError, DownReason, Lane, LaneView, Limits, MeshConfig, SendError, Service, TraceContext,
 };
 use mesh_wire::{FrameKind, Head, Hello, Opening, Splitter};
 use quinn::{RecvStream, SendStream};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use crate::{
     raw::{Raw, message, next_frame},
@@ -161,7 +161,6 @@ async fn a_full_lane_refuses_and_a_stalled_one_delays_no_other() {
     control.push(&greeting.bytes);
     assert!(Hello::decode(&control.next_message().unwrap().unwrap()).is_ok());
     for _ in 0..20 {
-        let begun = Instant::now();
         let ask = Ask::new(Lane::Control, Service::GOSSIP, "x".into(), PATIENCE);
         let answer = async {
             let frame = next_frame(recv, &mut control).await;
@@ -171,8 +170,8 @@ async fn a_full_lane_refuses_and_a_stalled_one_delays_no_other() {
             send.write_all(&bytes).await.unwrap();
         };
         let (answer, ()) = tokio::join!(stalled.server.mesh.ask("agent-1", ask), answer);
+        // Nobody reads the other lane before all these are answered.
         assert_eq!(answer, Ok(Bytes::from_static(b"x")));
-        assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
     }
     // When it is read, it moves again, and nothing was lost in between.
     let mut bulk = Splitter::new(100_000);
@@ -194,7 +193,7 @@ async fn bytes_that_wait_are_bounded_too() {
 
 #[tokio::test]
 async fn a_lost_link_ends_all_questions_at_once() {
-    let (first, second) = pair("server-1", "server-2").await;
+    let (mut first, second) = pair("server-1", "server-2").await;
     let mute = Mute::default();
     let open = Arc::clone(&mute.open);
     second.mesh.serve(Service::DOOR, Arc::new(mute));
@@ -204,14 +203,13 @@ async fn a_lost_link_ends_all_questions_at_once() {
     };
     let stop = async {
         until("the questions", || *open.lock().unwrap() == 3).await;
-        let begun = Instant::now();
-        second.stop().await;
-        begun
+        drop(second.stop().await);
     };
-    let (answers, begun) = tokio::join!(asks, stop);
+    let (answers, ()) = tokio::join!(asks, stop);
     let lost = || Err(AskError::Lost("server-2".to_owned()));
     assert_eq!(answers, (lost(), lost(), lost()));
-    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    // By its farewell, and not by silence.
+    assert_eq!(first.down().await, ("server-2".to_owned(), DownReason::Closed));
     until("the work's end", || *open.lock().unwrap() == 0).await;
 }
 
