@@ -140,7 +140,7 @@ async fn clients_are_led_away_from_a_server_that_is_not_ready() {
     one.ready.store(false, Ordering::Relaxed);
     two.ready.store(true, Ordering::Relaxed);
     let mut byte = [0];
-    let cut = timeout(Duration::from_secs(3), client.read(&mut byte)).await.expect("cut in time");
+    let cut = timeout(Duration::from_secs(30), client.read(&mut byte)).await.expect("cut off");
     assert!(!matches!(cut, Ok(1..)), "nothing comes through a connection that is cut");
     let mut client = connect(front, &authority).await.expect("led to another");
     assert_eq!(who(&mut client).await.as_deref(), Some("two"));

@@ -48,7 +48,7 @@ fn machines_reach_each_other_until_a_cable_is_pulled_and_leave_nothing() {
     let receiver = namespace::run_in(&two.netns, || UdpSocket::bind((two.address, 7)))
         .expect("entered")
         .expect("bound");
-    receiver.set_read_timeout(Some(Duration::from_secs(2))).expect("a timeout");
+    receiver.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout");
     let send = || {
         namespace::run_in(&one.netns, || {
             UdpSocket::bind((one.address, 0))

@@ -219,7 +219,7 @@ fn what_a_killed_shim_leaves_is_buried_and_the_pod_rebuilt() {
     let main = before.containers.iter().find(|c| c.id == "main").unwrap().pid.unwrap();
     let main = process(main).unwrap();
     shim.kill(Signal::SIGKILL).unwrap();
-    assert!(shim.wait_end(5_000).unwrap());
+    assert!(shim.wait_end(20_000).unwrap());
     assert!(!main.wait_end(0).unwrap(), "the container outlives its shim");
     assert!(find(&pod.spec.paths()).unwrap().is_none());
 
@@ -228,7 +228,7 @@ fn what_a_killed_shim_leaves_is_buried_and_the_pod_rebuilt() {
         left.iter().map(|status| (status.id.as_str(), status.exit_code)).collect();
     assert_eq!(codes, [("done", Some(5)), ("main", None), ("waiting", None)]);
     assert!(left.iter().all(|status| status.phase == Phase::Exited));
-    assert!(main.wait_end(5_000).unwrap());
+    assert!(main.wait_end(20_000).unwrap());
     assert!(bury(&pod.spec.paths()).unwrap().is_empty(), "it can be repeated");
 
     let mut client = pod.launch();
@@ -253,7 +253,7 @@ fn the_deadline_of_an_agent_that_does_not_come_back_kills() {
     let groups = Hierarchies::discover().unwrap();
     let left = groups.processes(&pod.spec.cgroup);
     for one in left.into_iter().filter_map(|pid| process(pid).ok()) {
-        assert!(one.wait_end(5_000).unwrap(), "its namespaces go too");
+        assert!(one.wait_end(20_000).unwrap(), "its namespaces go too");
     }
 }
 
@@ -336,7 +336,7 @@ fn stopping_a_pod_asks_first_and_kills_later() {
     let deaf = "trap '' TERM; echo ready; while :; do sleep 0.05; done";
     run_until(&pod, pod.container("deaf", deaf), "ready");
     client.create(pod.container("waiting", "sleep 1000")).unwrap();
-    client.stop_pod(Duration::from_millis(300)).unwrap();
+    client.stop_pod(Duration::from_secs(3)).unwrap();
     let codes: Vec<(String, Option<i32>)> = client
         .status()
         .unwrap()

@@ -109,7 +109,7 @@ impl Pod {
             assert!(matches!(closed, Err(ClientError::Io(_))), "the shim ends after its answer");
         }
         for shim in groups.processes(&self.group).into_iter().filter_map(|pid| process(pid).ok()) {
-            assert!(shim.wait_end(5_000).unwrap(), "the shim and its helpers have ended");
+            assert!(shim.wait_end(20_000).unwrap(), "the shim and its helpers have ended");
         }
         assert!(!groups.exists(&self.spec.cgroup), "the pod's cgroup is left over");
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
