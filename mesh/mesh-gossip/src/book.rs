@@ -70,7 +70,8 @@ impl Book {
                 self.left.insert(node.clone());
             } else {
                 self.left.remove(node);
-                let info = MemberInfo { free: <_>::default(), revision: 0, ..member.info.clone() };
+                let info =
+                    MemberInfo { free: <_>::default(), revision: 0, ..(*member.info).clone() };
                 self.peers.insert(node.clone(), info);
             }
         }
@@ -164,7 +165,7 @@ mod tests {
         let mut info = MemberInfo::new(node, Role::Agent, Wall(7));
         info.mesh_address = "192.0.2.7:7443".into();
         MemberView {
-            info,
+            info: info.into(),
             state,
             heard: None,
             heard_ago: Duration::ZERO,

@@ -22,6 +22,6 @@ pub use carrier::{CarrierCommand, CarrierEvent};
 pub use event::{MemberEffect, MemberEvent, MemberMessage, OpinionOf, Standing, Verdict};
 pub use info::{Capacity, MemberInfo};
 pub use machine::MembershipMachine;
-pub use seeded::{SeededCarrier, SeededEffect, SeededEvent, SeededMessage};
+pub use seeded::{Digest, SeededCarrier, SeededEffect, SeededEvent, SeededMessage};
 pub use timing::Timing;
 pub use view::{LinkChange, LinkEnd, LinkStanding, MemberState, MemberView, Opinion};

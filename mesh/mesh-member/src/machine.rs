@@ -19,6 +19,7 @@ mod telling;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -26,7 +27,7 @@ use actors_core::{Effects, Machine, Mono, Now, Turn, Wall};
 
 use crate::{
     CarrierCommand, CarrierEvent, LinkChange, LinkStanding, MemberEffect, MemberEvent, MemberInfo,
-    MemberView, Opinion, Timing,
+    MemberMessage, MemberView, Opinion, Timing,
 };
 use member::Member;
 
@@ -35,7 +36,7 @@ type Out = Effects<MemberEffect>;
 /// Membership as one process sees it.
 #[derive(Debug, Clone)]
 pub struct MembershipMachine {
-    me: MemberInfo,
+    me: Arc<MemberInfo>,
     /// The judges; empty until somebody tells.
     voters: BTreeSet<String>,
     /// They were told by this process's own store, not by a server.
@@ -47,6 +48,9 @@ pub struct MembershipMachine {
     /// The wake-up that is set, if one is.
     wake: Option<Mono>,
     next_beat: Mono,
+    /// Before this instant there is nothing to be found by looking at all members, unless more than
+    /// heartbeats of those who are well has come since they were looked at.
+    calm_until: Mono,
     /// Since when it does not hear its own majority.
     deaf: Option<Deaf>,
     /// What others hold of this member.
@@ -90,7 +94,7 @@ impl MembershipMachine {
     #[must_use]
     pub fn new(me: MemberInfo) -> Self {
         Self {
-            me,
+            me: Arc::new(me),
             voters: BTreeSet::new(),
             knows_voters: false,
             members: BTreeMap::new(),
@@ -98,6 +102,7 @@ impl MembershipMachine {
             phase: Phase::New,
             wake: None,
             next_beat: Mono::default(),
+            calm_until: Mono::default(),
             deaf: None,
             judged: Judged::default(),
             is_changed: true,
@@ -140,6 +145,12 @@ impl MembershipMachine {
         telling::view(self, now)
     }
 
+    /// The next event has everybody looked at, however calm it is.
+    #[cfg(test)]
+    pub(crate) fn stir(&mut self) {
+        self.calm_until = Mono::default();
+    }
+
     fn is_voter(&self, node: &str) -> bool {
         self.voters.contains(node)
     }
@@ -154,12 +165,13 @@ impl MembershipMachine {
         self.members.values_mut().for_each(|member| member.listening_since = now);
     }
 
-    /// If this process did not run when it should have, it could hear nobody meanwhile.
-    fn catch_up(&mut self, now: Mono) {
-        let Some(wake) = self.wake else { return };
+    /// If this process did not run when it should have, it could hear nobody meanwhile. Says whether
+    /// it was so.
+    fn catch_up(&mut self, now: Mono) -> bool {
+        let Some(wake) = self.wake else { return false };
         let late = now.since(wake);
         if late <= Timing::LATE {
-            return;
+            return false;
         }
         self.wake = Some(now);
         self.started = self.started.after(late).min(now);
@@ -170,6 +182,7 @@ impl MembershipMachine {
                 member.listening_since = now;
             }
         }
+        true
     }
 
     fn learn(&mut self, info: MemberInfo, now: Mono) -> bool {
@@ -198,7 +211,7 @@ impl MembershipMachine {
     /// Others know a later life of this node than this one, as after its clock was set back: they
     /// would not believe that this is the present one.
     fn outlive(&mut self, known: Wall) {
-        self.me.started = Wall(known.0.saturating_add(1));
+        Arc::make_mut(&mut self.me).started = Wall(known.0.saturating_add(1));
         self.is_changed = true;
         self.is_unpublished = true;
     }
@@ -224,7 +237,10 @@ impl MembershipMachine {
                 let (node, incarnation) = (node.clone(), member.info.started);
                 out.push(MemberEffect::Carrier(CarrierCommand::Forget { node, incarnation }));
             }
-            self.is_changed |= !stays;
+            if !stays {
+                self.is_changed = true;
+                self.calm_until = Mono::default();
+            }
             stays
         });
     }
@@ -265,8 +281,8 @@ impl MembershipMachine {
         };
         let is_only_room =
             MemberInfo { free: self.me.free, revision: self.me.revision, ..kept.clone() }
-                == self.me;
-        self.me = kept;
+                == *self.me;
+        self.me = Arc::new(kept);
         self.is_changed = true;
         self.is_unpublished = true;
         // How much room there is changes often and may be known late.
@@ -295,9 +311,13 @@ impl Machine for MembershipMachine {
         if self.phase == Phase::New {
             self.start(&mut turn);
         }
-        self.catch_up(now.mono);
+        let was_late = self.catch_up(now.mono);
+        // Whatever is not known to change nothing that matters has everybody looked at again.
+        let calm_until = std::mem::take(&mut self.calm_until);
+        let calm_until = if was_late { Mono::default() } else { calm_until };
         let needs_review = match event {
             MemberEvent::Tick => {
+                self.calm_until = calm_until;
                 // An alarm that was set before an earlier one took its place means nothing.
                 self.wake = self.wake.filter(|wake| *wake > now.mono);
                 true
@@ -328,7 +348,13 @@ impl Machine for MembershipMachine {
                 true
             }
             MemberEvent::Message { from, role, message } => {
-                self.handle_message(now, hearing::Sender { node: from, role }, message, out)
+                let is_heartbeat = matches!(message, MemberMessage::Heartbeat { .. });
+                let sender = hearing::Sender { node: from, role };
+                let is_odd = self.handle_message(now, sender, message, out);
+                if is_heartbeat && !is_odd {
+                    self.calm_until = calm_until;
+                }
+                is_odd
             }
             MemberEvent::Voters(voters) => {
                 self.handle_voters(voters, out);

@@ -7,11 +7,14 @@
 //! Spec: anti-entropy by digests as in van Renesse, Dumitriu, Gough, Thomas, "Efficient
 //! Reconciliation and Flow Control for Anti-Entropy Protocols" (2008), without flow control.
 
+mod digest;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use actors_core::{Effects, Machine, Mono, Rng, Turn, Wall};
 use serde::{Deserialize, Serialize};
 
+pub use self::digest::Digest;
 use crate::{CarrierCommand, CarrierEvent, MemberInfo, MembershipMachine, Timing};
 
 /// What can happen to a seeded carrier.
@@ -54,13 +57,13 @@ pub enum SeededEffect {
 pub enum SeededMessage {
     /// How much the sender knows of each member.
     Digest {
-        /// Node, life, revision.
-        known: Vec<(String, Wall, u64)>,
+        /// Life and revision of each node.
+        known: Digest,
     },
     /// What the receiver lacks, and how much the sender knows, so that it is told in turn.
     Reply {
-        /// Node, life, revision.
-        known: Vec<(String, Wall, u64)>,
+        /// Life and revision of each node.
+        known: Digest,
         /// What the receiver lacks.
         infos: Vec<MemberInfo>,
     },
@@ -75,6 +78,8 @@ pub struct SeededCarrier {
     /// Spoken to as long as nobody else is known.
     seeds: BTreeSet<String>,
     known: BTreeMap<String, MemberInfo>,
+    /// How much is known, if it was told since it changed last.
+    digest: Option<Digest>,
     /// Lives that are not taken back in, and when they were forgotten.
     graves: BTreeMap<String, (Wall, Mono)>,
     next_round: Option<Mono>,
@@ -95,6 +100,7 @@ impl SeededCarrier {
             me: me.into(),
             seeds: seeds.into_iter().collect(),
             known: BTreeMap::new(),
+            digest: None,
             graves: BTreeMap::new(),
             next_round: None,
         }
@@ -109,43 +115,37 @@ impl SeededCarrier {
     fn round(&mut self, now: Mono, rng: &mut Rng, out: &mut Out) {
         self.graves.retain(|_, (_, since)| now.since(*since) <= Timing::MEMORY);
         let others = || self.known.keys().filter(|node| **node != self.me);
-        let mut peers: Vec<String> = match others().next() {
-            Some(_) => others().cloned().collect(),
-            None => self.seeds.iter().filter(|node| **node != self.me).cloned().collect(),
+        let mut peers: Vec<&String> = match others().next() {
+            Some(_) => others().collect(),
+            None => self.seeds.iter().filter(|node| **node != self.me).collect(),
         };
+        let mut greeted = Vec::with_capacity(Self::FANOUT + 1);
         for _ in 0..Self::FANOUT.min(peers.len()) {
             let place = usize::try_from(rng.below(peers.len() as u64)).unwrap_or(0);
-            let to = peers.swap_remove(place);
-            self.greet(to, out);
+            greeted.push(peers.swap_remove(place).clone());
         }
         // One word to a seed now and then joins two meshes that know nothing of each other.
         let seeds: Vec<&String> = self.seeds.iter().filter(|seed| **seed != self.me).collect();
         let is_now = rng.chance(200_000);
-        if let Some(seed) = rng.pick(&seeds).filter(|_| is_now) {
-            self.greet((*seed).clone(), out);
-        }
+        greeted.extend(rng.pick(&seeds).filter(|_| is_now).map(|seed| (*seed).clone()));
+        greeted.into_iter().for_each(|to| self.greet(to, out));
     }
 
-    fn digest(&self) -> Vec<(String, Wall, u64)> {
-        let of = |info: &MemberInfo| (info.node.clone(), info.started, info.revision);
-        self.known.values().map(of).collect()
+    fn digest(&mut self) -> Digest {
+        self.digest.get_or_insert_with(|| Digest::of(self.known.values())).clone()
     }
 
-    fn greet(&self, to: String, out: &mut Out) {
-        out.push(SeededEffect::Send {
-            to,
-            message: SeededMessage::Digest { known: self.digest() },
-        });
+    fn greet(&mut self, to: String, out: &mut Out) {
+        let known = self.digest();
+        out.push(SeededEffect::Send { to, message: SeededMessage::Digest { known } });
     }
 
     /// What somebody with this digest lacks.
-    fn lacking(&self, theirs: &[(String, Wall, u64)]) -> Vec<MemberInfo> {
-        // As they are sent they stand in order.
-        let mut theirs: Vec<&(String, Wall, u64)> = theirs.iter().collect();
-        if !theirs.is_sorted_by_key(|(node, ..)| node) {
-            theirs.sort_by_key(|(node, ..)| node);
+    fn lacking(&mut self, theirs: &Digest) -> Vec<MemberInfo> {
+        if self.digest() == *theirs {
+            return Vec::new();
         }
-        let mut theirs = theirs.into_iter().peekable();
+        let mut theirs = theirs.rows().iter().peekable();
         let lacks = |info: &&MemberInfo| {
             let mut lacks = true;
             while let Some((node, started, revision)) =
@@ -178,6 +178,7 @@ impl SeededCarrier {
                 out.push(SeededEffect::Event(CarrierEvent::Full { known }));
                 return;
             }
+            self.digest = None;
             self.known.insert(info.node.clone(), info.clone());
             out.push(SeededEffect::Event(CarrierEvent::Info(info)));
         }
@@ -186,11 +187,13 @@ impl SeededCarrier {
     fn handle_command(&mut self, now: Mono, command: CarrierCommand, out: &mut Out) {
         match command {
             CarrierCommand::Publish(info) => {
+                self.digest = None;
                 self.known.insert(self.me.clone(), info);
             }
             CarrierCommand::Exchange { node } => self.greet(node, out),
             CarrierCommand::Forget { node, incarnation } => {
                 if self.known.get(&node).is_some_and(|info| info.started <= incarnation) {
+                    self.digest = None;
                     self.known.remove(&node);
                 }
                 if self.graves.len() < MembershipMachine::KNOWN_MAX {

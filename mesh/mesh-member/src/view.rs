@@ -2,7 +2,7 @@
 //!
 //! Way in: [`MemberView`].
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use actors_core::{Mono, Wall};
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use crate::MemberInfo;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemberView {
     /// What it says of itself, or said last.
-    pub info: MemberInfo,
+    pub info: Arc<MemberInfo>,
     /// What is believed of it.
     pub state: MemberState,
     /// When it was last heard here, on this process's clock; `None` if it was not heard in this

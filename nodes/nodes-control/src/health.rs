@@ -52,6 +52,7 @@ use actors_object::Object;
 use mesh_member::{MemberState, MemberView};
 use nodes_door::Identity;
 use serde::{Deserialize, Serialize};
+use store_catalog::Event;
 
 pub use self::{
     book::{LEFT_AFTER, UNHEARD_AFTER},
@@ -59,6 +60,15 @@ pub use self::{
     fence::{NoRenewal, renewal},
     machine::{HealthEffect, HealthEvent, HealthMachine},
 };
+
+/// Whether the machine does more with a change than to look at it: of pods only those matter that
+/// are to end. It is seen in what is stored, for this is asked on every server of every write.
+#[must_use]
+pub fn matters(event: &Event) -> bool {
+    let stored = std::str::from_utf8(&event.item().stored().value);
+    let lives = || stored.is_ok_and(|text| !text.contains("\"deletionTimestamp\":"));
+    !event.key.as_bytes().starts_with(b"/registry/pods/") || !lives()
+}
 
 /// What membership says of one node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

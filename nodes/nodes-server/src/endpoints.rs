@@ -112,10 +112,10 @@ mod tests {
     #[test]
     fn only_living_servers_are_told() {
         let one = |node: &str, role, state| MemberView {
-            info: MemberInfo {
+            info: std::sync::Arc::new(MemberInfo {
                 api_address: format!("10.32.0.{}:6443", node.len()),
                 ..MemberInfo::new(node, role, Wall(1))
-            },
+            }),
             state,
             heard: None,
             heard_ago: Duration::ZERO,

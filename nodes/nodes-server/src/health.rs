@@ -11,8 +11,7 @@ use actors_core::{Address, ChildSpec, Intensity, MailboxPolicy, OnLimit};
 use actors_runtime::{Child, Driver, Failure, Inbox, Ref, Service, System, Tree};
 use nodes_control::health::{self, HealthEffect, HealthEvent, HealthMachine, Words};
 use nodes_mesh::View;
-use store_catalog::Event;
-use store_mvcc::{Epoch, Key};
+use store_mvcc::Epoch;
 use store_service::Store;
 use tokio::time::timeout;
 
@@ -42,7 +41,7 @@ pub(crate) fn tree(control: &Control, system: &System, (me, view): (&str, View))
     let feed = Child::service(move |service| {
         let words = (HealthEvent::Resync, HealthEvent::Changed as fn(_) -> _);
         let heard = Kinds::These(HealthMachine::HEARD.to_vec());
-        let listener = Listener::of(changes.clone(), &heard, &fed.registry).only(matters);
+        let listener = Listener::of(changes.clone(), &heard, &fed.registry).only(health::matters);
         feed(service, fed.clone(), vec![listener], words)
     });
     let (words, store) = ((me.to_owned(), view), control.gate.store().clone());
@@ -56,14 +55,6 @@ pub(crate) fn tree(control: &Control, system: &System, (me, view): (&str, View))
         )
         .child(ChildSpec::permanent("feed"), feed)
         .child(ChildSpec::permanent("words"), words)
-}
-
-/// Whether the machine does more with a change than to look at it: of pods only those matter that are to end. It is seen
-/// in what is stored, for this is asked on every server of every write.
-fn matters(event: &Event) -> bool {
-    let stored = std::str::from_utf8(&event.item().stored().value);
-    let lives = stored.is_ok_and(|text| !text.contains("\"deletionTimestamp\":"));
-    !lives || !event.key.has_prefix(&Key::prefix("", "pods", None))
 }
 
 /// Tells the machine each new view, and whether this member holds the shards; the present ones now and then again, for

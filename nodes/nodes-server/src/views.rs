@@ -160,7 +160,7 @@ mod tests {
             Arc::new(Object(node))
         };
         let known = MemberView {
-            info: MemberInfo::new("a1", Role::Agent, Wall(1)),
+            info: Arc::new(MemberInfo::new("a1", Role::Agent, Wall(1))),
             state: MemberState::Alive,
             heard: None,
             heard_ago: std::time::Duration::ZERO,

@@ -8,9 +8,10 @@ use actors_controller::Controller;
 use actors_kinds::{Registry, facts::TableError};
 use actors_sim::{NodeId, troupe::Mistake};
 use chaos_plan::{Plan, PlanError, Subject};
-use nodes_door::{Door, DoorConfig, Sealer};
+use nodes_door::{Door, DoorConfig, Request, Sealer};
+use store_mvcc::Key;
 
-use crate::{knobs::Knobs, mesh};
+use crate::{knobs::Knobs, mesh, server::foundation};
 
 /// A mistake that a run makes on purpose, so that a test can show that it is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -163,6 +164,8 @@ pub(crate) struct Shared {
     pub(crate) door: Door,
     pub(crate) registry: Arc<Registry>,
     pub(crate) controllers: Vec<Arc<dyn Controller>>,
+    /// What every cluster has: where it is stored, and the request that makes it.
+    pub(crate) foundation: Vec<(Key, Request)>,
     /// What machines are called, by node.
     names: Vec<String>,
 }
@@ -175,10 +178,12 @@ impl Shared {
         // the seed.
         let sealer = Sealer::new(&[(1, [7; 32])]).ok().map(Arc::new);
         let registry = Registry::builtin()?;
+        let controllers = actors_controllers::builtin("the certificate of a simulated cluster");
         Ok(Self {
             door: Door::new(registry.clone(), DoorConfig::default(), sealer),
+            foundation: foundation(&controllers, &registry),
             registry: Arc::new(registry),
-            controllers: actors_controllers::builtin("the certificate of a simulated cluster"),
+            controllers,
             names: (0..config.nodes()).map(|id| mesh::name_of(NodeId(id), &config)).collect(),
             config,
             knobs,

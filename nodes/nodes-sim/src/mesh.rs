@@ -14,7 +14,7 @@ use mesh_member::{
     MemberView, MembershipMachine, SeededCarrier, SeededEffect, SeededEvent, SeededMessage,
 };
 use mesh_wire::Role;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::{
     config::ClusterConfig,
@@ -23,12 +23,28 @@ use crate::{
 };
 
 /// What members say to each other.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub(crate) enum Word {
     /// Machine to machine.
     Member(MemberMessage),
     /// Carrier to carrier.
     Carrier(SeededMessage),
+}
+
+/// As the trace sees it: of digests, which say the same nearly always, their sums.
+impl Serialize for Word {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Member(message) => (b'm', message).serialize(serializer),
+            Self::Carrier(SeededMessage::Digest { known }) => {
+                (b'd', known.sum()).serialize(serializer)
+            }
+            Self::Carrier(SeededMessage::Reply { known, infos }) => {
+                (b'r', known.sum(), infos).serialize(serializer)
+            }
+            Self::Carrier(SeededMessage::Infos(infos)) => (b'i', infos).serialize(serializer),
+        }
+    }
 }
 
 /// Membership as one process has it.

@@ -9,9 +9,11 @@
 //! order.
 
 mod control;
+mod founding;
 mod gate;
 mod grant;
 mod images;
+mod loops;
 mod replica;
 mod streams;
 mod watching;
@@ -25,13 +27,17 @@ use nodes_door::Request;
 use store_mvcc::{Outcome, Token};
 use store_raft::{RaftEvent, Refusal, RoleView};
 
-pub(crate) use self::replica::{OpenError, Replica};
 use self::{
-    control::{Control, LoopEvent},
+    control::{Control, News},
     gate::Gate,
     grant::Grant,
+    loops::LoopEvent,
     streams::Streams,
     watching::Watching,
+};
+pub(crate) use self::{
+    founding::foundation,
+    replica::{OpenError, Replica},
 };
 use crate::{
     config::Shared,
@@ -104,10 +110,10 @@ enum Inner {
         host: usize,
         event: Box<LoopEvent>,
     },
-    /// All control loops are to hear it.
+    /// For all control loops that hear of it.
     Hosts {
         epoch: u64,
-        event: Box<HostEvent>,
+        news: News,
     },
 }
 
@@ -255,7 +261,7 @@ impl Server {
                 }
                 Inner::Ask { origin, request } => self.submit(ctx, origin, *request),
                 Inner::Host { epoch, host, event } => self.handle_host(ctx, (epoch, host), *event),
-                Inner::Hosts { epoch, event } => self.handle_hosts(ctx, epoch, &event),
+                Inner::Hosts { epoch, news } => self.handle_hosts(ctx, epoch, &news),
             }
         }
     }

@@ -26,6 +26,9 @@ pub(super) struct Word<'a> {
 impl MembershipMachine {
     /// Looks at everybody: whom to ask about, whom to suspect, on whom to judge.
     pub(super) fn review(&mut self, now: Now, out: &mut Out) {
+        if now.mono < self.calm_until {
+            return;
+        }
         self.review_self(now, out);
         let mut asks: BTreeMap<String, Vec<String>> = BTreeMap::new();
         // Whoever is well and was just heard needs no thought, nor does one whose silence means nothing.
@@ -116,10 +119,7 @@ impl MembershipMachine {
         let Some(member) = self.members.get_mut(node).filter(|member| member.is_dead()) else {
             return;
         };
-        // Heard after the verdict: whoever heard it shortly before has only heard the last of it.
-        let is_heard = member.sound.is_some_and(|sound| {
-            sound >= member.stands_since && now.since(sound) < Timing::SUSPECT
-        });
+        let is_heard = member.is_heard_again(now);
         if is_heard != member.back_since.is_some() {
             member.back_since = is_heard.then_some(now);
             self.is_changed = true;

@@ -3,7 +3,7 @@
 //! Way in: [`Member`].
 //! Invariants: 1. no time in it is later than now.  2. opinions are of members, so at most as many.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use actors_core::{Mono, Wall};
 
@@ -12,7 +12,7 @@ use crate::{LinkStanding, MemberInfo, MemberState, Opinion, Standing, Timing};
 /// One other member.
 #[derive(Debug, Clone)]
 pub(super) struct Member {
-    pub(super) info: MemberInfo,
+    pub(super) info: Arc<MemberInfo>,
     /// What was last published of it.
     pub(super) state: MemberState,
     /// Silence is counted from here at the earliest: since it is known, since it began a new life,
@@ -54,7 +54,7 @@ pub(super) struct Member {
 impl Member {
     pub(super) fn new(info: MemberInfo, now: Mono) -> Self {
         Self {
-            info,
+            info: Arc::new(info),
             state: MemberState::Alive,
             listening_since: now,
             heard: None,
@@ -100,7 +100,12 @@ impl Member {
 
     /// For how long this process could not both hear it and be heard by it.
     pub(super) fn silence(&self, now: Mono) -> Duration {
-        now.since(self.listening_since.max(self.sound.unwrap_or_default()))
+        now.since(self.sounded())
+    }
+
+    /// Since when it is silent.
+    fn sounded(&self) -> Mono {
+        self.listening_since.max(self.sound.unwrap_or_default())
     }
 
     /// For how long nobody could, as far as is known here.
@@ -143,7 +148,7 @@ impl Member {
                 self.stands_since = now;
             }
         }
-        self.info = info;
+        self.info = Arc::new(info);
     }
 
     /// Time in which this process did not run is nobody's silence.
@@ -166,6 +171,33 @@ impl Member {
     /// Whether anybody ever heard it, here or among those who were asked.
     pub(super) fn was_heard_by_anyone(&self) -> bool {
         self.sound.is_some() || self.opinions.values().any(|(_, opinion)| opinion.was_heard)
+    }
+
+    /// Before when there is nothing to be thought about it, if nothing but heartbeats comes from it
+    /// and it hears enough others; `is_watched` is whether its silence means anything.
+    pub(super) fn calm_until(&self, now: Mono, is_watched: bool) -> Mono {
+        const NEVER: Mono = Mono(u64::MAX);
+        let is_back = self.back_since.is_some() || self.is_heard_again(now);
+        let is_settled = match &self.state {
+            MemberState::Left => self.has_left && !(self.is_dead() && is_back),
+            MemberState::Dead { .. } => self.is_dead() && !is_back,
+            MemberState::Alive => {
+                let is_past = self.asked.is_none() && self.quiet(now) > Timing::VERDICT_ALONE;
+                self.is_well() && is_past && !is_watched
+            }
+            MemberState::AgentLost { .. } | MemberState::Suspect { .. } => false,
+        };
+        match is_settled {
+            true => NEVER,
+            false if self.is_well() => self.sounded().after(Timing::QUIET),
+            false => Mono::default(),
+        }
+    }
+
+    /// Heard after the verdict: whoever heard it shortly before has only heard the last of it.
+    pub(super) fn is_heard_again(&self, now: Mono) -> bool {
+        self.sound
+            .is_some_and(|sound| sound >= self.stands_since && now.since(sound) < Timing::SUSPECT)
     }
 
     pub(super) fn standing(&self) -> Standing {

@@ -2,6 +2,8 @@
 //!
 //! Way in: [`MembershipMachine::settle`], [`view`].
 
+use std::sync::Arc;
+
 use actors_core::{Mono, Now};
 use mesh_wire::Role;
 
@@ -19,21 +21,38 @@ impl MembershipMachine {
             self.beat_due(now.mono, out);
         }
         if std::mem::take(&mut self.is_unpublished) {
-            out.push(MemberEffect::Carrier(CarrierCommand::Publish(self.me.clone())));
+            out.push(MemberEffect::Carrier(CarrierCommand::Publish((*self.me).clone())));
         }
         if std::mem::take(&mut self.is_changed) {
             out.push(MemberEffect::Publish(self.view(now)));
         }
-        let due = self.members.values().filter_map(|member| member.due(now.mono));
-        let heard = self.majority_heard(now.mono);
-        let own = (now.mono.since(heard) >= Timing::QUIET)
-            .then(|| heard.after(Timing::SUSPECT))
-            .filter(|at| *at > now.mono);
-        let due = due.chain(own).chain([self.next_beat]).min().unwrap_or(self.next_beat);
+        let due = match now.mono < self.calm_until {
+            true => self.next_beat,
+            false => self.look_ahead(now.mono),
+        };
         if self.wake.is_none_or(|wake| due < wake) {
             self.wake = Some(due);
             out.push(MemberEffect::Wake { at: due });
         }
+    }
+
+    /// When to look at everybody again, if not earlier; and until when nobody needs to be looked at.
+    fn look_ahead(&mut self, now: Mono) -> Mono {
+        let heard = self.majority_heard(now);
+        let is_quiet = now.since(heard) >= Timing::QUIET;
+        let own = Some(heard.after(Timing::SUSPECT)).filter(|at| is_quiet && *at > now);
+        let hears_all = self.voters.is_empty() || self.is_voter(&self.me.node);
+        let mut due = own.unwrap_or(self.next_beat).min(self.next_beat);
+        let mut calm_until = heard.after(Timing::QUIET);
+        for (node, member) in &self.members {
+            due = member.due(now).map_or(due, |at| at.min(due));
+            if calm_until > now {
+                let is_watched = hears_all || self.is_voter(node);
+                calm_until = calm_until.min(member.calm_until(now, is_watched));
+            }
+        }
+        self.calm_until = if self.deaf.is_some() { Mono::default() } else { calm_until };
+        due
     }
 
     /// Sends a heartbeat to all who listen to it: everybody if this is a judge, else the judges.
@@ -115,7 +134,8 @@ impl MembershipMachine {
             Role::Server => self.voters.iter().cloned().collect(),
             Role::Agent => Vec::new(),
         };
-        let message = MemberMessage::Hello { info: self.me.clone(), voters, wants_answer };
+        let info = (*self.me).clone();
+        let message = MemberMessage::Hello { info, voters, wants_answer };
         out.push(MemberEffect::Send { to: to.to_owned(), message });
     }
 
@@ -156,7 +176,7 @@ pub(super) fn view(machine: &MembershipMachine, now: Now) -> Vec<MemberView> {
     let mut views: Vec<MemberView> =
         machine.members.values().map(|member| view_of(member, now.mono)).collect();
     let own = MemberView {
-        info: machine.me.clone(),
+        info: Arc::clone(&machine.me),
         state: machine.own_state(now),
         heard: Some(now.mono),
         heard_ago: std::time::Duration::ZERO,
@@ -172,7 +192,7 @@ pub(super) fn view(machine: &MembershipMachine, now: Now) -> Vec<MemberView> {
 fn view_of(member: &Member, now: Mono) -> MemberView {
     let wait = Timing::damping(member.damping);
     MemberView {
-        info: member.info.clone(),
+        info: Arc::clone(&member.info),
         state: member.state.clone(),
         heard: member.heard,
         heard_ago: member.heard.map(|heard| now.since(heard)).unwrap_or_default(),

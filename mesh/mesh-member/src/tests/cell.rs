@@ -39,6 +39,8 @@ pub(super) enum Effect {
 /// One process.
 pub(super) struct Process {
     machine: MembershipMachine,
+    /// The same, but that it looks at everybody with each event.
+    twin: MembershipMachine,
     carrier: SeededCarrier,
     boot: u64,
     /// The life of each peer that there is a link to.
@@ -86,6 +88,20 @@ pub(super) struct Cell {
     pub(super) wakes: u64,
 }
 
+impl Process {
+    /// Who looks at everybody with each event finds nothing else.
+    fn tell(&mut self, event: MemberEvent, turn: Turn<'_>) -> Effects<MemberEffect> {
+        let (mut effects, mut found) = (Effects::default(), Effects::default());
+        let rng = &mut turn.rng.clone();
+        self.twin.stir();
+        self.twin.handle(Turn { rng, ..turn }, event.clone(), &mut found);
+        self.machine.handle(turn, event, &mut effects);
+        self.machine.assert_invariants();
+        assert_eq!(effects.as_slice(), found.as_slice());
+        effects
+    }
+}
+
 impl World for Cell {
     type Event = Event;
     type Effect = Effect;
@@ -95,7 +111,8 @@ impl World for Cell {
         let seeds: Vec<String> = self.plan.nodes.iter().map(|(name, _)| name.clone()).collect();
         let info = MemberInfo::new(&name, role, host.now().wall);
         let process = Process {
-            machine: MembershipMachine::new(info),
+            machine: MembershipMachine::new(info.clone()),
+            twin: MembershipMachine::new(info),
             carrier: SeededCarrier::new(&name, seeds),
             boot: host.boot(),
             links: BTreeMap::new(),
@@ -195,10 +212,7 @@ impl Cell {
         let Some(process) = self.processes.get_mut(&node.0) else { return };
         match event {
             Event::Member(event) => {
-                let mut effects = Effects::default();
-                process.machine.handle(turn, event, &mut effects);
-                process.machine.assert_invariants();
-                out.absorb(&mut effects, Effect::Member);
+                out.absorb(&mut process.tell(event, turn), Effect::Member);
             }
             Event::Carrier(event) => {
                 let mut effects = Effects::default();
@@ -215,11 +229,9 @@ impl Cell {
                 }
                 changes.push(LinkChange::Up);
                 for change in changes {
-                    let mut effects = Effects::default();
                     let turn = Turn { now: turn.now, rng: turn.rng, view: turn.view };
                     let event = MemberEvent::Link { peer: peer.clone(), change };
-                    process.machine.handle(turn, event, &mut effects);
-                    out.absorb(&mut effects, Effect::Member);
+                    out.absorb(&mut process.tell(event, turn), Effect::Member);
                 }
                 if !is_answer {
                     out.push(Effect::Answer(from));

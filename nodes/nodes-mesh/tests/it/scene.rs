@@ -176,7 +176,7 @@ impl Told {
             let role = if node.starts_with("agent") { Role::Agent } else { Role::Server };
             let member = (role == Role::Server).then_some(index as u64 + 1);
             MemberView {
-                info: MemberInfo { member, ..MemberInfo::new(*node, role, Wall(1)) },
+                info: Arc::new(MemberInfo { member, ..MemberInfo::new(*node, role, Wall(1)) }),
                 state: MemberState::Alive,
                 heard: None,
                 heard_ago: Duration::ZERO,

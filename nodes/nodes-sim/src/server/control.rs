@@ -1,34 +1,32 @@
 //! The control loops of the leader: every controller on its host, fed by the catalog, its plans
 //! sent through the door.
 //!
-//! Way in: [`Server::feed_control`], [`Server::handle_host`].  Owns: hosts, plans on their way, the
-//! bootstrap list.
+//! Way in: [`Server::feed_control`], [`Server::handle_host`].  Owns: loops, plans on their way, what
+//! is left to be founded.
 //! Invariant: loops of an epoch that is over hear nothing and their answers are dropped.
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    ops::Range,
     sync::Arc,
     time::Duration,
 };
 
-use actors_controller::{
-    ControllerHost, HostEffect, HostEvent, HostLimits, HostNotice, Item, Plan, Verdict, World,
-};
-use actors_core::{Correlation, Effects, Machine, Mono, Now, Turn};
-use actors_scheduler::{SchedulerEffect, SchedulerEvent, SchedulerLimits, SchedulerMachine};
+use actors_controller::{HostEffect, HostEvent, HostNotice, Item, Plan, Verdict};
+use actors_core::{Correlation, Mono};
 use nodes_control::{
     SnapshotWorld, change_of,
-    health::{self, HealthEffect, HealthEvent, HealthMachine, Words},
-    identity_of, requests, roles_of,
+    health::{HealthEvent, HealthMachine, Words},
+    requests,
 };
-use nodes_door::{
-    Body, Identity, Media, Options, Request, Response, ResponseBody, Target, Verb,
-    bootstrap_objects,
-};
-use store_catalog::{Cursor, Polled, Snapshot};
+use nodes_door::Response;
+use store_catalog::{Cursor, Event, Polled, Snapshot};
 use store_mvcc::{Epoch, Key};
 
-use super::{Ctx, Inner, Origin, Server};
+use super::{
+    Ctx, Inner, Origin, Server,
+    loops::{Hosted, LoopEvent},
+};
 use crate::{
     config::{Planted, Shared},
     event::Local,
@@ -42,31 +40,20 @@ pub(super) struct Control {
     hosts: Vec<Hosted>,
     cursor: Cursor,
     plans: BTreeMap<(usize, Correlation), InFlight>,
-    /// Objects that every cluster has, which this epoch has not made sure of yet.
-    bootstrap: VecDeque<Request>,
-    bootstrapping: bool,
+    /// Which of the objects that every cluster has this epoch has not made sure of yet.
+    pub(super) unfounded: Range<usize>,
+    /// The first of them is being made.
+    pub(super) is_founding: bool,
     /// What the loops see if a bug is planted: the state as it was.
     past: VecDeque<(Mono, Snapshot)>,
 }
 
-/// One control loop, and as whom it writes.
-struct Hosted {
-    machine: Loop,
-    identity: Identity,
-}
-
-enum Loop {
-    Controller(Box<ControllerHost>),
-    Scheduler(Box<SchedulerMachine>),
-    Health(Box<HealthMachine>),
-}
-
-/// What a loop can hear.
-pub(super) enum LoopEvent {
-    /// What each of them can.
-    Common(HostEvent),
-    /// What only health can.
-    Health(HealthEvent),
+/// What all loops may want to hear.
+pub(super) enum News {
+    /// An object changed.
+    Changed(Arc<Event>),
+    /// Changes were missed.
+    Resync,
 }
 
 /// A plan whose items have not all come back.
@@ -85,57 +72,36 @@ impl Control {
         snapshot: Snapshot,
         health: Box<HealthMachine>,
     ) -> Self {
-        let hosted = |controller: &Arc<dyn actors_controller::Controller>| {
-            let host = ControllerHost::new(Arc::clone(controller), HostLimits::default());
-            let identity = identity_of(controller.as_ref());
-            Hosted { machine: Loop::Controller(Box::new(host)), identity }
-        };
-        let scheduler = Hosted {
-            machine: Loop::Scheduler(Box::new(SchedulerMachine::new(SchedulerLimits::default()))),
-            identity: Identity::new("system:kube-scheduler", &[]),
-        };
-        let health = Hosted { machine: Loop::Health(health), identity: health::identity() };
+        let registry = &shared.registry;
+        let controllers = shared.controllers.iter().map(|one| Hosted::controller(one, registry));
+        let others = [Hosted::scheduler(registry), Hosted::health(health, registry)];
         let cursor = Cursor::new(snapshot.revision(), Key::from("/registry/"));
         Self {
             term,
             epoch,
-            hosts: shared.controllers.iter().map(hosted).chain([scheduler, health]).collect(),
+            hosts: controllers.chain(others).collect(),
             cursor,
             plans: BTreeMap::new(),
-            bootstrap: bootstrap_requests(shared),
-            bootstrapping: false,
+            unfounded: 0..shared.foundation.len(),
+            is_founding: false,
             past: VecDeque::new(),
         }
     }
 
     /// Health outlives a reign.
     pub(super) fn into_health(self) -> Box<HealthMachine> {
-        let health = |hosted: Hosted| match hosted.machine {
-            Loop::Health(machine) => Some(machine),
-            _ => None,
-        };
-        self.hosts.into_iter().find_map(health).unwrap_or_default()
+        self.hosts.into_iter().find_map(Hosted::into_health).unwrap_or_default()
     }
 
     pub(super) fn is_quiet(&self) -> bool {
-        self.bootstrap.is_empty()
+        self.unfounded.is_empty()
             && self.plans.is_empty()
             && self.hosts.iter().all(Hosted::is_quiet)
     }
 
     /// What the controllers last did and why, for who looks at a run that failed.
     pub(super) fn recent(&self) -> Vec<String> {
-        /// Looks of each controller.
-        const LOOKS: usize = 6;
-        let host = |hosted: &Hosted| match &hosted.machine {
-            Loop::Controller(host) => {
-                let traces: Vec<_> = host.traces().iter().collect();
-                let last = traces.iter().rev().take(LOOKS).rev();
-                last.map(|trace| format!("{}: {trace:?}", host.name())).collect()
-            }
-            Loop::Scheduler(_) | Loop::Health(_) => Vec::new(),
-        };
-        self.hosts.iter().flat_map(host).collect()
+        self.hosts.iter().flat_map(Hosted::recent).collect()
     }
 
     /// What the loops see.
@@ -154,99 +120,9 @@ impl Control {
     }
 }
 
-impl Hosted {
-    fn is_quiet(&self) -> bool {
-        match &self.machine {
-            Loop::Controller(host) => host.is_quiet(),
-            Loop::Scheduler(scheduler) => scheduler.waiting_len() == 0,
-            // What it still waits for shows in the nodes' taints.
-            Loop::Health(_) => true,
-        }
-    }
-
-    /// Hands an event to the loop. The scheduler hears the same events as a controller's host, and
-    /// wants the same.
-    fn handle(
-        &mut self,
-        ctx: &mut Ctx<'_>,
-        world: &SnapshotWorld,
-        event: LoopEvent,
-    ) -> Vec<HostEffect> {
-        let view: &(dyn World + 'static) = world;
-        let turn = Turn { now: ctx.now, rng: &mut *ctx.rng, view };
-        let event = match (event, &mut self.machine) {
-            (event, Loop::Health(health)) => {
-                let Some(event) = as_health_event(event) else { return Vec::new() };
-                let mut effects = Effects::default();
-                health.handle(turn, event, &mut effects);
-                return effects.drain().map(of_health).collect();
-            }
-            (LoopEvent::Common(event), _) => event,
-            (LoopEvent::Health(_), _) => return Vec::new(),
-        };
-        match &mut self.machine {
-            Loop::Health(_) => Vec::new(),
-            Loop::Controller(host) => {
-                let mut effects = Effects::default();
-                host.handle(turn, event, &mut effects);
-                host.assert_invariants();
-                effects.drain().collect()
-            }
-            Loop::Scheduler(scheduler) => {
-                let event = match event {
-                    HostEvent::Changed(change) => SchedulerEvent::Changed(change),
-                    HostEvent::PlanDone { id, verdicts } => {
-                        SchedulerEvent::PlanDone { id, verdicts }
-                    }
-                    HostEvent::Timer => SchedulerEvent::Timer,
-                    HostEvent::Resync => SchedulerEvent::Resync,
-                    HostEvent::Advanced | HostEvent::Poke(_) => return Vec::new(),
-                };
-                let mut effects = Effects::default();
-                scheduler.handle(turn, event, &mut effects);
-                scheduler.assert_invariants();
-                effects.drain().map(as_host_effect).collect()
-            }
-        }
-    }
-}
-
-fn as_health_event(event: LoopEvent) -> Option<HealthEvent> {
-    Some(match event {
-        LoopEvent::Health(event) => event,
-        LoopEvent::Common(HostEvent::Changed(change)) => HealthEvent::Changed(change),
-        LoopEvent::Common(HostEvent::PlanDone { id, verdicts }) => {
-            HealthEvent::PlanDone { id, verdicts }
-        }
-        LoopEvent::Common(HostEvent::Timer) => HealthEvent::Timer,
-        LoopEvent::Common(HostEvent::Resync) => HealthEvent::Resync,
-        LoopEvent::Common(HostEvent::Advanced | HostEvent::Poke(_)) => return None,
-    })
-}
-
-fn of_health(effect: HealthEffect) -> HostEffect {
-    match effect {
-        HealthEffect::SetTimer { at } => HostEffect::SetTimer { at },
-        HealthEffect::Apply { plan, id } => {
-            let key = actors_controller::Key::new(&actors_controllers::kinds::NODE, "", "");
-            HostEffect::Apply { controller: "health".to_owned(), key, plan, id }
-        }
-    }
-}
-
-fn as_host_effect(effect: SchedulerEffect) -> HostEffect {
-    match effect {
-        SchedulerEffect::SetTimer { at } => HostEffect::SetTimer { at },
-        SchedulerEffect::Apply { plan, id } => {
-            let key = actors_controller::Key::new(&actors_controllers::kinds::POD, "", "");
-            HostEffect::Apply { controller: "scheduler".to_owned(), key, plan, id }
-        }
-    }
-}
-
 impl Server {
     /// Lets the loops of a new epoch look at everything.
-    pub(super) fn start_control(&mut self, now: Now) {
+    pub(super) fn start_control(&mut self, ctx: &Ctx<'_>) {
         let Some(control) = &self.control else { return };
         let epoch = control.epoch.0;
         for host in 0..control.hosts.len() {
@@ -254,12 +130,12 @@ impl Server {
             self.inbox.push_back(Inner::Host { epoch, host, event });
         }
         let host = control.hosts.len() - 1;
-        let words = Words::of(self.mesh.me(), &self.mesh.view(now));
+        let words = Words::of(self.mesh.me(), &self.mesh.view(ctx.now));
         for event in [HealthEvent::Words(words), HealthEvent::Leading(true)] {
             let event = Box::new(LoopEvent::Health(event));
             self.inbox.push_back(Inner::Host { epoch, host, event });
         }
-        self.bootstrap_next();
+        self.found_next(ctx);
     }
 
     /// Health hears what membership believes now.
@@ -275,7 +151,7 @@ impl Server {
     pub(super) fn sweep_control(&mut self, ctx: &mut Ctx<'_>) {
         self.seek_grant(ctx);
         self.raise_level(ctx);
-        self.bootstrap_next();
+        self.found_next(ctx);
         self.compact(ctx);
     }
 
@@ -283,19 +159,17 @@ impl Server {
     pub(super) fn feed_control(&mut self) {
         let Some(control) = &mut self.control else { return };
         let epoch = control.epoch.0;
-        let mut news: Vec<HostEvent> = Vec::new();
         match control.cursor.poll(self.replica.catalog.ring(), usize::MAX) {
             Polled::Batch { events, .. } => {
-                news.extend(events.iter().map(|event| HostEvent::Changed(change_of(event))));
+                let news = events.into_iter().map(News::Changed);
+                self.inbox.extend(news.map(|news| Inner::Hosts { epoch, news }));
             }
             Polled::Lagged => {
                 let revision = self.replica.catalog.ring().newest();
                 control.cursor = Cursor::new(revision, Key::from("/registry/"));
-                news.push(HostEvent::Resync);
+                self.inbox.push_back(Inner::Hosts { epoch, news: News::Resync });
             }
         }
-        let news = news.into_iter().map(|event| Inner::Hosts { epoch, event: Box::new(event) });
-        self.inbox.extend(news);
     }
 
     /// The loops of an epoch, if it is not over, and what they see.
@@ -306,12 +180,19 @@ impl Server {
         Some((control, world))
     }
 
-    /// Hands an event to all loops, one after the other.
-    pub(super) fn handle_hosts(&mut self, ctx: &mut Ctx<'_>, epoch: u64, event: &HostEvent) {
+    /// Tells all loops that hear of it, one after the other.
+    pub(super) fn handle_hosts(&mut self, ctx: &mut Ctx<'_>, epoch: u64, news: &News) {
         let Some((control, world)) = self.loops(ctx, epoch) else { return };
-        let mut wishes = Vec::new();
+        let (mut wishes, mut told) = (Vec::new(), None);
         for (host, hosted) in control.hosts.iter_mut().enumerate() {
-            let wanted = hosted.handle(ctx, &world, LoopEvent::Common(event.clone()));
+            let event = match news {
+                News::Resync => HostEvent::Resync,
+                News::Changed(event) if hosted.hears(event) => {
+                    HostEvent::Changed(told.get_or_insert_with(|| change_of(event)).clone())
+                }
+                News::Changed(_) => continue,
+            };
+            let wanted = hosted.handle(ctx, &world, LoopEvent::Common(event));
             wishes.extend(wanted.into_iter().map(|wish| (host, wish)));
         }
         for (host, wish) in wishes {
@@ -421,74 +302,8 @@ impl Server {
                     self.end_plan(ctx, host, plan);
                 }
             }
-            Origin::Bootstrap { epoch } if epoch == control.epoch.0 => {
-                control.bootstrapping = false;
-                let refused = match &response.body {
-                    ResponseBody::Error(error) if !error.is_already_exists() => Some(error),
-                    _ => None,
-                };
-                match refused {
-                    Some(error) if error.code < 500 => {
-                        let what = format!("bootstrap was refused: {}", error.message);
-                        ctx.record.violation(Invariant::AnswersMakeSense, what);
-                        control.bootstrap.pop_front();
-                    }
-                    // Tried again with the next sweep.
-                    Some(_) => {}
-                    None => {
-                        control.bootstrap.pop_front();
-                        self.bootstrap_next();
-                    }
-                }
-            }
+            Origin::Bootstrap { epoch } if epoch == control.epoch.0 => self.founded(ctx, response),
             _ => {}
         }
     }
-
-    /// Makes sure of the next object that every cluster has.
-    fn bootstrap_next(&mut self) {
-        let Some(control) = &mut self.control else { return };
-        if control.bootstrapping {
-            return;
-        }
-        if let Some(request) = control.bootstrap.front() {
-            control.bootstrapping = true;
-            let origin = Origin::Bootstrap { epoch: control.epoch.0 };
-            let request = Box::new(request.clone());
-            self.inbox.push_back(Inner::Ask { origin, request });
-        }
-    }
-}
-
-/// What a server of a new cluster makes sure of, in order: namespaces, roles, bindings.
-fn bootstrap_requests(shared: &Shared) -> VecDeque<Request> {
-    let identity = Identity::new("system:starling:bootstrap", &["system:masters"]);
-    let roles = shared.controllers.iter().flat_map(|one| roles_of(one.as_ref(), &shared.registry));
-    let own: Vec<_> = roles.chain(health::roles(&shared.registry)).collect();
-    let is_own = |object: &actors_object::Object| {
-        own.iter().any(|role| role.kind() == object.kind() && role.name() == object.name())
-    };
-    let general =
-        bootstrap_objects().into_iter().filter(|object| !is_own(object)).collect::<Vec<_>>();
-    let all = general.iter().chain(&own);
-    let request = |object: &actors_object::Object| {
-        let facts = shared.registry.kind(&object.gvk())?;
-        let target = Target {
-            group: facts.gvk.group.clone(),
-            version: facts.gvk.version.clone(),
-            resource: facts.plural.clone(),
-            subresource: None,
-            namespace: facts.namespaced.then(|| object.namespace().to_owned()),
-            name: None,
-        };
-        Some(Request {
-            identity: identity.clone(),
-            verb: Verb::Create,
-            target,
-            options: Options::default(),
-            body: Body { media: Media::Json, bytes: actors_object::json::to_vec(&object.0).into() },
-            user_agent: "bootstrap".to_owned(),
-        })
-    };
-    all.filter_map(request).collect()
 }

@@ -8,9 +8,9 @@ use actors_controller::World;
 use actors_core::{Effects, Machine, Turn};
 use nodes_control::{
     SnapshotWorld, change_of,
-    health::{HealthEvent, HealthMachine},
+    health::{self, HealthEvent, HealthMachine},
 };
-use store_catalog::{Cursor, Polled};
+use store_catalog::{Cursor, Event, Polled};
 use store_mvcc::{Epoch, Key};
 
 use super::{Ctx, Server, control::Control};
@@ -38,7 +38,7 @@ impl Server {
         let health = std::mem::take(&mut self.watching).machine;
         let snapshot = self.replica.snapshot();
         self.control = Some(Control::new(ctx.shared, (term, epoch), snapshot, health));
-        self.start_control(ctx.now);
+        self.start_control(ctx);
     }
 
     /// Tells health something while this server does not lead.
@@ -62,7 +62,8 @@ impl Server {
             Some(Polled::Batch { events, .. }) => {
                 // Who does not lead counts nodes and the ends of pods; nothing else is decoded for it.
                 let counts = |key: &Key| OWN.iter().any(|own| key.as_bytes().starts_with(own));
-                for event in events.iter().filter(|event| counts(&event.change().key)) {
+                let counts = |event: &&Arc<Event>| counts(&event.key) && health::matters(event);
+                for event in events.iter().filter(counts) {
                     self.watch(ctx, HealthEvent::Changed(change_of(event)));
                 }
             }

@@ -58,7 +58,7 @@ fn a_dead_node_that_can_still_write_is_not_believed() {
 #[test]
 fn a_view_of_membership_becomes_words() {
     let view = |node: &str, state| MemberView {
-        info: MemberInfo::new(node, Role::Server, Wall(0)),
+        info: std::sync::Arc::new(MemberInfo::new(node, Role::Server, Wall(0))),
         state,
         heard: None,
         heard_ago: Duration::ZERO,
