@@ -6,11 +6,14 @@
 //! Spec: Kubernetes documentation, "Kubernetes API Concepts", "Kubernetes Protobuf encoding"; protobuf's encoding guide
 //! (proto2).
 
+mod cursor;
 mod decode;
 mod direct;
 mod encode;
 mod pieces;
 mod scalars;
+mod stencil;
+mod stencils;
 #[cfg(test)]
 mod tests;
 pub(crate) mod wire;
@@ -19,6 +22,7 @@ use actors_object::{Value, json};
 use bytes::Bytes;
 
 pub use pieces::ListPieces;
+pub use stencils::Stencils;
 
 use crate::facts::{Schema, Shape};
 

@@ -1,7 +1,8 @@
 //! Lists, written in pieces as fast as the connection takes them.
 //!
 //! Way in: [`answer`].  Never: the whole of a list at once: what is held is where its objects are in the
-//! snapshot, and a piece or two.
+//! snapshot, and a piece or two. In protobuf, how long the whole is stands first, so that all objects are measured before
+//! the first byte: most of them by comparing them with one another (`actors_kinds::protobuf::Stencils`).
 //! Spec: KEP-5116 for JSON and protobuf; Tables and metadata likewise.
 
 use std::{num::NonZero, sync::Arc, thread::available_parallelism};
@@ -22,11 +23,12 @@ use crate::{
     encode::{list_metadata, metadata_json, push_json},
     negotiate::Form,
     pieces::Pieces,
-    protobuf, table,
+    protobuf::{self, Messages},
+    table,
 };
 
 /// So many objects are measured while others wait.
-const FEW: usize = 64;
+const FEW: usize = 256;
 
 /// Most threads that measure one list.
 const PARTS_MAX: usize = 4;
@@ -36,7 +38,16 @@ enum Writer {
     Json,
     Metadata,
     Table { kind: Box<KindFacts>, include: String, now: Now },
-    Protobuf { registry: Arc<Registry>, form: Form, lens: std::vec::IntoIter<usize> },
+    Protobuf(Box<Protobuf>),
+}
+
+/// What writes items of protobuf, whose lengths were promised.
+struct Protobuf {
+    registry: Arc<Registry>,
+    messages: Messages,
+    lens: std::vec::IntoIter<usize>,
+    /// The message that was written last.
+    last: Vec<u8>,
 }
 
 /// A list on its way out.
@@ -71,9 +82,13 @@ pub(crate) async fn answer(
     let (writer, tail) = match (visit.form, kind, protobuf) {
         (form, _, Some(sized)) => {
             pieces.push(sized.head.into());
-            let lens = sized.lens.into_iter();
-            let registry = Arc::clone(registry);
-            (Writer::Protobuf { registry, form, lens }, Bytes::from_static(&ListPieces::TAIL))
+            let writer = Protobuf {
+                registry: Arc::clone(registry),
+                messages: Messages::new(form),
+                lens: sized.lens.into_iter(),
+                last: Vec::new(),
+            };
+            (Writer::Protobuf(Box::new(writer)), Bytes::from_static(&ListPieces::TAIL))
         }
         (Form::Table, Some(kind), _) => {
             pieces.push(open(&table::head(kind, list_metadata(&list)), "rows").into());
@@ -90,8 +105,8 @@ pub(crate) async fn answer(
             (Writer::Json, Bytes::from_static(b"]}"))
         }
     };
-    let media = match writer {
-        Writer::Protobuf { .. } => visit.form.content_type(),
+    let media = match &writer {
+        Writer::Protobuf(writer) => writer.messages.form().content_type(),
         _ => Form::Json.content_type(),
     };
     http.content_type(media);
@@ -152,16 +167,8 @@ impl Body {
     }
 
     fn write(&mut self, entry: &Entry) -> Result<(), Broken> {
-        if let Writer::Protobuf { registry, form, lens } = &mut self.writer {
-            let message = protobuf::message(registry, entry, *form);
-            let message = message.map_err(|error| Broken(error.to_string()))?;
-            let message = message.ok_or_else(|| Broken("an object has no such form".to_owned()))?;
-            if lens.next() != Some(message.len()) {
-                return Err(Broken("an object has another length than before".to_owned()));
-            }
-            self.pieces.extend(&ListPieces::item_head(message.len()));
-            self.pieces.push(message);
-            return Ok(());
+        if let Writer::Protobuf(writer) = &mut self.writer {
+            return writer.write(entry, &mut self.pieces);
         }
         if !std::mem::replace(&mut self.is_first, false) {
             self.pieces.extend(b",");
@@ -175,6 +182,22 @@ impl Body {
             }
             _ => push_json(entry, &mut self.pieces),
         }
+        Ok(())
+    }
+}
+
+impl Protobuf {
+    fn write(&mut self, entry: &Entry, out: &mut Pieces) -> Result<(), Broken> {
+        self.last.clear();
+        let written = self.messages.write(&self.registry, entry, &mut self.last);
+        if !written.map_err(|error| Broken(error.to_string()))? {
+            return Err(Broken("an object has no such form".to_owned()));
+        }
+        if self.lens.next() != Some(self.last.len()) {
+            return Err(Broken("an object has another length than before".to_owned()));
+        }
+        out.extend(&ListPieces::item_head(self.last.len()));
+        out.extend(&self.last);
         Ok(())
     }
 }
@@ -246,9 +269,6 @@ fn counted(
     entries: &[Entry],
     form: Form,
 ) -> Result<Option<Vec<usize>>, ApiError> {
-    let len = |entry| match protobuf::known_len(entry, form) {
-        Some(len) => Ok(Some(len)),
-        None => protobuf::message_len(registry, entry, form),
-    };
-    entries.iter().map(len).collect()
+    let mut messages = Messages::new(form);
+    entries.iter().map(|entry| messages.len(registry, entry)).collect()
 }

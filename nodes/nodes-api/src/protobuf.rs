@@ -1,12 +1,13 @@
 //! Objects in Kubernetes' protobuf form.
 //!
-//! Way in: [`entry`], [`message`].  Never: a form that only some kinds have; what the tables do not know is answered in
-//! JSON.  What is made of a stored version is kept with it (`forms`).
+//! Way in: [`entry`], [`Messages`].  Never: a form that only some kinds have; what the tables do not know is answered in
+//! JSON.  What is made of a stored version is kept with it (`forms`), but not a list's items: of those only how long they
+//! are.
 
 use actors_kinds::{
     KindFacts, Registry,
     facts::{Schema, Shape},
-    protobuf::{self, Canonical, Envelope, ProtobufError, transcode, transcoded_len},
+    protobuf::{self, Canonical, Envelope, ProtobufError, Stencils, transcode},
 };
 use actors_object::{ApiError, Gvk, Object, Value};
 use bytes::Bytes;
@@ -70,39 +71,82 @@ pub(crate) fn value(registry: &Registry, value: &Value) -> Result<Option<Vec<u8>
     }
 }
 
-/// One object as an item of a list; `None` if its kind has no protobuf form.
-pub(crate) fn message(
-    registry: &Registry,
-    entry: &Entry,
+/// Makes the items of one list.
+#[derive(Debug)]
+pub(crate) struct Messages {
     form: Form,
-) -> Result<Option<Bytes>, ApiError> {
-    kept_or(entry, message_form(form), || of_entry(registry, entry, form, |_, message| message))
+    stencils: Stencils,
 }
 
-/// How long [`message`] is, if that is known.
+impl Messages {
+    /// Of nothing yet.
+    pub(crate) fn new(form: Form) -> Self {
+        Self { form, stencils: Stencils::default() }
+    }
+
+    /// Which form that is.
+    pub(crate) fn form(&self) -> Form {
+        self.form
+    }
+
+    /// Adds one object as an item of the list; whether its kind has a protobuf form.
+    pub(crate) fn write(
+        &mut self,
+        registry: &Registry,
+        entry: &Entry,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, ApiError> {
+        let item = self.stored(entry);
+        let written = item.and_then(|item| {
+            of_canonical(registry, item, |stored, of| self.stencils.write(stored, of, out))
+        });
+        if written.is_some() {
+            return Ok(true);
+        }
+        let message = self.by_tree(registry, entry)?;
+        message.as_ref().inspect(|message| out.extend_from_slice(message));
+        Ok(message.is_some())
+    }
+
+    /// How many bytes [`Messages::write`] adds, which is remembered; `None` if the kind has no protobuf form.
+    pub(crate) fn len(
+        &mut self,
+        registry: &Registry,
+        entry: &Entry,
+    ) -> Result<Option<usize>, ApiError> {
+        let known = known_len(entry, self.form);
+        if known.is_some() {
+            return Ok(known);
+        }
+        let counted = self.stored(entry).and_then(|item| {
+            let len = of_canonical(registry, item, |stored, of| self.stencils.len(stored, of));
+            len.inspect(|len| item.note(message_form(self.form), *len))
+        });
+        match counted {
+            Some(len) => Ok(Some(len)),
+            None => Ok(self.by_tree(registry, entry)?.map(|message| message.len())),
+        }
+    }
+
+    /// The version of what may be written without its tree.
+    fn stored<'e>(&self, entry: &'e Entry) -> Option<&'e Item> {
+        match entry {
+            Entry::Stored(item) if self.form == Form::Protobuf => Some(item),
+            _ => None,
+        }
+    }
+
+    fn by_tree(&self, registry: &Registry, entry: &Entry) -> Result<Option<Bytes>, ApiError> {
+        let make = || of_entry(registry, entry, self.form, |_, message| message);
+        kept_or(entry, message_form(self.form), make)
+    }
+}
+
+/// How long an item of a list is, if that is known.
 pub(crate) fn known_len(entry: &Entry, form: Form) -> Option<usize> {
     match entry {
         Entry::Stored(item) => item.form_len(message_form(form)),
         Entry::Made(_) => None,
-    }
-}
-
-/// How long [`message`] is, which is remembered; `None` if its kind has no protobuf form.
-pub(crate) fn message_len(
-    registry: &Registry,
-    entry: &Entry,
-    form: Form,
-) -> Result<Option<usize>, ApiError> {
-    let counted = match entry {
-        Entry::Stored(item) if form == Form::Protobuf => {
-            let len = of_stored(registry, item, transcoded_len);
-            len.inspect(|(_, len)| item.note(message_form(form), *len))
-        }
-        _ => None,
-    };
-    match counted {
-        Some((_, len)) => Ok(Some(len)),
-        None => Ok(message(registry, entry, form)?.map(|message| message.len())),
     }
 }
 
@@ -170,9 +214,26 @@ fn of_stored<'r, T>(
     let (json, revision_at) = item.canonical().ok()?;
     let revision = item.revision().to_string();
     let stored = Canonical { json: &json, revision_at, revision: &revision };
-    let (api_version, kind) = stored.kind()?;
-    let kind = registry.kind_named(api_version, kind)?;
+    let kind = kind_of(registry, stored)?;
     Some((kind, make(registry.schema(), &kind.shape, stored)?))
+}
+
+/// The same by what says the kind where that is not known by other means.
+fn of_canonical<'r, T>(
+    registry: &'r Registry,
+    item: &Item,
+    make: impl FnOnce(Canonical<'_>, &dyn Fn() -> Option<(&'r Schema, &'r Shape)>) -> Option<T>,
+) -> Option<T> {
+    let (json, revision_at) = item.canonical().ok()?;
+    let revision = item.revision().to_string();
+    let stored = Canonical { json: &json, revision_at, revision: &revision };
+    let of = || Some((registry.schema(), &kind_of(registry, stored)?.shape));
+    make(stored, &of)
+}
+
+fn kind_of<'r>(registry: &'r Registry, stored: Canonical<'_>) -> Option<&'r KindFacts> {
+    let (api_version, kind) = stored.kind()?;
+    registry.kind_named(api_version, kind)
 }
 
 fn of_tree<T>(

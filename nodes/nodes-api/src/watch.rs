@@ -34,6 +34,9 @@ use crate::{
 /// Spec: frames of protobuf's watches; see `actors_kinds::protobuf::event_frame`.
 const PROTOBUF_STREAM: &str = "application/vnd.kubernetes.protobuf;stream=watch";
 
+/// What was asked for is no longer kept. Spec: API concepts, "410 Gone responses".
+const EXPIRED: u16 = 410;
+
 /// A batch of this many events is one of many: who is behind does not rest.
 const BEHIND: usize = 64;
 
@@ -77,7 +80,12 @@ pub(crate) async fn answer(visit: &Visit<'_>, request: Request) -> Result<HttpRe
         _ => "application/json;stream=watch",
     };
     let crowd = visit.http.app_data::<web::Data<Crowd>>().map(|crowd| crowd.join());
-    let events = visit.parts.client.watch(request).await?;
+    let events = match visit.parts.client.watch(request).await {
+        // Whoever watches again from where it was looks for 410 in an event: some clients take it as a code for a fault
+        // that passes, and ask for the same revision for ever.
+        Err(error) if error.code == EXPIRED => told_once(WatchEvent::Error(error)),
+        events => events?,
+    };
     let body = Body {
         events,
         batch: Vec::new().into_iter(),
@@ -94,6 +102,11 @@ pub(crate) async fn answer(visit: &Visit<'_>, request: Request) -> Result<HttpRe
         .content_type(media)
         .insert_header(("cache-control", "no-cache, private"))
         .streaming(stream::unfold(body, next)))
+}
+
+/// A stream of one event.
+fn told_once(event: WatchEvent) -> WatchStream {
+    WatchStream::from_stream(stream::iter([vec![event]]))
 }
 
 async fn next(mut body: Body) -> Option<(Result<Bytes, Never>, Body)> {

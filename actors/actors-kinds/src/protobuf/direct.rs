@@ -9,7 +9,10 @@ use actors_object::json;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{
-    Canonical, DEPTH_MAX, scalars,
+    Canonical, DEPTH_MAX,
+    cursor::Cursor,
+    scalars,
+    stencil::Fill,
     wire::{Out, Writer},
 };
 use crate::facts::{FieldFacts, Schema, Shape, TypeFacts};
@@ -19,17 +22,16 @@ pub(super) fn write<O: Out>(schema: &Schema, shape: &Shape, stored: Canonical<'_
     let facts = schema.object_facts(shape)?;
     let text = std::str::from_utf8(stored.json).ok()?;
     let revision = Some((stored.revision_at, stored.revision));
-    let mut way = Direct { schema, text, at: 0, revision };
+    let mut way = Direct { schema, json: Cursor { text, at: 0 }, revision };
     let mut out = Writer::default();
     way.object(facts, &mut out, DEPTH_MAX)?;
-    let is_whole = way.at == text.len() && way.revision.is_none();
+    let is_whole = way.json.at == text.len() && way.revision.is_none();
     is_whole.then(|| out.into_inner())
 }
 
 struct Direct<'a> {
     schema: &'a Schema,
-    text: &'a str,
-    at: usize,
+    json: Cursor<'a>,
     /// Where `resourceVersion` belongs, and what it is; none once it is written.
     revision: Option<(usize, &'a str)>,
 }
@@ -45,31 +47,32 @@ impl<'a> Direct<'a> {
         depth: usize,
     ) -> Option<()> {
         let depth = depth.checked_sub(1)?;
-        self.expect(b'{')?;
-        if self.take(b'}') {
+        self.json.expect(b'{')?;
+        if self.json.take(b'}') {
             return Some(());
         }
         let (mut next, mut inlined) = (0, Inlined::new());
         loop {
-            let name = self.plain()?;
-            self.expect(b':')?;
+            let name = self.json.plain()?;
+            self.json.expect(b':')?;
             match find(facts, &mut next, name)? {
                 Some(field) if !field.numbers.is_empty() => {
                     let number = enter(field, &mut inlined, out)?;
                     self.field(field, number, (out, depth))?;
                 }
-                _ => drop(self.skip()?),
+                _ => drop(self.json.skip()?),
             }
-            if let Some((_, revision)) = self.revision.take_if(|(at, _)| *at == self.at) {
+            if let Some((_, revision)) = self.revision.take_if(|(at, _)| *at == self.json.at) {
                 let field = find(facts, &mut next, "resourceVersion")??;
                 let number = enter(field, &mut inlined, out)?;
-                out.bytes(number, revision.as_bytes());
+                let here = self.json.at..self.json.at;
+                out.text(number, revision, Some((Fill::Revision, here)));
             }
-            if !self.take(b',') {
+            if !self.json.take(b',') {
                 break;
             }
         }
-        self.expect(b'}')?;
+        self.json.expect(b'}')?;
         leave(&mut inlined, 0, out);
         Some(())
     }
@@ -80,24 +83,24 @@ impl<'a> Direct<'a> {
         number: u16,
         (out, depth): (&mut Writer<O>, usize),
     ) -> Option<()> {
-        if self.peek() == Some(b'n') {
+        if self.json.peek() == Some(b'n') {
             return None;
         }
         match &field.shape {
             Shape::List(item) => self.items(item, number, (out, depth)),
             Shape::Map(item) => {
-                self.expect(b'{')?;
+                self.json.expect(b'{')?;
                 let mut last: Option<Cow<'a, str>> = None;
-                if self.take(b'}') {
+                if self.json.take(b'}') {
                     return Some(());
                 }
                 loop {
-                    let key = self.string()?;
+                    let key = self.json.string()?;
                     // The other way sorts.
                     if last.is_some_and(|last| last >= key) {
                         return None;
                     }
-                    self.expect(b':')?;
+                    self.json.expect(b':')?;
                     let start = out.open(number);
                     out.bytes(1, key.as_bytes());
                     match &**item {
@@ -110,8 +113,8 @@ impl<'a> Direct<'a> {
                     }
                     out.close(start);
                     last = Some(key);
-                    if !self.take(b',') {
-                        return self.expect(b'}');
+                    if !self.json.take(b',') {
+                        return self.json.expect(b'}');
                     }
                 }
             }
@@ -125,14 +128,14 @@ impl<'a> Direct<'a> {
         number: u16,
         (out, depth): (&mut Writer<O>, usize),
     ) -> Option<()> {
-        self.expect(b'[')?;
-        if self.take(b']') {
+        self.json.expect(b'[')?;
+        if self.json.take(b']') {
             return Some(());
         }
         loop {
             self.value(item, number, (out, depth))?;
-            if !self.take(b',') {
-                return self.expect(b']');
+            if !self.json.take(b',') {
+                return self.json.expect(b']');
             }
         }
     }
@@ -144,36 +147,50 @@ impl<'a> Direct<'a> {
         (out, depth): (&mut Writer<O>, usize),
     ) -> Option<()> {
         match shape {
-            Shape::String => out.bytes(number, self.string()?.as_bytes()),
-            Shape::Bytes => out.bytes(number, &STANDARD.decode(self.plain()?).ok()?),
-            Shape::Int32 | Shape::Int64 => out.number(number, self.scalar().parse().ok()?),
-            Shape::Bool => out.number(number, i64::from(self.scalar().parse::<bool>().ok()?)),
+            Shape::String => self.text(number, out)?,
+            Shape::Bytes => out.bytes(number, &STANDARD.decode(self.json.plain()?).ok()?),
+            Shape::Int32 | Shape::Int64 => {
+                let start = self.json.at;
+                let value: i64 = self.json.scalar().parse().ok()?;
+                out.tag(number, 0);
+                let place = (Fill::Number, start..self.json.at);
+                out.slot(place, |out| out.varint(u64::from_le_bytes(value.to_le_bytes())));
+            }
+            Shape::Bool => out.number(number, i64::from(self.json.scalar().parse::<bool>().ok()?)),
             Shape::Double => {
-                let value = json::from_slice(self.scalar().as_bytes()).ok()?;
+                let value = json::from_slice(self.json.scalar().as_bytes()).ok()?;
                 out.double(number, value.as_f64()?);
             }
             Shape::Time | Shape::MicroTime => {
                 let start = out.open(number);
-                scalars::write_time(self.plain()?, out)?;
+                let text = self.json.plain()?;
+                let end = self.json.at - 1;
+                let place = (Fill::Instant, end - text.len()..end);
+                out.slot(place, |out| scalars::write_time(text, out))?;
                 out.close(start);
             }
             Shape::Quantity => {
                 let start = out.open(number);
-                out.bytes(1, self.string()?.as_bytes());
+                self.text(1, out)?;
                 out.close(start);
             }
             Shape::IntOrString => {
                 let start = out.open(number);
-                if self.peek() == Some(b'"') {
-                    scalars::write_int_or_string(1, 0, &self.string()?, out);
+                if self.json.peek() == Some(b'"') {
+                    out.number(1, 1);
+                    out.number(2, 0);
+                    self.text(3, out)?;
                 } else {
-                    scalars::write_int_or_string(0, self.scalar().parse().ok()?, "", out);
+                    scalars::write_int_or_string(0, self.json.scalar().parse().ok()?, "", out);
                 }
                 out.close(start);
             }
             Shape::Any => {
                 let start = out.open(number);
-                out.bytes(1, self.skip()?.as_bytes());
+                let json = self.json.skip()?;
+                let place = (Fill::Json, self.json.at - json.len()..self.json.at);
+                // Only of these it is plain where they end.
+                out.text(1, json, Some(place).filter(|_| json.starts_with('{')));
                 out.close(start);
             }
             Shape::Object(id) => {
@@ -184,6 +201,20 @@ impl<'a> Direct<'a> {
             }
             Shape::SchemaOr(..) | Shape::List(_) | Shape::Map(_) => return None,
         }
+        Some(())
+    }
+}
+
+impl<'a> Direct<'a> {
+    fn text<O: Out>(&mut self, number: u16, out: &mut Writer<O>) -> Option<()> {
+        let start = self.json.at + 1;
+        let text = self.json.string()?;
+        // What has escapes stands otherwise in the JSON.
+        let place = match &text {
+            Cow::Borrowed(text) => Some((Fill::Text, start..start + text.len())),
+            Cow::Owned(_) => None,
+        };
+        out.text(number, &text, place);
         Some(())
     }
 }
@@ -221,96 +252,5 @@ fn leave<O: Out>(inlined: &mut Inlined, kept: usize, out: &mut Writer<O>) {
     }
 }
 
-/// JSON without white space, as our writer leaves it.
-impl<'a> Direct<'a> {
-    fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
-    }
-
-    fn take(&mut self, byte: u8) -> bool {
-        let found = self.peek() == Some(byte);
-        self.at += usize::from(found);
-        found
-    }
-
-    fn expect(&mut self, byte: u8) -> Option<()> {
-        self.take(byte).then_some(())
-    }
-
-    /// A number or a word.
-    fn scalar(&mut self) -> &'a str {
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        let end = rest.bytes().position(|byte| matches!(byte, b',' | b'}' | b']'));
-        let word = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
-        self.at += word.len();
-        word
-    }
-
-    /// A text without escapes.
-    fn plain(&mut self) -> Option<&'a str> {
-        self.expect(b'"')?;
-        let rest = self.text.get(self.at..)?;
-        let text = rest.get(..json::plain_len(rest.as_bytes()))?;
-        self.at += text.len();
-        self.expect(b'"')?;
-        Some(text)
-    }
-
-    fn string(&mut self) -> Option<Cow<'a, str>> {
-        let start = self.at;
-        if let Some(text) = self.plain() {
-            return Some(Cow::Borrowed(text));
-        }
-        self.at = start;
-        self.skip_string()?;
-        let text = json::from_slice(self.text.get(start..self.at)?.as_bytes()).ok()?;
-        Some(Cow::Owned(text.as_str()?.to_owned()))
-    }
-
-    fn skip_string(&mut self) -> Option<()> {
-        self.expect(b'"')?;
-        loop {
-            self.at += json::plain_len(self.text.as_bytes().get(self.at..)?);
-            match self.peek()? {
-                b'"' => {
-                    self.at += 1;
-                    return Some(());
-                }
-                b'\\' => self.at += 2,
-                _ => return None,
-            }
-        }
-    }
-
-    /// Passes over a value, and returns it.
-    fn skip(&mut self) -> Option<&'a str> {
-        let start = self.at;
-        let mut depth = 0_usize;
-        loop {
-            match self.peek()? {
-                b'"' => self.skip_string()?,
-                b'{' | b'[' => {
-                    depth += 1;
-                    self.at += 1;
-                    continue;
-                }
-                b'}' | b']' if depth > 0 => {
-                    depth -= 1;
-                    self.at += 1;
-                }
-                b',' | b':' if depth > 0 => {
-                    self.at += 1;
-                    continue;
-                }
-                _ if self.scalar().is_empty() => return None,
-                _ => {}
-            }
-            if depth == 0 {
-                return self.text.get(start..self.at);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -43,10 +43,27 @@ pub(super) fn encode_time(at: &str, value: &Value, out: &mut Writer) -> Result<(
 
 /// Nothing if the text is no instant.
 pub(super) fn write_time<O: Out>(text: &str, out: &mut Writer<O>) -> Option<()> {
-    let nanos = timefmt::parse(text)?.0;
+    write_instant(timefmt::parse(text)?.0, out);
+    Some(())
+}
+
+fn write_instant<O: Out>(nanos: i64, out: &mut Writer<O>) {
     out.number(1, nanos.div_euclid(NANOS_A_SECOND));
     out.number(2, nanos.rem_euclid(NANOS_A_SECOND));
-    Some(())
+}
+
+/// Adds the fields of an instant.
+pub(super) fn put_instant(nanos: i64, out: &mut Vec<u8>) {
+    let mut writer = Writer::behind(std::mem::take(out));
+    write_instant(nanos, &mut writer);
+    *out = writer.into_inner();
+}
+
+/// How many bytes [`put_instant`] adds.
+pub(super) fn instant_len(nanos: i64) -> usize {
+    let mut writer = Writer::<usize>::default();
+    write_instant(nanos, &mut writer);
+    writer.into_inner()
 }
 
 /// A message whose only field is a text.

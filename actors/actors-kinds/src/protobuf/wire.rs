@@ -3,7 +3,9 @@
 //! Way in: [`Reader`], [`Writer`].  Never: a panic, whatever the bytes are.
 //! Spec: protobuf documentation, "Encoding".
 
-use super::ProtobufError;
+use std::ops::Range;
+
+use super::{ProtobufError, stencil::Fill};
 
 /// Reads the fields of one message.
 pub(crate) struct Reader<'a> {
@@ -136,6 +138,12 @@ pub(crate) trait Out: Default {
 
     /// Ends it: puts its length before it.
     fn close(&mut self, start: usize);
+
+    /// Says what is written up to [`Out::end`]: what stands there in the JSON.
+    fn begin(&mut self, _fill: Fill, _json: Range<usize>) {}
+
+    /// Ends that.
+    fn end(&mut self) {}
 }
 
 impl Out for Vec<u8> {
@@ -179,8 +187,19 @@ impl Out for usize {
     }
 
     fn close(&mut self, start: usize) {
-        *self += varint_bytes((*self - start) as u64).1;
+        *self += varint_len((*self - start) as u64);
     }
+}
+
+/// How many bytes a varint has.
+pub(crate) fn varint_len(number: u64) -> usize {
+    (u64::BITS - (number | 1).leading_zeros()).div_ceil(7) as usize
+}
+
+/// Adds a varint.
+pub(crate) fn put_varint(out: &mut Vec<u8>, number: u64) {
+    let (bytes, count) = varint_bytes(number);
+    out.extend_from_slice(&bytes[..count]);
 }
 
 /// A varint, and how many of these bytes it has.
@@ -209,6 +228,11 @@ impl Writer {
         Self { out: Vec::with_capacity(bytes) }
     }
 
+    /// Behind what was written before.
+    pub(crate) fn behind(out: Vec<u8>) -> Self {
+        Self { out }
+    }
+
     pub(crate) fn as_slice(&self) -> &[u8] {
         &self.out
     }
@@ -224,7 +248,7 @@ impl<O: Out> Writer<O> {
         self.out.extend(bytes);
     }
 
-    fn varint(&mut self, number: u64) {
+    pub(crate) fn varint(&mut self, number: u64) {
         match u8::try_from(number) {
             // Nearly all: tags and short lengths.
             Ok(byte) if byte < 0x80 => self.out.push(byte),
@@ -235,7 +259,7 @@ impl<O: Out> Writer<O> {
         }
     }
 
-    fn tag(&mut self, number: u16, wire_type: u64) {
+    pub(crate) fn tag(&mut self, number: u16, wire_type: u64) {
         self.varint(u64::from(number) << 3 | wire_type);
     }
 
@@ -258,6 +282,32 @@ impl<O: Out> Writer<O> {
     pub(crate) fn bytes(&mut self, number: u16, bytes: &[u8]) {
         self.counted(number, bytes.len());
         self.out.extend(bytes);
+    }
+
+    /// Writes what stands at this place of the JSON, by which some remember it.
+    pub(crate) fn slot<T>(
+        &mut self,
+        (fill, json): (Fill, Range<usize>),
+        write: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        self.out.begin(fill, json);
+        let written = write(self);
+        self.out.end();
+        written
+    }
+
+    /// A text, and its place in the JSON if it stands there as it is.
+    pub(crate) fn text(&mut self, number: u16, text: &str, place: Option<(Fill, Range<usize>)>) {
+        match place {
+            None => self.bytes(number, text.as_bytes()),
+            Some(place) => {
+                self.tag(number, 2);
+                self.slot(place, |out| {
+                    out.varint(text.len() as u64);
+                    out.raw(text.as_bytes());
+                });
+            }
+        }
     }
 
     /// Begins a message within this one; its length is only known when it is written. To be ended by

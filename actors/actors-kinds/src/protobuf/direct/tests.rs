@@ -13,9 +13,9 @@ use crate::{
 const UID: &str = "0f0f0f0f-1111-4222-8333-444444444444";
 
 /// Draws trees of a shape, as the door leaves them: nothing is null, and no schema stands for another.
-struct Drawn<'a> {
-    schema: &'a Schema,
-    rng: Rng,
+pub(in crate::protobuf) struct Drawn<'a> {
+    pub(in crate::protobuf) schema: &'a Schema,
+    pub(in crate::protobuf) rng: Rng,
 }
 
 fn stands_for_schemas(shape: &Shape) -> bool {
@@ -38,7 +38,7 @@ impl Drawn<'_> {
         self.rng.pick(&numbers).copied().unwrap_or_default()
     }
 
-    fn value(&mut self, shape: &Shape, depth: usize) -> Value {
+    pub(in crate::protobuf) fn value(&mut self, shape: &Shape, depth: usize) -> Value {
         match shape {
             Shape::String => Value::from(self.text()),
             Shape::Int32 | Shape::Int64 => Value::Int(self.number()),
