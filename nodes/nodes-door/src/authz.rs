@@ -7,6 +7,7 @@
 //! may do everything.
 
 mod grant;
+mod holders;
 mod impersonation;
 mod node;
 mod rules;
@@ -14,6 +15,9 @@ mod rules;
 pub(crate) use actors_kinds::rbac::Ask;
 use actors_object::{ApiError, FieldSelector, GroupResource};
 pub(crate) use grant::{check_grant, lacking};
+#[cfg(test)]
+pub(crate) use holders::bindings_of;
+pub(crate) use holders::{has_marks, marks};
 pub use impersonation::Impersonation;
 pub(crate) use impersonation::impersonate;
 pub(crate) use node::{names_objects, node_of};

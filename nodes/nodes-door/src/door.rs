@@ -7,12 +7,13 @@ use std::sync::Arc;
 use actors_core::Turn;
 use actors_kinds::Registry;
 use actors_object::{ApiError, uid};
-use store_catalog::{Opener, Snapshot};
+use store_catalog::{Opener, Snapshot, Tree};
 use store_mvcc::{GroupId, Key, Outcome, Proposal, Revision, Token, Writer};
 
 use crate::{
     Identity, Impersonation, Request, Response, Sealer, TokenQuestion, TokenTicket, Verb,
     authz::{Ask, Authorizer, denial, impersonate},
+    lens::Lens,
     read,
     visit::Visit,
     watch::WatchPlan,
@@ -32,7 +33,8 @@ pub struct DoorConfig {
     pub issuer: String,
     /// The group whose log proposals are for.
     pub group: GroupId,
-    /// The feature level that all replicas agreed on.
+    /// The feature level that all replicas begin with; what needs more is used when it is agreed
+    /// on.
     pub feature_level: u16,
 }
 
@@ -90,6 +92,13 @@ impl Pending {
         self.request.target.namespace.as_deref().filter(|_| self.attempt > 0)
     }
 
+    /// The tree of the object that is proposed, if there is one that is more than its answer.
+    #[must_use]
+    pub fn tree(&self) -> Option<Tree> {
+        let Answer::Object { key, object, .. } = &self.draft.answer else { return None };
+        Some(Tree { key: key.clone(), object: Arc::clone(object) })
+    }
+
     /// Answers with this instead of the object, once it is applied.
     pub(crate) fn answer_with(&mut self, response: Response) {
         self.draft.answer = Answer::Ready(Box::new(response));
@@ -115,10 +124,11 @@ impl Door {
         &self.registry
     }
 
-    /// What the catalog needs to read sealed versions.
+    /// What the catalog needs to read sealed versions, and to find the bindings of each user: who
+    /// is not found there may do nothing.
     #[must_use]
     pub fn opener(&self) -> Option<Arc<dyn Opener>> {
-        self.sealer.clone().map(|sealer| sealer as Arc<dyn Opener>)
+        Some(Arc::new(Lens(self.sealer.clone())))
     }
 
     /// Decides a request on one snapshot. Watches are not decided here but by [`Door::watch`].
@@ -257,7 +267,7 @@ impl Door {
             group: self.config.group,
             writer: Writer::unplaced(visit.request.identity.user.clone()),
             token: Token(visit.rng.uuid()),
-            feature_level: self.config.feature_level,
+            feature_level: self.config.feature_level.max(Proposal::level_of(&draft.ops)),
             at: visit.now.wall,
             atomic: draft.is_atomic(),
             ops: std::mem::take(&mut draft.ops),

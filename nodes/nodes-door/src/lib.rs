@@ -14,6 +14,7 @@ mod bootstrap;
 mod bootstrap_token;
 mod decode;
 mod door;
+mod lens;
 mod read;
 mod request;
 mod response;

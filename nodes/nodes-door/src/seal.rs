@@ -1,6 +1,6 @@
 //! Sealing: what is secret is ciphertext before it is proposed, and nowhere else in clear.
 //!
-//! Way in: [`Sealer::seal`]; the catalog reads through [`Opener`].
+//! Way in: [`Sealer::seal`]; the catalog reads through the door's lens.
 //! Owns: the cluster's sealing keys.  Invariant: a nonce is never used twice with one key: each is
 //! drawn from the door's cryptographic stream.
 //! Spec: AES-256-GCM (NIST SP 800-38D); the associated data are the object's key and uid, so that a
@@ -12,8 +12,7 @@ use aes_gcm::{
     aead::{Aead as _, Payload},
 };
 use bytes::Bytes;
-use store_catalog::Opener;
-use store_mvcc::{Key, Stored};
+use store_mvcc::Key;
 
 /// The version of the format: one byte, the key's number, the nonce, the ciphertext with its tag.
 const FORMAT: u8 = 1;
@@ -97,13 +96,6 @@ impl Sealer {
         let payload = Payload { msg: text, aad: &aad };
         let value = cipher.decrypt((&nonce).into(), payload).map_err(|_| SealError::Damaged)?;
         Ok(value.into())
-    }
-}
-
-impl Opener for Sealer {
-    fn open(&self, stored: &Stored) -> Result<Bytes, String> {
-        let of = (&stored.key, stored.columns.uid.as_str());
-        Self::open(self, of, &stored.value).map_err(|error| error.to_string())
     }
 }
 

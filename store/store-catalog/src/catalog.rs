@@ -63,7 +63,9 @@ impl Catalog {
             let page = reader.range_at((&start, None), position.revision, Self::PAGE)?;
             for stored in &page {
                 let item = Item::new(Arc::clone(stored), self.opener.as_ref()).on(&self.shelf);
-                snapshot.insert(&Arc::new(item));
+                let item = Arc::new(item);
+                snapshot.insert(&item);
+                snapshot.mark(&item, &self.marks(&item));
             }
             match page.get(Self::PAGE - 1) {
                 Some(last) => start = last.key.successor(),
@@ -83,6 +85,10 @@ impl Catalog {
         self.shelf.set_newest(revision);
         for change in changes {
             let before = self.snapshot.get(&change.key);
+            if let Some(before) = &before {
+                let marks = self.marks(before);
+                self.snapshot.unmark(&change.key, &marks);
+            }
             let opener = self.opener.as_ref();
             let event = Event::shelved(Arc::clone(change), before, opener, &self.shelf);
             let Some(event) = event else {
@@ -90,7 +96,11 @@ impl Catalog {
                 continue;
             };
             match &change.value {
-                Some(_) => self.snapshot.insert(event.item()),
+                Some(_) => {
+                    self.snapshot.insert(event.item());
+                    let marks = self.marks(event.item());
+                    self.snapshot.mark(event.item(), &marks);
+                }
                 None => self.snapshot.remove(&change.key),
             }
             let event = Arc::new(event);
@@ -99,6 +109,11 @@ impl Catalog {
         }
         self.snapshot.revision = self.snapshot.revision.max(revision);
         Published { revision: self.snapshot.revision, events }
+    }
+
+    fn marks(&self, item: &Item) -> Vec<String> {
+        let opener = self.opener.as_ref().filter(|opener| opener.has_marks(item.key()));
+        opener.map(|opener| opener.marks(item)).unwrap_or_default()
     }
 
     /// Notes that history was given up: watches from before `compacted` have expired.

@@ -11,13 +11,25 @@ use store_mvcc::{Key, Revision, Stored};
 
 use crate::{Form, Shelf};
 
-/// Makes readable what was sealed before it was proposed.
+/// Knows what is in objects: makes readable what was sealed before it was proposed, and says by what
+/// else they are found.
 pub trait Opener: Send + Sync {
     /// The canonical JSON of a sealed version.
     ///
     /// # Errors
     /// A sentence that says why it cannot be opened.
     fn open(&self, stored: &Stored) -> Result<Bytes, String>;
+
+    /// Whether objects at this key are also found by marks; asked of every change.
+    fn has_marks(&self, _key: &Key) -> bool {
+        false
+    }
+
+    /// By which marks an object is found, besides its key, its uid and its owners. The same version
+    /// always has the same.
+    fn marks(&self, _item: &Item) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// Why a version has no readable form. Nothing but damage or a lost key gets here: what is stored

@@ -19,7 +19,9 @@ pub struct Snapshot {
     by_key: RedBlackTreeSetSync<ByKey>,
     by_uid: RedBlackTreeSetSync<ByUid>,
     /// Per owner's uid, what it owns.
-    by_owner: RedBlackTreeMapSync<String, RedBlackTreeSetSync<ByKey>>,
+    by_owner: Sets,
+    /// Per mark, what has it.
+    by_mark: Sets,
 }
 
 /// An item in the order of keys.
@@ -39,6 +41,7 @@ impl Default for Snapshot {
             by_key: RedBlackTreeSetSync::new_sync(),
             by_uid: RedBlackTreeSetSync::new_sync(),
             by_owner: RedBlackTreeMapSync::new_sync(),
+            by_mark: RedBlackTreeMapSync::new_sync(),
         }
     }
 }
@@ -91,6 +94,11 @@ impl Snapshot {
         self.by_owner.get(uid).into_iter().flat_map(RedBlackTreeSetSync::iter).map(|found| &found.0)
     }
 
+    /// The objects that have a mark, by key. See [`crate::Opener::marks`].
+    pub fn by_mark<'a>(&'a self, mark: &str) -> impl Iterator<Item = &'a Arc<Item>> + use<'a> {
+        self.by_mark.get(mark).into_iter().flat_map(RedBlackTreeSetSync::iter).map(|found| &found.0)
+    }
+
     /// The objects whose keys begin with `prefix`, behind `after` if there is one, by key, at most
     /// `limit`.
     pub fn list<'a>(
@@ -118,11 +126,18 @@ impl Snapshot {
             self.by_uid.insert_mut(ByUid(Arc::clone(item)));
         }
         for owner in &item.stored().columns.owners {
-            let mut owned =
-                self.by_owner.get(owner).cloned().unwrap_or_else(RedBlackTreeSetSync::new_sync);
-            owned.insert_mut(ByKey(Arc::clone(item)));
-            self.by_owner.insert_mut(owner.clone(), owned);
+            enter(&mut self.by_owner, owner, item);
         }
+    }
+
+    /// Finds an item by these marks from now on.
+    pub(crate) fn mark(&mut self, item: &Arc<Item>, marks: &[String]) {
+        marks.iter().for_each(|mark| enter(&mut self.by_mark, mark, item));
+    }
+
+    /// Finds an item by these marks no longer.
+    pub(crate) fn unmark(&mut self, key: &Key, marks: &[String]) {
+        marks.iter().for_each(|mark| leave(&mut self.by_mark, mark, key));
     }
 
     /// Takes an item out of everything.
@@ -135,14 +150,27 @@ impl Snapshot {
             self.by_uid.remove_mut(item.uid());
         }
         for owner in &item.stored().columns.owners {
-            let Some(mut owned) = self.by_owner.get(owner).cloned() else { continue };
-            owned.remove_mut(key);
-            if owned.is_empty() {
-                self.by_owner.remove_mut(owner);
-            } else {
-                self.by_owner.insert_mut(owner.clone(), owned);
-            }
+            leave(&mut self.by_owner, owner, key);
         }
+    }
+}
+
+/// Sets of items, each under a name.
+type Sets = RedBlackTreeMapSync<String, RedBlackTreeSetSync<ByKey>>;
+
+fn enter(sets: &mut Sets, name: &str, item: &Arc<Item>) {
+    let mut set = sets.get(name).cloned().unwrap_or_else(RedBlackTreeSetSync::new_sync);
+    set.insert_mut(ByKey(Arc::clone(item)));
+    sets.insert_mut(name.to_owned(), set);
+}
+
+fn leave(sets: &mut Sets, name: &str, key: &Key) {
+    let Some(mut set) = sets.get(name).cloned() else { return };
+    set.remove_mut(key);
+    if set.is_empty() {
+        sets.remove_mut(name);
+    } else {
+        sets.insert_mut(name.to_owned(), set);
     }
 }
 

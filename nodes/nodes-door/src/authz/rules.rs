@@ -7,7 +7,7 @@ use actors_object::{Object, Value, value};
 use store_catalog::Snapshot;
 use store_mvcc::Key;
 
-use super::{Ask, MASTERS, node};
+use super::{Ask, MASTERS, holders::bindings_of, node};
 use crate::Identity;
 
 const GROUP: &str = "rbac.authorization.k8s.io";
@@ -98,11 +98,10 @@ impl<'a> Authorizer<'a> {
         namespace: &str,
         visit: &mut dyn FnMut(&Held<'_>) -> ControlFlow<()>,
     ) -> Option<()> {
-        let cluster = Key::prefix(GROUP, "clusterrolebindings", None);
-        let local = Key::prefix(GROUP, "rolebindings", Some(namespace));
-        let prefixes = [Some(cluster), Some(local).filter(|_| !namespace.is_empty())];
-        for prefix in prefixes.iter().flatten() {
-            for item in self.snapshot.list(prefix, None, usize::MAX) {
+        let places = ["", namespace];
+        let places = if namespace.is_empty() { &places[..1] } else { &places[..] };
+        for place in places {
+            for item in bindings_of(self.snapshot, who, place) {
                 let binding = item.object();
                 let place = binding.namespace();
                 let mut subjects = binding.list_at(&["subjects"]).iter();

@@ -3,7 +3,7 @@
 use expect_test::expect;
 
 use super::{check, harness::Scene};
-use crate::Identity;
+use crate::{Identity, authz::bindings_of};
 
 #[test]
 fn a_stranger_may_nothing_and_a_role_gives_what_it_says() {
@@ -309,4 +309,58 @@ fn only_who_may_everything_may_gather_rules_and_roles_stay_bound() {
                 status = {"allowed":true,"reason":"RBAC: allowed by ClusterRoleBinding \"roles\" of ClusterRole \"roles\" to User \"jane\""}
         "#]],
     );
+}
+
+/// The names of the bindings that are looked at for somebody in a namespace.
+fn looked_at(scene: &mut Scene, who: &Identity, place: &str) -> String {
+    scene.turn(|_, turn| {
+        let found = bindings_of(turn.view, who, place);
+        let names: Vec<String> = found.iter().map(|item| item.object().name().to_owned()).collect();
+        names.join(" ")
+    })
+}
+
+#[test]
+fn a_request_touches_the_bindings_of_its_own_user_and_groups_only() {
+    let mut scene = Scene::new();
+    let rbac = "/apis/rbac.authorization.k8s.io/v1";
+    let bind = |scene: &mut Scene, place: &str, name: &str, subjects: &str| {
+        let body = format!(
+            "metadata: {{name: {name}}}\nroleRef: {{kind: ClusterRole, name: view}}\nsubjects: [{subjects}]"
+        );
+        let kind = if place.is_empty() { "clusterrolebindings" } else { "rolebindings" };
+        let path = match place {
+            "" => format!("POST {rbac}/{kind}"),
+            place => format!("POST {rbac}/namespaces/{place}/{kind}"),
+        };
+        assert_eq!(scene.request(&path, body.as_bytes()).code, 201, "{name}");
+    };
+    for other in 0..100 {
+        let stranger = format!("{{kind: User, name: stranger-{other}}}");
+        bind(&mut scene, "", &format!("all-{other}"), &stranger);
+        bind(&mut scene, "default", &format!("one-{other}"), &stranger);
+    }
+    let jane = Identity::new("jane", &["devs"]);
+    bind(&mut scene, "", "a-user", "{kind: User, name: jane}, {kind: User, name: jane}");
+    bind(&mut scene, "", "a-group", "{kind: Group, name: devs}, {kind: User, name: jane}");
+    bind(&mut scene, "default", "here", "{kind: Group, name: devs}");
+    bind(&mut scene, "kube-system", "there", "{kind: User, name: jane}");
+    bind(&mut scene, "default", "account", "{kind: ServiceAccount, name: bot}");
+    // Everybody who is known may look at themselves.
+    let known = "system:basic-user system:discovery system:public-info-viewer";
+    assert_eq!(looked_at(&mut scene, &jane, ""), format!("a-group a-user {known}"));
+    assert_eq!(looked_at(&mut scene, &jane, "default"), "here");
+    assert_eq!(looked_at(&mut scene, &jane, "kube-system"), "there");
+    let bot = Identity::new("system:serviceaccount:default:bot", &[]);
+    assert_eq!(looked_at(&mut scene, &bot, "default"), "account");
+    let namesake = Identity::new("system:serviceaccount:kube-system:bot", &[]);
+    assert_eq!(looked_at(&mut scene, &namesake, "default"), "");
+    // As bindings change and go.
+    let moved = format!("MERGE {rbac}/clusterrolebindings/a-user");
+    scene.request(&moved, b"subjects: [{kind: User, name: joe}]");
+    scene.request(&format!("DELETE {rbac}/namespaces/default/rolebindings/here"), b"");
+    assert_eq!(looked_at(&mut scene, &jane, ""), format!("a-group {known}"));
+    assert_eq!(looked_at(&mut scene, &jane, "default"), "");
+    let joe = Identity::new("joe", &[]);
+    assert_eq!(looked_at(&mut scene, &joe, ""), format!("a-user {known}"));
 }

@@ -80,7 +80,9 @@ impl Cluster {
             let config = StoreConfig::new(node, [5; 16], voters);
             let disks = RocksDisks::new(folder.join(node.0.to_string()), &config);
             let transport = Arc::new(net.at(node));
-            let ports = Ports { disks: Arc::new(disks), transport, opener: None };
+            let registry = Registry::builtin().unwrap();
+            let door = Arc::new(Door::new(registry, DoorConfig::default(), None));
+            let ports = Ports { disks: Arc::new(disks), transport, opener: door.opener() };
             let group = Group::open(config, ports).unwrap();
             let system = System::new(Rng::from_number(node.0));
             let intensity = Intensity { restarts: 3, period: Duration::from_secs(30) };
@@ -89,10 +91,9 @@ impl Cluster {
             let root = system.run(tree).await.unwrap();
             let store = group.store(&system);
             net.connect(node, store.clone());
-            let registry = Registry::builtin().unwrap();
             let able = watch::Sender::new(true);
             let parts = GateParts {
-                door: Arc::new(Door::new(registry, DoorConfig::default(), None)),
+                door,
                 store: store.clone(),
                 member: node,
                 pki: Arc::clone(&pki),

@@ -36,7 +36,7 @@ struct Scene<'a> {
 impl<'a> Scene<'a> {
     fn new(door: &'a Door, policy: &Policy) -> Self {
         let registry = door.registry();
-        let mut catalog = Catalog::new(RingLimits::default(), None);
+        let mut catalog = Catalog::new(RingLimits::default(), door.opener());
         let changes: Vec<Arc<Change>> = policy
             .objects()
             .iter()
