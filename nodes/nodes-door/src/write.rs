@@ -9,6 +9,7 @@
 mod allocate;
 mod change;
 mod charge;
+mod checks;
 mod cidr;
 mod collection;
 mod create;

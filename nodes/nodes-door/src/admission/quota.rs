@@ -3,7 +3,9 @@
 //! Way in: [`charges`].  Writes: `status` of ResourceQuotas, in the same atomic proposal as the
 //! object that is charged, at the revision on which it was decided: of two requests that were
 //! decided on one figure only one is applied, and the other is decided again.
-//! A server that has not heard of a new quota yet charges nothing; the controller counts again.
+//! A server that has not heard of a new quota yet charges nothing: the store refuses what it creates
+//! then, and it is decided again. A quota that limits more than before counts what such a server
+//! lets through when its controller counts again.
 //! Never: what is given back by an end or a deletion; that is the quota controller's, which counts.
 //! Spec: Kubernetes documentation, "Resource Quotas"; "Admission Control in Kubernetes",
 //! ResourceQuota.
@@ -49,6 +51,12 @@ pub(crate) fn charges(
 /// Objects in namespaces are, when they are made or changed as a whole, and pods that are resized.
 fn is_charged(visit: &Visit<'_>) -> bool {
     visit.kind.namespaced && visit.sub.is_none_or(|sub| sub.name == "resize")
+}
+
+/// Whether a quota that is new could count a new object of this kind: not events, of which there may
+/// be any number, nor the quota itself.
+pub(crate) fn may_count(visit: &Visit<'_>) -> bool {
+    is_charged(visit) && !matches!(visit.kind.plural.as_str(), "events" | "resourcequotas")
 }
 
 fn charge(

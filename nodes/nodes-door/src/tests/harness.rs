@@ -9,7 +9,8 @@ use actors_sim::SimDisk;
 use expect_test::Expect;
 use store_catalog::{Catalog, RingLimits, Snapshot};
 use store_mvcc::{
-    Applied, Change, ChangeKind, Columns, GroupId, Key, Mvcc, Op, Proposal, Revision, Token, Writer,
+    Applied, Change, ChangeKind, Columns, GroupId, Key, LEVEL_MAX, Mvcc, Op, Proposal, Revision,
+    Token, Writer,
 };
 
 use crate::{
@@ -62,6 +63,7 @@ impl Scene {
             last: Value::Null,
             trace: String::new(),
         };
+        scene.agree();
         for object in bootstrap_objects() {
             let roles = "/apis/rbac.authorization.k8s.io/v1";
             let flows = "/apis/flowcontrol.apiserver.k8s.io/v1";
@@ -90,25 +92,35 @@ impl Scene {
         scene
     }
 
+    /// All replicas agree on what this build can do.
+    fn agree(&mut self) {
+        let proposal = self.own(Op::RaiseLevel(LEVEL_MAX));
+        self.apply(&proposal);
+    }
+
+    /// A proposal that no request led to.
+    fn own(&self, op: Op) -> Proposal {
+        Proposal {
+            group: GroupId::MAIN,
+            writer: Writer::unplaced("test"),
+            token: Token::NONE,
+            feature_level: 1,
+            at: self.now.wall,
+            atomic: true,
+            ops: vec![op],
+        }
+    }
+
     /// Begins at revision 100, however many objects a cluster begins with.
     fn pad(&mut self) {
         while self.mvcc.position().revision < Revision(100) {
-            let put = Op::Put {
+            let proposal = self.own(Op::Put {
                 key: Key::from("/pad"),
                 value: "{}".into(),
                 columns: Columns::default(),
                 expect: store_mvcc::Expect::Any,
                 lease: None,
-            };
-            let proposal = Proposal {
-                group: GroupId::MAIN,
-                writer: Writer::unplaced("test"),
-                token: Token::NONE,
-                feature_level: 1,
-                at: self.now.wall,
-                atomic: true,
-                ops: vec![put],
-            };
+            });
             self.apply(&proposal);
         }
         // Nor may names and addresses depend on how much was drawn before.
@@ -194,6 +206,7 @@ impl Scene {
         self.mvcc.commit().expect("committed");
         let revision = self.mvcc.position().revision;
         let published = self.catalog.publish(&applied.changes, revision);
+        self.catalog.set_level(self.mvcc.position().level);
         self.events.extend(published.events);
         applied
     }

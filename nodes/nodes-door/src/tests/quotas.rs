@@ -73,6 +73,47 @@ fn objects_are_charged_with_their_creation() {
 }
 
 #[test]
+fn a_quota_that_is_used_up_refuses_before_a_name_that_is_taken_does() {
+    check(
+        "
+        POST /api/v1/namespaces/default/resourcequotas
+          metadata: {name: q}
+          spec: {hard: {configmaps: '2'}}
+        POST /api/v1/namespaces/default/configmaps
+          metadata: {name: a}
+        POST /api/v1/namespaces/default/configmaps
+          metadata: {name: a}
+        POST /api/v1/namespaces/default/configmaps
+          metadata: {name: b}
+        POST /api/v1/namespaces/default/configmaps
+          metadata: {name: a}
+        GET /api/v1/namespaces/default/resourcequotas/q
+        ? status.used
+        ",
+        &expect![[r#"
+            POST /api/v1/namespaces/default/resourcequotas
+              201 ResourceQuota q @101
+              + /registry/resourcequotas/default/q
+            POST /api/v1/namespaces/default/configmaps
+              201 ConfigMap a @102
+              + /registry/configmaps/default/a
+              + /registry/resourcequotas/default/q
+            POST /api/v1/namespaces/default/configmaps
+              409 AlreadyExists: configmaps "a" already exists
+            POST /api/v1/namespaces/default/configmaps
+              201 ConfigMap b @104
+              + /registry/configmaps/default/b
+              + /registry/resourcequotas/default/q
+            POST /api/v1/namespaces/default/configmaps
+              403 Forbidden: configmaps "a" is forbidden: exceeded quota: q, requested: configmaps=1, used: configmaps=2, limited: configmaps=2
+            GET /api/v1/namespaces/default/resourcequotas/q
+              200 ResourceQuota q @105
+                status.used = {"configmaps":"2"}
+        "#]],
+    );
+}
+
+#[test]
 fn a_quota_counts_what_was_there_before_it() {
     check(
         "

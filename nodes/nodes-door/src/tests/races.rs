@@ -102,6 +102,71 @@ fn what_is_deleted_meanwhile_is_not_found() {
 }
 
 #[test]
+fn nothing_is_made_in_a_namespace_that_ends_meanwhile() {
+    let space = "POST /api/v1/namespaces\n  metadata: {name: m}\n";
+    let maps = "POST /api/v1/namespaces/m/configmaps";
+    let told = "POST /api/v1/namespaces/m/events";
+    let event = "metadata: {name: e}\ninvolvedObject: {namespace: m}";
+    let finalize = ("PUT /api/v1/namespaces/m/finalize", "metadata: {name: m}\nspec: {}");
+    let late = [(maps, "metadata: {name: a}"), (told, event)];
+    let label = ("MERGE /api/v1/namespaces/m", "metadata: {labels: {a: b}}");
+    let delete = ("DELETE /api/v1/namespaces/m", "");
+    let requests = [label, (maps, "metadata: {name: early}"), delete, late[0], finalize, late[1]];
+    check(
+        space,
+        &requests,
+        &expect![[r#"
+        POST /api/v1/namespaces
+          201 Namespace m @101
+          + /registry/namespaces/m
+        MERGE /api/v1/namespaces/m
+          200 Namespace m @102
+          + /registry/namespaces/m
+        POST /api/v1/namespaces/m/configmaps
+          201 ConfigMap early @103
+          + /registry/configmaps/m/early
+        DELETE /api/v1/namespaces/m
+          200 Namespace m @104
+          + /registry/namespaces/m
+        POST /api/v1/namespaces/m/configmaps
+          403 Forbidden: configmaps "a" is forbidden: namespace m is being terminated, nothing can be created in it
+        PUT /api/v1/namespaces/m/finalize
+          200 Namespace m @104
+          - /registry/namespaces/m
+        POST /api/v1/namespaces/m/events
+          404 NotFound: namespaces "m" not found
+    "#]],
+    );
+}
+
+#[test]
+fn who_has_not_heard_of_a_quota_charges_it_all_the_same() {
+    let quotas = "POST /api/v1/namespaces/default/resourcequotas";
+    let quota = "metadata: {name: q}\nspec: {hard: {configmaps: '2'}}";
+    let one = "metadata: {generateName: m-}";
+    let requests = [(quotas, quota), (ALL, one), (ALL, one), (ALL, one)];
+    check(
+        "",
+        &requests,
+        &expect![[r#"
+        POST /api/v1/namespaces/default/resourcequotas
+          201 ResourceQuota q @101
+          + /registry/resourcequotas/default/q
+        POST /api/v1/namespaces/default/configmaps
+          201 ConfigMap m-6jqqn @102
+          + /registry/configmaps/default/m-6jqqn
+          + /registry/resourcequotas/default/q
+        POST /api/v1/namespaces/default/configmaps
+          201 ConfigMap m-z7fgh @104
+          + /registry/configmaps/default/m-z7fgh
+          + /registry/resourcequotas/default/q
+        POST /api/v1/namespaces/default/configmaps
+          403 Forbidden: configmaps "m-gpf99" is forbidden: exceeded quota: q, requested: configmaps=1, used: configmaps=2, limited: configmaps=2
+    "#]],
+    );
+}
+
+#[test]
 fn an_address_is_given_once() {
     let services = "POST /api/v1/namespaces/default/services";
     let wants = |name: &str| {

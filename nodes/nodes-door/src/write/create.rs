@@ -7,7 +7,7 @@ use actors_object::{ApiError, Object, names, timefmt};
 use store_mvcc::{Expect, Op};
 
 use super::{
-    Scope, allocate, charge,
+    Scope, allocate, charge, checks,
     draft::{Answer, Draft, OnConflict},
     encode::encode,
     ownership,
@@ -79,16 +79,17 @@ pub(super) fn create_object(visit: &mut Visit<'_>, mut object: Object) -> Decisi
 fn propose(visit: &mut Visit<'_>, object: Object, generated: bool) -> Decision {
     let name = object.name().to_owned();
     let key = visit.key(&name);
+    // Spec: what admission refuses, a quota that is used up, is told before what the store does.
+    let charges = charge::operations(visit, None, &object)?;
     if visit.snapshot.get(&key).is_some() {
         return Err(ApiError::already_exists(&visit.resource(), &name));
     }
-    let charges = charge::operations(visit, None, &object)?;
     let allocations = allocate::operations(visit, None, Some(&object));
     let mut encoded = encode(visit, object)?;
     let (value, columns) = encoded.finish(&key, visit)?;
     let own = Op::Put { key: key.clone(), value, columns, expect: Expect::Absent, lease: None };
     let draft = Draft {
-        ops: [vec![own], allocations, charges].concat(),
+        ops: [vec![own], allocations, charges, checks::of_creation(visit)].concat(),
         answer: Answer::Object {
             kind: Arc::clone(visit.kind),
             key,
