@@ -4,7 +4,7 @@
 //! Never: a figure that is too low. Who creates is charged at the door, in the write that creates;
 //! so a count is written only at the revision of the quota that it was made at, and whoever was
 //! charged since makes it be made again. What is too high is put right by what this wakes for:
-//! deletions, pods that have ended, and a look from time to time.
+//! deletions, pods that have ended or were resized, and a look from time to time.
 //! Spec: Kubernetes documentation, "Resource Quotas".
 
 use std::{sync::Arc, time::Duration};
@@ -148,7 +148,9 @@ fn home_of_gone(object: &Object, world: &dyn World) -> Vec<Key> {
     }
     let has_ended =
         POD.is_kind_of(object) && (pods::is_finished(object) || object.is_terminating());
-    match has_ended || world.by_uid(object.uid()).is_none() {
+    // A pod that was resized may have given something back, which its status tells.
+    let was_resized = POD.is_kind_of(object) && object.generation() > 1;
+    match has_ended || was_resized || world.by_uid(object.uid()).is_none() {
         true => home(object),
         false => Vec::new(),
     }

@@ -1,10 +1,11 @@
 //! What a pod asks for, resource by resource: its containers together or the largest step of its
 //! start, what it says as a whole, and its overhead.
 //!
-//! Way in: [`of_list`], [`of_containers`], [`of_pod`].
+//! Way in: [`of_list`], [`of_containers`], [`of_pod`]; [`of_pod_held`] for what it holds while it is
+//! being resized.
 //! Spec: Kubernetes documentation, "Resource Management for Pods and Containers", "Sidecar
-//! Containers", "Pod Overhead"; KEP-753 (sidecar containers), KEP-2837 (resources of the pod as a
-//! whole).
+//! Containers", "Pod Overhead"; KEP-753 (sidecar containers), KEP-1287 (resizing in place), KEP-2837
+//! (resources of the pod as a whole).
 
 use std::collections::BTreeMap;
 
@@ -48,26 +49,35 @@ pub fn of_list(list: &Value) -> Amounts {
 /// pod says as a whole stands in place of the sum.
 #[must_use]
 pub fn of_containers(pod: &Object, bound: Bound) -> Amounts {
+    together(pod, bound, |container, _| wanted(container, bound))
+}
+
+/// What a holder of `resources` wants.
+fn wanted(holder: &Value, bound: Bound) -> Amounts {
+    of_list(holder.at("resources").at(bound.field()))
+}
+
+/// Sums up containers; `of` says what one takes, given the list in which its status is told.
+fn together(pod: &Object, bound: Bound, of: impl Fn(&Value, Option<&str>) -> Amounts) -> Amounts {
     let spec = pod.spec();
-    let of = |holder: &Value| of_list(holder.at("resources").at(bound.field()));
     let mut sidecars = Amounts::new();
     let mut start = Amounts::new();
     for container in spec.list_at(&["initContainers"]) {
-        let mut step = of(container);
         if container.at("restartPolicy").as_str() == Some("Always") {
-            add(&mut sidecars, &step);
+            add(&mut sidecars, &of(container, Some("initContainerStatuses")));
             raise(&mut start, &sidecars);
         } else {
+            let mut step = of(container, None);
             add(&mut step, &sidecars);
             raise(&mut start, &step);
         }
     }
     let mut total = sidecars;
     for container in spec.list_at(&["containers"]) {
-        add(&mut total, &of(container));
+        add(&mut total, &of(container, Some("containerStatuses")));
     }
     raise(&mut total, &start);
-    total.extend(of(spec));
+    total.extend(wanted(spec, bound));
     total
 }
 
@@ -75,7 +85,39 @@ pub fn of_containers(pod: &Object, bound: Bound) -> Amounts {
 /// where there is one.
 #[must_use]
 pub fn of_pod(pod: &Object, bound: Bound) -> Amounts {
-    let mut total = of_containers(pod, bound);
+    with_overhead(pod, bound, of_containers(pod, bound))
+}
+
+/// As [`of_pod`], but for each container the most of what it wants, what it was promised and what it
+/// has: until a resize is done, both are held. What is wanted and can never be had does not count.
+#[must_use]
+pub fn of_pod_held(pod: &Object, bound: Bound) -> Amounts {
+    let is_vain = pod.list_at(&["status", "conditions"]).iter().any(|condition| {
+        let is = |field: &str, text: &str| condition.at(field).as_str() == Some(text);
+        is("type", "PodResizePending") && is("reason", "Infeasible")
+    });
+    let held = |container: &Value, statuses: Option<&str>| {
+        let mut amounts = wanted(container, bound);
+        let name = container.at("name");
+        let statuses = statuses.map(|list| pod.list_at(&["status", list])).unwrap_or_default();
+        let status = statuses.iter().find(|status| status.at("name") == name);
+        let Some(status) = status.filter(|status| !status.at("resources").is_null()) else {
+            return amounts;
+        };
+        if is_vain {
+            amounts.clear();
+        }
+        raise(&mut amounts, &wanted(status, bound));
+        if bound == Bound::Requests {
+            raise(&mut amounts, &of_list(status.at("allocatedResources")));
+        }
+        amounts
+    };
+    with_overhead(pod, bound, together(pod, bound, held))
+}
+
+fn with_overhead(pod: &Object, bound: Bound, containers: Amounts) -> Amounts {
+    let mut total = containers;
     let mut overhead = of_list(pod.spec().at("overhead"));
     if bound == Bound::Limits {
         overhead.retain(|name, _| total.get(name).is_some_and(|limit| !limit.is_zero()));
@@ -140,6 +182,33 @@ mod tests {
         let init = value!([sidecar("200m"), asks("1500m")]);
         let spec = value!({ "initContainers": init, "containers": [asks("1")] });
         check(spec, Bound::Requests, "cpu=1700m");
+    }
+
+    #[test]
+    fn while_a_pod_is_resized_it_holds_the_most_of_what_it_wants_and_what_it_has() {
+        let held = |wants: &str, status: Value, reason: &str| {
+            let mut sidecar = sidecar("100m");
+            sidecar.set_path(&["name"], "s");
+            let mut main = asks(wants);
+            main.set_path(&["name"], "c");
+            let condition = value!({ "type": "PodResizePending", "reason": reason });
+            let pod = Object(value!({
+                "spec": { "initContainers": [sidecar], "containers": [main] },
+                "status": { "containerStatuses": [status], "conditions": [condition] },
+            }));
+            of_pod_held(&pod, Bound::Requests)["cpu"].to_string()
+        };
+        let has = |allocated: &str, actual: &str| {
+            let resources = value!({ "requests": { "cpu": actual } });
+            let allocated = value!({ "cpu": allocated });
+            value!({ "name": "c", "allocatedResources": allocated, "resources": resources })
+        };
+        assert_eq!(held("500m", value!({ "name": "c" }), ""), "600m", "nothing is told yet");
+        assert_eq!(held("2", has("500m", "500m"), "Deferred"), "2100m", "it waits for more");
+        assert_eq!(held("300m", has("300m", "500m"), ""), "600m", "it has not shrunk yet");
+        assert_eq!(held("1", has("1", "500m"), ""), "1100m", "it has not grown yet");
+        assert_eq!(held("64", has("500m", "500m"), "Infeasible"), "600m", "it never will");
+        assert_eq!(held("500m", has("2", "2"), ""), "2100m");
     }
 
     #[test]

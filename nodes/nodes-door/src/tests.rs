@@ -24,6 +24,7 @@ mod protobuf;
 mod quotas;
 mod races;
 mod reads;
+mod resizes;
 mod revisions;
 mod rows;
 mod secrets;

@@ -73,6 +73,22 @@ fn what_ends_or_goes_is_given_back() {
 }
 
 #[test]
+fn what_a_resize_gives_back_is_given_back_when_it_is_done() {
+    let has = |cpu: &str| {
+        let (all, one) = (value!({ "cpu": cpu }), value!({ "requests": { "cpu": cpu } }));
+        value!([{ "name": "c", "allocatedResources": all, "resources": one }])
+    };
+    let mut resized = pod("a", "200m");
+    resized.set_path(&["metadata", "generation"], 2);
+    resized.set_path(&["status", "containerStatuses"], has("700m"));
+    let mut scene = scene().with(resized).with(quota("q", value!({ "hard": { "cpu": "1" } })));
+    check(&mut scene, "q", value!({ "hard": { "cpu": "1" }, "used": { "cpu": "700m" } }));
+    let path = ["status", "containerStatuses"];
+    scene.change(&POD, "d/a", |pod| pod.set_path(&path, has("200m")));
+    check(&mut scene, "q", value!({ "hard": { "cpu": "1" }, "used": { "cpu": "200m" } }));
+}
+
+#[test]
 fn a_figure_that_is_right_stays_as_it_is_written() {
     let mut counted = Object(quota("q", value!({ "hard": { "cpu": "1000m" } })));
     counted.set_status(value!({ "hard": { "cpu": "1000m" }, "used": { "cpu": "0.3" } }));

@@ -98,14 +98,14 @@ fn is_over(pod: &Object, now: Wall) -> bool {
 }
 
 fn pod(pod: &Object, mut take: impl FnMut(String, Quantity)) {
-    for (name, amount) in amounts::of_pod(pod, Bound::Requests) {
+    for (name, amount) in amounts::of_pod_held(pod, Bound::Requests) {
         let is_native = NATIVE.contains(&name.as_str()) || name.starts_with("hugepages-");
         take(format!("requests.{name}"), amount);
         if is_native {
             take(name, amount);
         }
     }
-    for (name, amount) in amounts::of_pod(pod, Bound::Limits) {
+    for (name, amount) in amounts::of_pod_held(pod, Bound::Limits) {
         if NATIVE.contains(&name.as_str()) {
             take(format!("limits.{name}"), amount);
         }
