@@ -16,7 +16,7 @@ use actors_runtime::{Clock, PartError, PartSpec, Service};
 use nodes_client::{Client, Later, Tracer, WatchStream};
 use nodes_door::{Door, Identity, Impersonation, Request, Response, Step, Verb};
 use nodes_pki::Pki;
-use store_catalog::Snapshot;
+use store_catalog::{Snapshot, Tree};
 use store_mvcc::{Epoch, Key, Outcome, Proposal, Revision, ShardId, Writer};
 use store_raft::NodeId;
 use store_service::{Health, ProposeError, ReadError, Store};
@@ -244,7 +244,8 @@ impl Gate {
                 }
                 Step::Propose { proposal, pending } => {
                     let storing = visit.store();
-                    let proposing = carried(storing.as_ref()).cover(self.propose(proposal));
+                    let proposing = self.propose(proposal, pending.tree());
+                    let proposing = carried(storing.as_ref()).cover(proposing);
                     let outcome = match proposing.await {
                         Ok(outcome) => outcome,
                         Err(error) => return error.into(),
@@ -258,7 +259,11 @@ impl Gate {
         }
     }
 
-    async fn propose(&self, mut proposal: Proposal) -> Result<Outcome, ApiError> {
+    async fn propose(
+        &self,
+        mut proposal: Proposal,
+        tree: Option<Tree>,
+    ) -> Result<Outcome, ApiError> {
         if let Some(epoch) = self.epoch {
             let name = std::mem::take(&mut proposal.writer.name);
             proposal.writer = Writer { shard: ShardId::ALL, epoch, name };
@@ -267,7 +272,7 @@ impl Gate {
         if !*self.inner.able.borrow() {
             return Err(no_quorum());
         }
-        let outcome = self.propose_until_known(proposal).await;
+        let outcome = self.propose_until_known(proposal, tree).await;
         outcome.map_err(|error| match (error, &*self.inner.store.health().borrow()) {
             (ProposeError::Unknown, Health::DiskFull { place }) => unknown_without_room(place),
             (error, _) => propose_error(&error),
@@ -276,9 +281,13 @@ impl Gate {
 
     /// Proposes again, under the same token, as long as nobody knows what became of the first time: the store applies
     /// a token at most once, so the outcome is that of the one time that it was applied.
-    async fn propose_until_known(&self, proposal: Proposal) -> Result<Outcome, ProposeError> {
+    async fn propose_until_known(
+        &self,
+        proposal: Proposal,
+        tree: Option<Tree>,
+    ) -> Result<Outcome, ProposeError> {
         let store = &self.inner.store;
-        let mut outcome = store.propose(proposal.clone()).await;
+        let mut outcome = store.propose_tree(proposal.clone(), tree).await;
         if !matches!(outcome, Err(ProposeError::Unknown)) {
             return outcome;
         }

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use actors_object::Object;
 use store_mvcc::{Change, Key, ReadError, Reader, Revision, Stored};
 
 use crate::{Event, Item, Opener, Ring, RingLimits, Shelf, Snapshot};
@@ -157,7 +158,26 @@ impl Catalog {
     }
 }
 
+/// The tree from which the value of a proposal was written: where it is applied, nobody need read
+/// the value.
+#[derive(Debug, Clone)]
+pub struct Tree {
+    /// Whose.
+    pub key: Key,
+    /// As it was written, without a revision.
+    pub object: Arc<Object>,
+}
+
 impl Published {
+    /// Gives the version of `revision` the tree that it was written from.
+    pub fn adopt(&self, revision: Revision, tree: &Tree) {
+        let found = self.events.binary_search_by_key(&revision, |event| event.revision());
+        let event = found.ok().and_then(|at| self.events.get(at));
+        if let Some(event) = event.filter(|it| it.key == tree.key && it.value.is_some()) {
+            event.item().adopt(&tree.object);
+        }
+    }
+
     /// Whether a watcher of `prefix` has something to read.
     #[must_use]
     pub fn touches(&self, prefix: &Key) -> bool {

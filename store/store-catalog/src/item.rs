@@ -169,6 +169,15 @@ impl Item {
         }
     }
 
+    /// Takes over the tree that this version's bytes were written from, `resourceVersion` not yet
+    /// filled in, so that whoever wrote it need not read it again; whether it did.
+    pub fn adopt(&self, tree: &Object) -> bool {
+        let mut object = tree.clone();
+        object.set_resource_version(&self.revision.to_string());
+        debug_assert_eq!(self.decode().as_deref(), Ok(&object), "a tree of other bytes");
+        self.object.set(Ok(Arc::new(object))).is_ok()
+    }
+
     /// The object, as [`Item::try_object`] has it, but not kept: for those who pass over many.
     ///
     /// # Errors

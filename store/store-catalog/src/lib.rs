@@ -14,7 +14,7 @@ mod ring;
 mod shelf;
 mod snapshot;
 
-pub use catalog::{Catalog, Published};
+pub use catalog::{Catalog, Published, Tree};
 pub use cursor::{Cursor, Polled};
 pub use event::{Event, EventKind};
 pub use item::{Item, ItemError, Opener};

@@ -6,7 +6,7 @@
 use std::{borrow::Borrow, cmp::Ordering, ops::Bound, sync::Arc};
 
 use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync};
-use store_mvcc::{Key, Revision};
+use store_mvcc::{Key, Residents, Revision, Stored};
 
 use crate::Item;
 
@@ -171,6 +171,12 @@ fn leave(sets: &mut Sets, name: &str, key: &Key) {
         sets.remove_mut(name);
     } else {
         sets.insert_mut(name.to_owned(), set);
+    }
+}
+
+impl Residents for Snapshot {
+    fn newest(&self, key: &Key) -> Option<Arc<Stored>> {
+        self.by_key.get(key).map(|found| Arc::clone(found.0.stored()))
     }
 }
 

@@ -28,6 +28,22 @@ pub struct Stored {
     pub lease: Option<LeaseId>,
 }
 
+impl Stored {
+    /// About how many bytes it takes to write it down, and rather too many.
+    pub(crate) fn len_hint(&self) -> usize {
+        /// Numbers, lengths, what is neither here nor there.
+        const REST: usize = 128;
+        self.key.as_bytes().len() + self.value.len() + self.columns.len_hint() + REST
+    }
+}
+
+/// What is committed, in memory: a replica that keeps every object there need not read its disk to
+/// apply an entry.
+pub trait Residents: Send + Sync {
+    /// The newest version of a key, exactly as it was committed last; none if it does not exist.
+    fn newest(&self, key: &Key) -> Option<Arc<Stored>>;
+}
+
 /// One change, under one revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {

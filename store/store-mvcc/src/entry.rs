@@ -234,6 +234,30 @@ impl Op {
             _ => 1,
         }
     }
+
+    /// About how many bytes it takes to write it down.
+    fn len_hint(&self) -> usize {
+        match self {
+            Self::Put { key, value, columns, .. } => {
+                key.as_bytes().len() + value.len() + columns.len_hint() + 64
+            }
+            Self::Delta { columns, splices, .. } => {
+                let inserted = splices.iter().map(|splice| splice.insert.len() + 16);
+                columns.len_hint() + inserted.sum::<usize>() + 128
+            }
+            _ => 128,
+        }
+    }
+}
+
+impl Columns {
+    /// About how many bytes it takes to write them down.
+    pub(crate) fn len_hint(&self) -> usize {
+        let pairs = self.labels.iter().chain(&self.fields);
+        let pairs = pairs.map(|(name, text)| name.len() + text.len() + 4);
+        let owners = self.owners.iter().map(|uid| uid.len() + 2);
+        self.uid.len() + pairs.sum::<usize>() + owners.sum::<usize>() + 24
+    }
 }
 
 impl Proposal {
@@ -251,7 +275,10 @@ impl Proposal {
     pub fn encode(&self) -> Result<Vec<u8>, EntryError> {
         let malformed =
             |cause: postcard::Error| EntryError::Malformed { len: 0, cause: cause.to_string() };
-        let bytes = postcard::to_extend(self, vec![ENTRY_VERSION]).map_err(malformed)?;
+        // A text that grows is copied each time, and values are long.
+        let mut bytes = Vec::with_capacity(self.ops.iter().map(Op::len_hint).sum::<usize>() + 128);
+        bytes.push(ENTRY_VERSION);
+        let bytes = postcard::to_extend(self, bytes).map_err(malformed)?;
         match bytes.len() {
             len if len > ENTRY_BYTES_MAX => Err(EntryError::TooLarge { len }),
             _ => Ok(bytes),

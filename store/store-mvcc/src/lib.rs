@@ -21,7 +21,7 @@ mod tokens;
 mod transfer;
 mod txn;
 
-pub use change::{Change, ChangeKind, Stored};
+pub use change::{Change, ChangeKind, Residents, Stored};
 pub use entry::{
     Columns, Condition, ENTRY_BYTES_MAX, ENTRY_VERSION, EntryError, Expect, Op, Proposal, Splice,
     VALUE_BYTES_MAX, Writer,

@@ -14,7 +14,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use actors_core::ports::{DiskError, StateStore, Write};
 
 use crate::{
-    Change, Epoch, GroupId, Op, OpResult, Outcome, Position, Proposal, Reader, Revision, ShardId,
+    Change, Epoch, GroupId, Op, OpResult, Outcome, Position, Proposal, Reader, Residents, Revision,
+    ShardId,
     guards::Guards,
     rows::{self, GrantRow, Rows, TokenRow},
     staging::Staging,
@@ -130,6 +131,13 @@ impl Mvcc {
     #[must_use]
     pub fn reader(&self) -> Reader {
         self.staging.reader().clone()
+    }
+
+    /// Looks the newest versions of keys up in there from now on, and not on the disk; `None` if
+    /// nobody holds them. They must be what the last [`Mvcc::commit`] left, whenever
+    /// [`Mvcc::apply`] is called.
+    pub fn set_residents(&mut self, residents: Option<Arc<dyn Residents>>) {
+        self.staging.set_residents(residents);
     }
 
     /// Applies the entry at `index`. Nothing is on disk before [`Mvcc::commit`].

@@ -182,7 +182,14 @@ impl Rows {
 
 /// The bytes of a row.
 pub(crate) fn encode(row: &impl Serialize) -> Result<Vec<u8>, DiskError> {
-    postcard::to_extend(row, vec![ROW_VERSION]).map_err(|cause| DiskError::Other(cause.to_string()))
+    encode_with(row, 0)
+}
+
+/// The same for a row that is known to be about so long.
+pub(crate) fn encode_with(row: &impl Serialize, len: usize) -> Result<Vec<u8>, DiskError> {
+    let mut out = Vec::with_capacity(1 + len);
+    out.push(ROW_VERSION);
+    postcard::to_extend(row, out).map_err(|cause| DiskError::Other(cause.to_string()))
 }
 
 /// Reads what [`encode`] wrote.

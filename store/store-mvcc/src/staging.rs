@@ -4,12 +4,15 @@
 //! applied since the last commit, and those of the entry that is being applied, which can be
 //! undone.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
-use actors_core::ports::{DiskError, KeyRange, Pair, StateStore, Write};
+use actors_core::ports::{DiskError, KeyRange, StateStore, Write};
 use sha2::{Digest, Sha256};
 
-use crate::{GroupId, Reader, StateHash, rows::Span};
+use crate::{
+    GroupId, Key, Reader, Residents, Revision, StateHash, Stored,
+    rows::{self, Rows, Span, VersionRow},
+};
 
 type Layer = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
@@ -19,12 +22,18 @@ pub(crate) struct Staging {
     reader: Reader,
     applied: Layer,
     entry: Layer,
+    /// What is committed, in memory, if somebody holds it there.
+    residents: Option<Arc<dyn Residents>>,
 }
 
 impl Staging {
     pub(crate) fn new(store: Arc<dyn StateStore>, group: GroupId) -> Self {
         let reader = Reader::new(Arc::clone(&store), group);
-        Self { store, reader, applied: Layer::new(), entry: Layer::new() }
+        Self { store, reader, applied: Layer::new(), entry: Layer::new(), residents: None }
+    }
+
+    pub(crate) fn set_residents(&mut self, residents: Option<Arc<dyn Residents>>) {
+        self.residents = residents;
     }
 
     pub(crate) fn store(&self) -> &Arc<dyn StateStore> {
@@ -42,17 +51,24 @@ impl Staging {
         }
     }
 
-    /// The first row of a span in which every later write sorts before all earlier ones (versions
-    /// of a key).
-    pub(crate) fn newest(&self, span: &Span) -> Result<Option<Pair>, DiskError> {
-        for layer in [&self.entry, &self.applied] {
-            let first = layer.range(span.0.clone()..span.1.clone()).next();
-            if let Some((key, Some(value))) = first {
-                return Ok(Some((key.clone(), value.clone())));
-            }
+    /// The newest version of a key; none if it does not exist.
+    pub(crate) fn current(&self, rows: Rows, key: &Key) -> Result<Option<Arc<Stored>>, DiskError> {
+        let span = rows.versions(key, Revision(u64::MAX));
+        let bounds = (Bound::Included(&*span.0), Bound::Excluded(&*span.1));
+        // Later versions sort before earlier ones.
+        let staged = |layer: &Layer| {
+            let (row, value) = layer.range::<[u8], _>(bounds).next()?;
+            value.as_ref().map(|value| newest(row, value))
+        };
+        if let Some(found) = staged(&self.entry).or_else(|| staged(&self.applied)) {
+            return found;
+        }
+        if let Some(residents) = &self.residents {
+            return Ok(residents.newest(key));
         }
         let range = KeyRange { start: &span.0, end: Some(&span.1), limit: 1, reverse: false };
-        Ok(self.store.range(range)?.into_iter().next())
+        let found = self.store.range(range)?.into_iter().next();
+        found.map_or(Ok(None), |(row, value)| newest(&row, &value))
     }
 
     /// The keys of all rows of a span, in order.
@@ -103,6 +119,11 @@ impl Staging {
     pub(crate) fn clear(&mut self) {
         self.applied.clear();
     }
+}
+
+/// What a row of versions holds.
+fn newest(row: &[u8], value: &[u8]) -> Result<Option<Arc<Stored>>, DiskError> {
+    Ok(rows::decode::<VersionRow>(row, value)?.map(Arc::new))
 }
 
 /// The length goes first, so that no two different writes give the same stream of bytes.

@@ -8,6 +8,7 @@ mod golden;
 mod leases;
 mod memory;
 mod model;
+mod residents;
 mod tokens;
 
 use std::sync::Arc;

@@ -15,7 +15,7 @@ use crate::{
     Change, ChangeKind, Columns, Condition, Epoch, Expect, Flaw, Key, LeaseId, Op, OpResult,
     Position, Revision, ShardId, Splice, Stored, VALUE_BYTES_MAX,
     guards::Guards,
-    rows::{self, GrantRow, HistoryRow, LeaseRow, Rows, VersionRow},
+    rows::{self, GrantRow, HistoryRow, LeaseRow, Rows},
     staging::Staging,
 };
 
@@ -219,7 +219,7 @@ impl Txn<'_> {
             }
             last = Some(name.to_vec());
             let bytes = self.staging.get(&row)?.unwrap_or_default();
-            let stored = rows::decode::<VersionRow>(&row, &bytes)?;
+            let stored = rows::decode::<rows::VersionRow>(&row, &bytes)?;
             newest = newest.max(stored.map_or_else(Revision::default, |it| it.create_revision));
         }
         // Only those are forgotten in time.
@@ -235,10 +235,7 @@ impl Txn<'_> {
     }
 
     fn current(&self, key: &Key) -> Result<Option<Arc<Stored>>, DiskError> {
-        let found = self.staging.newest(&self.rows.versions(key, Revision(u64::MAX)))?;
-        let decoded =
-            found.map(|(row, bytes)| rows::decode::<VersionRow>(&row, &bytes)).transpose()?;
-        Ok(decoded.flatten().map(Arc::new))
+        self.staging.current(self.rows, key)
     }
 
     fn write(
@@ -295,7 +292,12 @@ impl Txn<'_> {
         let history = HistoryRow { key: change.key.clone(), kind: change.kind, prev };
         self.staging.put(self.rows.history(change.revision), rows::encode(&history)?);
         let version: Option<&Stored> = change.value.as_deref();
-        self.staging.put(self.rows.version(&change.key, change.revision), rows::encode(&version)?);
+        let row = match version {
+            // Most of it is the value: a row that grows is copied each time.
+            Some(stored) => rows::encode_with(&version, stored.len_hint())?,
+            None => rows::encode(&version)?,
+        };
+        self.staging.put(self.rows.version(&change.key, change.revision), row);
         self.position.revision = change.revision;
         self.guards.forget(&change);
         self.changes.push(Arc::new(change));

@@ -19,6 +19,8 @@ const VERSION: u8 = 1;
 const HEAD_VERSION: u8 = 2;
 /// The first byte of a frame that holds no message of raft but a [`Farewell`].
 const FAREWELL: u8 = 2;
+/// Most bytes of a record before its entry: the version, the kind, a term and a length.
+const RECORD_HEAD_LEN: usize = 1 + 1 + 10 + 10;
 /// Version, cluster, group.
 const FRAME_HEAD_LEN: usize = 1 + 16 + 2;
 
@@ -158,7 +160,11 @@ pub(crate) fn encode_entry(entry: &Entry) -> LogRecord {
         EntryType::EntryNormal => RecordKind::Normal,
         EntryType::EntryConfChange | EntryType::EntryConfChangeV2 => RecordKind::Members,
     };
-    let data = encode(&Record { kind, term: entry.term, data: &entry.data });
+    let record = Record { kind, term: entry.term, data: &entry.data };
+    // One that grows is copied each time, and entries are long.
+    let mut bytes = Vec::with_capacity(RECORD_HEAD_LEN + entry.data.len());
+    bytes.push(VERSION);
+    let data = postcard::to_extend(&record, bytes).unwrap_or_default();
     LogRecord { index: entry.index, data }
 }
 
@@ -197,7 +203,7 @@ pub(crate) enum Framed {
 /// Puts a message of raft into a frame that says where it belongs.
 pub(crate) fn frame(config: &RaftConfig, message: &Message) -> Vec<u8> {
     let mut bytes = frame_head(VERSION, config, message.encoded_len());
-    bytes.extend_from_slice(&message.encode_to_vec());
+    message.encode_raw(&mut bytes);
     bytes
 }
 

@@ -17,6 +17,7 @@ use actors_core::{
     ports::{DiskError, StateStore},
 };
 use actors_runtime::{Child, Clock, Failure, Inbox};
+use store_catalog::Tree;
 use store_mvcc::{ApplyError, Change, EntryError, Mvcc, Outcome, Proposal, Revision};
 use store_raft::{Bootstrap, Committed, NodeId, RaftEvent};
 use tokio::sync::oneshot;
@@ -166,6 +167,8 @@ impl Drop for Owner {
 struct Batch {
     entries: u64,
     changes: Vec<Arc<Change>>,
+    /// The trees of some of these changes.
+    trees: Vec<(Revision, Tree)>,
     outcomes: Vec<(Correlation, Outcome)>,
 }
 
@@ -270,6 +273,10 @@ impl Applier<'_> {
                     Proposal::decode(&data).map_err(|source| Fault::Entry { index, source })?;
                 let applied = self.mvcc.apply(index, term, &proposal)?;
                 lock(&self.shared.samples).note(self.mvcc.position());
+                if let Some(tree) = self.shared.trees.take(proposal.token) {
+                    let own = applied.changes.iter().find(|change| change.key == tree.key);
+                    self.batch.trees.extend(own.map(|change| (change.revision, tree)));
+                }
                 self.batch.changes.extend(applied.changes);
                 self.batch.outcomes.extend(id.map(|id| (id, applied.outcome)));
             }
@@ -300,7 +307,7 @@ impl Applier<'_> {
         if is_full && reads_disk {
             self.commit_with_room()?;
         }
-        self.publish(&batch.changes)?;
+        self.publish(&batch.changes, &batch.trees)?;
         self.answer(batch.outcomes);
         self.owner.send(RaftEvent::Applied { index: self.mvcc.position().index });
         if is_full && !reads_disk { self.commit_with_room() } else { Ok(()) }

@@ -61,7 +61,7 @@ impl StoreConfig {
             leader_within: Duration::from_secs(3),
             read_within: Duration::from_secs(5),
             flush_every: Duration::from_secs(30),
-            flush_entries: 50_000,
+            flush_entries: 4_096,
             history: Duration::from_secs(300),
             compare_every: Duration::from_secs(5),
             ring: RingLimits::default(),

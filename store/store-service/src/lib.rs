@@ -31,6 +31,7 @@ mod room;
 mod shared;
 mod store;
 mod transport;
+mod trees;
 mod waiting;
 mod watch;
 mod wire;

@@ -26,6 +26,7 @@ use crate::{
     log::LogOp,
     queue::Queue,
     room::Part,
+    trees::Trees,
     waiting::{Reply, Waiting},
 };
 
@@ -165,6 +166,8 @@ pub(crate) struct Shared {
     /// How many images may come in at once.
     pub(crate) images: Arc<Semaphore>,
     pub(crate) interest: Interest,
+    /// Written by who proposes.
+    pub(crate) trees: Arc<Trees>,
     /// Stays open from one life of the apply actor to the next, unless it failed: what is in memory
     /// is good.
     pub(crate) state: Mutex<Option<Arc<dyn StateStore>>>,
@@ -200,6 +203,7 @@ impl Shared {
             samples: Mutex::default(),
             images: Arc::new(Semaphore::new(IMAGES_MAX)),
             interest: Interest::default(),
+            trees: Arc::default(),
             state: Mutex::default(),
             opened_log: Mutex::default(),
         }

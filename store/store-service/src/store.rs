@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use actors_runtime::{Ref, System};
-use store_catalog::Snapshot;
+use store_catalog::{Snapshot, Tree};
 use store_mvcc::{Epoch, Key, Outcome, Proposal, Reader, Revision, Token};
 use store_raft::{NodeId, RaftEvent, Refusal};
 use tokio::sync::watch;
@@ -43,6 +43,20 @@ impl Store {
     /// # Errors
     /// [`ProposeError`]; only `Unknown` leaves open whether something was done.
     pub async fn propose(&self, proposal: Proposal) -> Result<Outcome, ProposeError> {
+        self.propose_tree(proposal, None).await
+    }
+
+    /// The same, with the tree that one of the proposed values was written from: where it is
+    /// applied here, nobody has to read that value again.
+    ///
+    /// # Errors
+    /// As [`Store::propose`].
+    pub async fn propose_tree(
+        &self,
+        proposal: Proposal,
+        tree: Option<Tree>,
+    ) -> Result<Outcome, ProposeError> {
+        let _held = self.shared.trees.hold(proposal.token, tree);
         let repeatable = proposal.token != Token::NONE;
         let bytes = proposal.encode().map_err(ProposeError::Refused)?;
         match self.deliver(Request::Propose(bytes), repeatable).await? {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use proptest::{collection::vec, prelude::*};
 
-use super::*;
+use super::{residents::Twins, *};
 use crate::{Condition, Flaw, ReadError};
 
 /// What the model knows: each change with what the key became, and which leases live.
@@ -253,17 +253,19 @@ proptest! {
     fn the_state_is_what_the_model_says(
         entries in vec((vec(any_op(), 1..5), any::<bool>(), 0..4_usize), 1..12),
     ) {
-        let (mut bench, mut model) = (Bench::new(), Model::default());
-        bench.results(vec![Op::RaiseLevel(2)]);
+        let (mut twins, mut model) = (Twins::new(), Model::default());
+        twins.apply(&proposal(vec![Op::RaiseLevel(2)]), true);
         for (ops, atomic, sweep) in entries {
-            let applied = bench.apply(&Proposal { atomic, ..proposal(ops.clone()) });
+            let entry = Proposal { atomic, ..proposal(ops.clone()) };
+            let applied = twins.apply(&entry, sweep != 1);
             prop_assert_eq!(applied.outcome.results, model.apply_entry(&ops, atomic));
-            prop_assert_eq!(bench.state.position().revision.0, model.newest());
+            let state = &mut twins.reading.state;
+            prop_assert_eq!(state.position().revision.0, model.newest());
             if sweep > 0 {
-                bench.state.sweep(sweep).unwrap();
+                state.sweep(sweep).unwrap();
             }
         }
-        compare(&bench, &model);
+        compare(&twins.reading, &model);
     }
 
     #[test]

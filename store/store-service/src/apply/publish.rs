@@ -7,10 +7,20 @@
 use std::sync::Arc;
 
 use actors_core::Correlation;
-use store_mvcc::{Change, Outcome, Reader, ShardId};
+use store_catalog::Tree;
+use store_mvcc::{Change, Key, Outcome, Reader, Residents, Revision, ShardId, Stored};
 
 use super::{Applier, Fault, read, write};
-use crate::{Progress, waiting::Reply};
+use crate::{Progress, shared::Shared, waiting::Reply};
+
+/// What is shown, which is what is committed, whenever an entry is applied.
+struct Shown(Arc<Shared>);
+
+impl Residents for Shown {
+    fn newest(&self, key: &Key) -> Option<Arc<Stored>> {
+        read(&self.0.latest).newest(key)
+    }
+}
 
 impl Applier<'_> {
     /// Shows the whole state: at the start of a life, and after an image was installed.
@@ -23,12 +33,20 @@ impl Applier<'_> {
             write(&self.shared.catalog).load(&reader)?;
             *write(&self.shared.reader) = Some(reader);
             self.show();
+            self.mvcc.set_residents(Some(Arc::new(Shown(Arc::clone(self.shared)))));
+        } else {
+            // What is shown is ahead of what is committed.
+            self.mvcc.set_residents(None);
         }
         Ok(())
     }
 
     /// Shows what the last batch changed.
-    pub(super) fn publish(&mut self, changes: &[Arc<Change>]) -> Result<(), Fault> {
+    pub(super) fn publish(
+        &mut self,
+        changes: &[Arc<Change>],
+        trees: &[(Revision, Tree)],
+    ) -> Result<(), Fault> {
         let position = *self.mvcc.position();
         if self.behind.is_some_and(|shown| position.revision < shown) {
             return Ok(());
@@ -39,7 +57,10 @@ impl Applier<'_> {
             return self.publish_all();
         }
         let mut catalog = write(&self.shared.catalog);
-        catalog.publish(changes, position.revision);
+        let published = catalog.publish(changes, position.revision);
+        for (revision, tree) in trees {
+            published.adopt(*revision, tree);
+        }
         catalog.set_level(position.level);
         if position.compacted > catalog.snapshot().compacted() {
             catalog.set_compacted(position.compacted);

@@ -13,7 +13,7 @@ use store_raft::{Members, NodeId};
 use store_service::{InProcess, ProposeError, Store, StoreConfig};
 use tokio::task::JoinSet;
 
-use crate::server::{Folder, SOON, Server, config, key, next, proposal, put};
+use crate::server::{Faults, Folder, SOON, Server, config, key, next, proposal, put};
 
 pub(crate) struct Cluster {
     pub(crate) net: InProcess,
@@ -34,10 +34,14 @@ impl Cluster {
 
     /// Starts a member on its own folder, which may hold what it left there.
     pub(crate) async fn up(&mut self, config: StoreConfig) {
+        self.up_faulty(config, Faults::default()).await;
+    }
+
+    pub(crate) async fn up_faulty(&mut self, config: StoreConfig, faults: Faults) {
         let node = config.node;
         let folder = self.folders.entry(node.0).or_insert_with(Folder::new);
         let net = Arc::new(self.net.at(node));
-        let server = Server::start_with(folder.path(), config, net).await;
+        let server = Server::start_faulty((folder.path(), faults), config, net).await;
         self.net.connect(node, server.store.clone());
         self.servers.insert(node.0, server);
     }

@@ -8,15 +8,16 @@ use store_service::{Group, Health, Ports, ProposeError, RocksDisks, StoreConfig}
 
 use crate::{
     cluster::{Cluster, Load, check_counts},
-    server::{Fault, Folder, SOON, Server, config, key, proposal, put, revision},
+    server::{Fault, Faults, Folder, SOON, Server, config, key, proposal, put, revision},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replica_that_differs_stops_serving_and_says_so() {
     let mut cluster = Cluster::start(0).await;
+    let often =
+        |node: u64| StoreConfig { compare_every: Duration::from_millis(200), ..config(node, 3) };
     for node in 1..=3 {
-        let often = Duration::from_millis(200);
-        cluster.up(StoreConfig { compare_every: often, ..config(node, 3) }).await;
+        cluster.up(often(node)).await;
     }
     let leader = cluster.leader(None).await;
     let rotten = cluster.follower().await;
@@ -24,8 +25,13 @@ async fn a_replica_that_differs_stops_serving_and_says_so() {
     let value = format!("{{\"padding\":\"{padding}\"}}");
     let outcome = cluster.store(leader).propose(put("a", &value)).await.unwrap();
     cluster.has(rotten, "a").await;
-    cluster.servers[&rotten].faults.set(Some(Fault::RotInState));
-    // A splice at the value's end: the rest is taken from each replica's own disk.
+    // What it holds in memory is good. It reads its disk when it starts.
+    cluster.down(rotten).await;
+    let faults = Faults::default();
+    faults.set(Some(Fault::RotInState));
+    cluster.up_faulty(often(rotten), faults).await;
+    cluster.leader(None).await;
+    // A splice at the value's end: the rest is what each replica has read from its own disk.
     let at = u32::try_from(value.len() - 1).unwrap();
     let splices = vec![Splice { at, remove: 0, insert: " ".into() }];
     let columns = Columns { rv_at: 1, ..Columns::default() };

@@ -187,7 +187,7 @@ impl StateStore for BadState {
     fn range(&self, range: KeyRange<'_>) -> Result<Vec<(Vec<u8>, Vec<u8>)>, DiskError> {
         let mut rows = self.state.range(range)?;
         if self.faults.holds(Fault::RotInState) {
-            for (_, value) in rows.iter_mut().filter(|(_, value)| value.len() > 60) {
+            for (_, value) in rows.iter_mut().filter(|(_, value)| value.len() > 300) {
                 // Somewhere in the value of a version: padding that nobody checks.
                 let at = value.len() / 2;
                 value[at] ^= 1;
@@ -238,7 +238,14 @@ impl Server {
         config: StoreConfig,
         transport: Arc<dyn Transport>,
     ) -> Self {
-        let faults = Faults::default();
+        Self::start_faulty((dir, Faults::default()), config, transport).await
+    }
+
+    pub(crate) async fn start_faulty(
+        (dir, faults): (&Path, Faults),
+        config: StoreConfig,
+        transport: Arc<dyn Transport>,
+    ) -> Self {
         let disks = BadDisks { disks: RocksDisks::new(dir, &config), faults: faults.clone() };
         let system = System::new(Rng::from_number(config.node.0));
         let group = Group::open(config, Ports { disks: Arc::new(disks), transport, opener: None });
