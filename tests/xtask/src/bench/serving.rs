@@ -4,11 +4,13 @@
 //! same bytes, alternately; other rows stand beside published figures. What the load itself takes is a row, too.
 //! Sizes are those of the goals; `STARLING_BENCH_SMALL=1` divides them by a hundred, to see that all of it works.
 
+mod ages;
 mod bare;
 mod crowd;
 mod gauge;
 mod hostile;
 mod reads;
+mod records;
 mod watches;
 mod wire;
 mod writes;

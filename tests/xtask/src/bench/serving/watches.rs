@@ -7,10 +7,17 @@ use std::{
     thread,
 };
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use nix::poll::PollTimeout;
 
-use super::{Bench, crowd::Crowd, gauge::Spent, generator, wire};
-use crate::bench::{Row, pause, percentile_99, uptime};
+use super::{
+    Bench,
+    ages::Ages,
+    crowd::{self, Crowd},
+    gauge::Spent,
+    generator, wire,
+};
+use crate::bench::{Row, pause, uptime};
 
 /// Changes a second, of all writers together.
 const CHANGES: f64 = 200.0;
@@ -31,13 +38,14 @@ fn change(bench: &Bench, (name, rate): (&str, f64), stop: &AtomicBool) -> Result
     let mut made = 0_u64;
     while !stop.load(Ordering::Relaxed) {
         let due = began + made as f64 / rate;
-        if uptime()? < due {
+        let early = due - uptime()?;
+        if early > 0.0 {
             // Finer than a pause, and not busy.
-            nix::poll::poll(&mut [], nix::poll::PollTimeout::from(1_u8))?;
+            let millis = PollTimeout::try_from((early * 1e3).ceil() as i32)?;
+            nix::poll::poll(&mut [], millis)?;
             continue;
         }
-        let (at, pad) = ((uptime()? * 1e6) as u64, "x".repeat(120));
-        let body = format!(r#"{{"data":{{"at":"{at}","pad":"{pad}"}}}}"#);
+        let body = crowd::change()?;
         let line = format!("PATCH {MAPS}/{name}");
         let media = ("application/merge-patch+json", body.as_bytes());
         link.done(&wire::request(&line, JSON, media))?;
@@ -48,7 +56,7 @@ fn change(bench: &Bench, (name, rate): (&str, f64), stop: &AtomicBool) -> Result
 
 /// What a crowd of this size sees, and what that costs.
 struct Seen {
-    ages: Vec<f64>,
+    ages: Ages,
     spent: Spent,
     made: u64,
     closed: usize,
@@ -61,8 +69,7 @@ fn watch(bench: &Bench, count: usize) -> Result<Seen> {
         let create = wire::request(&format!("POST {MAPS}"), JSON, (JSON, body.as_bytes()));
         bench.dialer.connect()?.done(&create)?;
     }
-    let request = wire::request(&format!("GET {MAPS}?watch=1"), JSON, ("", b""));
-    let mut crowd = Crowd::open(&bench.dialer, count, &request)?;
+    let mut crowd = Crowd::open(&bench.dialer, count, &request(bench)?)?;
     let (stop, ended) = (AtomicBool::new(false), AtomicBool::new(false));
     let began = bench.gauge.begin()?;
     let (made, ages) = thread::scope(|scope| {
@@ -83,58 +90,65 @@ fn watch(bench: &Bench, count: usize) -> Result<Seen> {
     Ok(Seen { ages, spent, made, closed: crowd.closed() })
 }
 
+/// A watch of what changes from now on.
+fn request(bench: &Bench) -> Result<Vec<u8>> {
+    let list = bench.cluster.api()?.get(MAPS)?;
+    let revision =
+        list["metadata"]["resourceVersion"].as_str().context("a list says where it is")?;
+    let line = format!("GET {MAPS}?watch=1&resourceVersion={revision}");
+    Ok(wire::request(&line, JSON, ("", b"")))
+}
+
 fn joined<T>(handle: thread::ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
     handle.join().map_err(|_| anyhow::anyhow!("a thread of the load panicked"))?
+}
+
+impl Seen {
+    /// What was measured of how many.
+    fn of(&self, count: usize) -> String {
+        format!("{count} watchers, {:.0} changes/s", self.made as f64 / f64::from(WINDOW_SECS))
+    }
+
+    /// What a delivery costs, what did not arrive, and what the load took.
+    fn costs(&self, of: &str, readers: usize) -> Vec<Row> {
+        let each = self.spent.ours * 1e6 / self.ages.count() as f64;
+        let missed = (self.made * readers as u64) as f64 - self.ages.count() as f64;
+        let reference = Some("etcd 3.5: 6.3 us");
+        vec![
+            Row::alone(format!("{of}: CPU of a delivery"), "us", vec![each], 3.0, reference),
+            Row::alone(format!("{of}: changes not seen"), "", vec![missed], 0.0, None),
+            generator(of, vec![self.spent.generator / f64::from(WINDOW_SECS)]),
+        ]
+    }
 }
 
 pub(super) fn fan_out(bench: &Bench) -> Result<Vec<Row>> {
     let count = bench.size(1_000);
     let seen = watch(bench, count)?;
-    let of =
-        format!("{count} watchers, {:.0} changes/s", seen.made as f64 / f64::from(WINDOW_SECS));
-    let missed = (seen.made * count as u64) as f64 - seen.ages.len() as f64;
+    let of = seen.of(count);
     let busy = seen.spent.ours / f64::from(WINDOW_SECS);
-    let each = seen.spent.ours * 1e6 / seen.ages.len() as f64;
-    Ok(vec![
+    let late = seen.ages.percentile_99();
+    let mut rows = vec![
         Row::alone(format!("{of}: our CPU"), "cores", vec![busy], 0.6, None),
-        Row::alone(
-            format!("{of}: CPU of a delivery"),
-            "us",
-            vec![each],
-            3.0,
-            Some("etcd 3.5: 6.3 us"),
-        ),
-        Row::alone(
-            format!("{of}: p99 of delivery"),
-            "ms",
-            vec![percentile_99(&seen.ages)],
-            100.0,
-            None,
-        ),
-        Row::alone(format!("{of}: changes not seen"), "", vec![missed], 0.0, None),
-        generator(&of, vec![seen.spent.generator / f64::from(WINDOW_SECS)]),
-    ])
+        Row::alone(format!("{of}: p99 of delivery"), "ms", vec![late], 100.0, None),
+    ];
+    rows.extend(seen.costs(&of, count));
+    Ok(rows)
 }
 
 /// Of ten thousand watchers every tenth reads nothing.
 pub(super) fn stuck(bench: &Bench) -> Result<Vec<Row>> {
     let count = bench.size(10_000);
     let before = bench.gauge.resident_mb()?;
-    let request = wire::request(&format!("GET {MAPS}?watch=1"), JSON, ("", b""));
-    let silent = Crowd::open(&bench.dialer, count / 10, &request)?;
-    let seen = watch(bench, count - count / 10)?;
-    let grown = bench.gauge.resident_mb()? - before;
+    let silent = Crowd::open(&bench.dialer, count / 10, &request(bench)?)?;
+    let readers = count - count / 10;
+    let seen = watch(bench, readers)?;
+    let grown = (bench.gauge.resident_mb()? - before) * 1e3 / count as f64;
     drop(silent);
-    let of = format!("{count} watchers, a tenth stuck");
-    let oldest = seen.ages.iter().copied().fold(0.0, f64::max);
-    Ok(vec![
-        Row::alone(
-            format!("{of}: RSS growth a watcher"),
-            "kB",
-            vec![grown * 1e3 / count as f64],
-            200.0,
-            None,
-        ),
+    let of = format!("{}, a tenth stuck", seen.of(count));
+    let (oldest, closed) = (seen.ages.oldest(), seen.closed as f64);
+    let mut rows = vec![
+        Row::alone(format!("{of}: RSS growth a watcher"), "kB", vec![grown], 200.0, None),
         Row::alone(
             format!("{of}: the slowest delivery to the others"),
             "ms",
@@ -142,13 +156,8 @@ pub(super) fn stuck(bench: &Bench) -> Result<Vec<Row>> {
             1_000.0,
             None,
         ),
-        Row::alone(
-            format!("{of}: others that were cut off"),
-            "",
-            vec![seen.closed as f64],
-            0.0,
-            None,
-        ),
-        generator(&of, vec![seen.spent.generator / f64::from(WINDOW_SECS)]),
-    ])
+        Row::alone(format!("{of}: others that were cut off"), "", vec![closed], 0.0, None),
+    ];
+    rows.extend(seen.costs(&of, readers));
+    Ok(rows)
 }

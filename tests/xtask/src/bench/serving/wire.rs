@@ -13,6 +13,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use rustls::{
+    CipherSuite::TLS13_AES_128_GCM_SHA256,
     ClientConfig, ClientConnection, RootCertStore, StreamOwned,
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _},
 };
@@ -62,11 +63,15 @@ impl Dialer {
         let chain = read("kubernetes-admin.crt")?;
         let chain = CertificateDer::pem_slice_iter(&chain).collect::<Result<Vec<_>, _>>()?;
         let key = PrivateKeyDer::from_pem_slice(&read("kubernetes-admin.key")?)?;
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
+        let mut provider = rustls::crypto::ring::default_provider();
+        // The order of Go's clients, which most of Kubernetes' are: AES with 128 bits first.
+        provider.cipher_suites.sort_by_key(|suite| suite.suite() != TLS13_AES_128_GCM_SHA256);
+        let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots)
             .with_client_auth_cert(chain, key)?;
+        // For `Records`.
+        config.enable_secret_extraction = true;
         Ok(Self { config: Arc::new(config), address })
     }
 
@@ -160,9 +165,12 @@ impl Link {
         self.until(b"\r\n\r\n")
     }
 
-    /// The connection in parts, for those who read many at once.
-    pub(crate) fn into_parts(self) -> (ClientConnection, TcpStream) {
-        (self.stream.conn, self.stream.sock)
+    /// The connection in parts, for those who read many at once. Nothing may have come behind the head.
+    pub(crate) fn into_parts(self) -> Result<(ClientConnection, TcpStream)> {
+        match self.start == self.buffer.len() {
+            true => Ok((self.stream.conn, self.stream.sock)),
+            false => bail!("a body began before it was expected"),
+        }
     }
 
     fn line(&mut self) -> Result<String> {
