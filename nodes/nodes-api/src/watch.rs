@@ -37,6 +37,9 @@ const PROTOBUF_STREAM: &str = "application/vnd.kubernetes.protobuf;stream=watch"
 /// What was asked for is no longer kept. Spec: API concepts, "410 Gone responses".
 const EXPIRED: u16 = 410;
 
+/// What was asked for is no longer kept. Spec: API concepts, "410 Gone responses".
+const EXPIRED: u16 = 410;
+
 /// A batch of this many events is one of many: who is behind does not rest.
 const BEHIND: usize = 64;
 
@@ -102,6 +105,11 @@ pub(crate) async fn answer(visit: &Visit<'_>, request: Request) -> Result<HttpRe
         .content_type(media)
         .insert_header(("cache-control", "no-cache, private"))
         .streaming(stream::unfold(body, next)))
+}
+
+/// A stream of one event.
+fn told_once(event: WatchEvent) -> WatchStream {
+    WatchStream::from_stream(stream::iter([vec![event]]))
 }
 
 /// A stream of one event.
