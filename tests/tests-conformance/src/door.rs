@@ -1,7 +1,9 @@
-//! The three servers, asked over TLS by a client that knows nothing of them: each request goes to the next of them.
+//! The three servers, asked over TLS by a stock client that knows nothing of them, kube's: each request goes to the next
+//! of them.
 //!
-//! Way in: [`Door::open`], one for all tests; each test has a namespace of its own ([`Door::namespace`]). What is read
-//! after a write was written, whichever servers were asked: a test that needs one of them says so ([`Door::at`]).
+//! Way in: [`Door::open`], one for all tests; each test has a namespace of its own ([`Door::namespace`]). Requests by
+//! their paths show codes, headers and bytes; what programs do with every verb of a kind is in [`crate::objects`]. What
+//! is read after a write was written, whichever servers were asked: a test that needs one of them says so ([`Door::at`]).
 
 use std::{
     sync::{
@@ -11,24 +13,32 @@ use std::{
     time::Duration,
 };
 
-use nodes_pki::{Kubeconfig, Pki};
+use actors_core::Mono;
+use actors_runtime::Clock;
+use futures_util::{Stream, StreamExt as _, stream::BoxStream};
+use http::{Request, Response, header::RETRY_AFTER};
+use kube::{Client, client::Body, core::WatchEvent};
+use nodes_pki::{Leaf, Pki};
+use serde::Serialize;
 use serde_json::{Value, json};
-use ureq::{
-    Agent,
-    http::{Request, Response},
-    tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig, TlsProvider},
-};
+use tokio::time::timeout;
 
-use crate::{hollow, servers::Servers};
+use crate::{
+    client::{clients, kubeconfig, runtime, wait},
+    hollow,
+    servers::Servers,
+};
 
 /// How long anything may take. Far longer than it does, for machines that are busy.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The servers and a client of them that may do everything.
+/// The servers and clients of them that may do everything.
 #[derive(Clone)]
 pub struct Door {
-    agent: Agent,
-    anybody: Agent,
+    /// One for each server, as whoever asks.
+    own: Vec<Client>,
+    /// The same as somebody without a certificate.
+    anybody: Vec<Client>,
     authority: String,
     urls: Vec<String>,
     /// Counts requests: the next one goes to the next server.
@@ -47,6 +57,9 @@ pub struct Answer {
 }
 
 static SERVERS: OnceLock<Servers> = OnceLock::new();
+
+/// A server that did nothing, for now.
+const UNAVAILABLE: u16 = 503;
 
 /// How often a request is sent to servers that say that they did nothing and that it may be sent again.
 const SENT_MAX: usize = 10;
@@ -74,19 +87,25 @@ impl Door {
     /// A client of the servers at these addresses.
     pub fn to(urls: Vec<String>, pki: &Pki) -> Self {
         let authority = pki.authority.certificate_pem();
-        let admin = (&*pki.admin.certificate_pem, &*pki.admin.key_pem);
         Self {
-            agent: agent(authority, Some(admin)),
-            anybody: agent(authority, None),
+            own: clients(&urls, authority, Some(&pki.admin)),
+            anybody: clients(&urls, authority, None),
             authority: authority.to_owned(),
             urls,
             asked: Arc::default(),
         }
     }
 
-    /// The same client of one server alone: where what a server remembers for itself is looked at.
+    /// The same of one server alone: where what a server remembers for itself is looked at.
     pub fn at(&self, server: usize) -> Self {
-        Self { urls: vec![self.urls[server % self.urls.len()].clone()], ..self.clone() }
+        let server = server % self.urls.len();
+        let one = |clients: &[Client]| vec![clients[server].clone()];
+        Self {
+            own: one(&self.own),
+            anybody: one(&self.anybody),
+            urls: vec![self.urls[server].clone()],
+            ..self.clone()
+        }
     }
 
     /// Returns when every server shows what was written before: each has answered a fresh read. Who a caller is, is
@@ -99,28 +118,25 @@ impl Door {
 
     /// A kubeconfig of the operator for the next server, as a file's text.
     pub fn kubeconfig(&self) -> String {
-        let config = Kubeconfig {
-            name: "conformance",
-            server: self.next_url(),
-            authority_pem: &self.authority,
-            client: &servers().pki.admin,
-        };
-        config.to_json().to_string()
+        let next = self.next();
+        kubeconfig(&self.urls[next], &self.authority, Some(&servers().pki.admin)).to_string()
     }
 
-    fn next_url(&self) -> &str {
-        &self.urls[self.asked.fetch_add(1, Ordering::Relaxed) % self.urls.len()]
+    /// Whose turn it is.
+    fn next(&self) -> usize {
+        self.asked.fetch_add(1, Ordering::Relaxed) % self.urls.len()
     }
 
     /// The same servers for who holds this certificate.
     pub fn as_holder(&self, certificate_pem: &str, key_pem: &str) -> Self {
-        let own = Some((certificate_pem, key_pem));
-        Self { agent: agent(&self.authority, own), ..self.clone() }
+        let (certificate_pem, key_pem) = (certificate_pem.to_owned(), key_pem.to_owned());
+        let leaf = Leaf { certificate_pem, key_pem };
+        Self { own: clients(&self.urls, &self.authority, Some(&leaf)), ..self.clone() }
     }
 
     /// The same servers for who has no certificate, but perhaps a token.
     pub fn as_stranger(&self) -> Self {
-        Self { agent: self.anybody.clone(), ..self.clone() }
+        Self { own: self.anybody.clone(), ..self.clone() }
     }
 
     /// A new namespace.
@@ -174,12 +190,12 @@ impl Door {
 
     /// Any request of the operator.
     pub fn ask(&self, method: &str, path: &str, head: &[(&str, &str)], body: &[u8]) -> Answer {
-        Answer::read(self.run(&self.agent, (method, path), head, body))
+        Answer::read(self.run(&self.own, (method, path), head, body))
     }
 
     /// The code of an answer whose body is not waited for: a watch.
     pub fn code(&self, method: &str, path: &str, head: &[(&str, &str)]) -> u16 {
-        self.run(&self.agent, (method, path), head, b"").status().as_u16()
+        self.run(&self.own, (method, path), head, b"").status().as_u16()
     }
 
     /// A request of somebody without a certificate.
@@ -187,27 +203,57 @@ impl Door {
         Answer::read(self.run(&self.anybody, ("GET", path), &[], b""))
     }
 
-    /// Sends a request to the next server. Where 503 with `Retry-After` says that nothing was done, it is sent again, as
-    /// Kubernetes' own clients do, but no earlier than the servers hear from each other again.
+    /// Sends a request, and shows what came back as it is.
     fn run(
         &self,
-        agent: &Agent,
+        clients: &[Client],
         (method, path): (&str, &str),
         head: &[(&str, &str)],
         body: &[u8],
-    ) -> Response<ureq::Body> {
-        let mut sent = 0;
-        loop {
-            let uri = format!("{}{path}", self.next_url());
-            let mut request = Request::builder().method(method).uri(uri);
+    ) -> Response<Body> {
+        let send = async |client: Client| {
+            let mut request = Request::builder().method(method).uri(path);
             for (name, value) in head {
                 request = request.header(*name, *value);
             }
-            let response = agent.run(request.body(body.to_vec()).unwrap()).unwrap();
+            client.send(request.body(body.to_vec().into()).unwrap()).await.unwrap()
+        };
+        let is_undone = |answer: &Response<Body>| {
+            answer.status() == UNAVAILABLE && answer.headers().contains_key(RETRY_AFTER)
+        };
+        self.insist(clients, send, is_undone)
+    }
+
+    /// What a program gets that does this with a client of the next server.
+    ///
+    /// # Errors
+    /// What the client says.
+    pub fn call<T>(&self, attempt: impl AsyncFn(Client) -> kube::Result<T>) -> kube::Result<T> {
+        let is_undone = |result: &kube::Result<T>| match result {
+            Err(kube::Error::Api(status)) => {
+                let details = status.details.as_ref();
+                status.code == UNAVAILABLE
+                    && details.is_some_and(|details| details.retry_after_seconds > 0)
+            }
+            _ => false,
+        };
+        self.insist(&self.own, attempt, is_undone)
+    }
+
+    /// Asks the next server. Where 503 with `Retry-After` says that nothing was done, the one after it is asked, as
+    /// Kubernetes' own clients do, but no earlier than the servers hear from each other again.
+    fn insist<T>(
+        &self,
+        clients: &[Client],
+        attempt: impl AsyncFn(Client) -> T,
+        is_undone: impl Fn(&T) -> bool,
+    ) -> T {
+        let mut sent = 0;
+        loop {
+            let answer = wait(attempt(clients[self.next()].clone()));
             sent += 1;
-            let may_be_sent = response.headers().contains_key("retry-after");
-            if response.status() != 503 || !may_be_sent || sent == SENT_MAX {
-                return response;
+            if sent == SENT_MAX || !is_undone(&answer) {
+                return answer;
             }
             if let Some(servers) = SERVERS.get() {
                 servers.wait_for_quorum();
@@ -215,47 +261,28 @@ impl Door {
         }
     }
 
-    /// Opens a watch; its events come line by line.
+    /// Opens a watch.
+    #[track_caller]
     pub fn watch(&self, path: &str) -> Watch {
-        let head = [("accept", "application/json")];
-        let response = self.run(&self.agent, ("GET", path), &head, b"");
-        assert_eq!(response.status(), 200, "{path}");
-        let reader = std::io::BufReader::new(response.into_body().into_reader());
-        Watch { lines: Box::new(std::io::BufRead::lines(reader)) }
+        let opened = self.call(async |client| {
+            let request = Request::get(path).header("accept", "application/json");
+            let events = client.request_events::<Value>(request.body(Vec::new()).unwrap()).await?;
+            Ok(Watch::of(events))
+        });
+        opened.unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 }
 
-fn agent(authority: &str, own: Option<(&str, &str)>) -> Agent {
-    let authority = authority.as_bytes();
-    let own = own.map(|(chain, key)| {
-        let chain = Certificate::from_pem(chain.as_bytes()).unwrap();
-        let key = PrivateKey::from_pem(key.as_bytes()).unwrap();
-        ClientCert::new_with_certs(&[chain], key)
-    });
-    let tls = TlsConfig::builder()
-        .provider(TlsProvider::Rustls)
-        .root_certs(RootCerts::from(vec![Certificate::from_pem(authority).unwrap()]))
-        .client_cert(own)
-        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .build();
-    let config = Agent::config_builder()
-        .tls_config(tls)
-        .http_status_as_error(false)
-        .allow_non_standard_methods(true)
-        .max_redirects(0)
-        .timeout_global(Some(PATIENCE))
-        .build();
-    Agent::new_with_config(config)
-}
-
 impl Answer {
-    fn read(mut response: Response<ureq::Body>) -> Self {
-        let text = |value: &ureq::http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
-        let head = response.headers().iter().map(|(name, value)| (name.to_string(), text(value)));
-        let head = head.collect();
-        let code = response.status().as_u16();
-        let body = response.body_mut().with_config().limit(64 << 20).read_to_vec().unwrap();
-        Self { code, head, body }
+    fn read(response: Response<Body>) -> Self {
+        let (parts, body) = response.into_parts();
+        let text = |value: &http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
+        let head = parts.headers.iter().map(|(name, value)| (name.to_string(), text(value)));
+        Self {
+            code: parts.status.as_u16(),
+            head: head.collect(),
+            body: wait(body.collect_bytes()).unwrap().into(),
+        }
     }
 
     /// The same answer, if it has this code.
@@ -285,20 +312,32 @@ impl Answer {
 
 /// Events of a watch: their words and their objects. It ends when the server ends it, or after [`PATIENCE`].
 pub struct Watch {
-    lines: Box<dyn Iterator<Item = std::io::Result<String>>>,
+    events: BoxStream<'static, (String, Value)>,
+    until: Mono,
 }
 
 impl Iterator for Watch {
     type Item = (String, Value);
 
-    fn next(&mut self) -> Option<(String, Value)> {
-        let line = self.lines.next()?.ok()?;
-        let mut event: Value = serde_json::from_str(&line).expect("an event");
-        Some((event["type"].as_str().unwrap().to_owned(), event["object"].take()))
+    fn next(&mut self) -> Option<Self::Item> {
+        let left = self.until.since(Clock.mono());
+        runtime().block_on(async { timeout(left, self.events.next()).await.ok()? })
     }
 }
 
 impl Watch {
+    /// The events of a client.
+    pub(crate) fn of<K: Serialize>(
+        events: impl Stream<Item = kube::Result<WatchEvent<K>>> + Send + 'static,
+    ) -> Self {
+        let shown = events.map(|event| {
+            // A line of the stream again: its word and its object.
+            let mut line = serde_json::to_value(event.expect("an event")).unwrap();
+            (line["type"].as_str().unwrap().to_owned(), line["object"].take())
+        });
+        Self { events: shown.boxed(), until: Clock.mono().after(PATIENCE) }
+    }
+
     /// The next event: its word and its object.
     #[track_caller]
     pub fn event(&mut self) -> (String, Value) {

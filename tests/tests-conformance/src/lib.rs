@@ -2,8 +2,15 @@
 //!
 //! Way in: [`door::Door::open`]; the tests are in `tests/it`, those that no other may run beside in `tests/alone`.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
+mod client;
 pub mod door;
 mod hollow;
+pub mod objects;
 pub mod servers;

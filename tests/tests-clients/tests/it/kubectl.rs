@@ -4,7 +4,8 @@
 //! command that would go on and is ended once it has said as much as before, `*` one whose requests are judged, for what
 //! it prints differs from run to run. `~` says why the requests of the command above it are not those of the recording
 //! of a real kubectl. `UPDATE_EXPECT=1` writes the transcript anew. Where the recording is at hand, the requests are held
-//! against it: all of its commands are in the transcript, and each is equal or has its reason.
+//! against it: all of its commands are in the transcript, and each is equal or has its reason. What kubectl shows of what
+//! is gone (410) is in `tests-conformance`, whose servers can be made to forget.
 
 use std::{
     collections::BTreeMap,

@@ -1,71 +1,73 @@
-//! Long lists in pieces.
+//! Long lists in pieces, as client libraries ask for them.
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
+use kube::api::{DynamicObject, ListParams};
+use serde_json::json;
+use tests_conformance::objects::{Objects, refusal};
 
 use crate::door::Door;
 
 /// How many objects are listed.
 const COUNT: usize = 40;
 
-fn fill(door: &Door) -> String {
-    let all = format!("/api/v1/namespaces/{}/podtemplates", door.namespace());
+/// Templates in a namespace of their own.
+fn templates() -> Objects {
+    let door = Door::open();
+    let templates = Objects::of(door, "v1", "podtemplates", Some(&door.namespace()));
     for number in 0..COUNT {
         let spec = json!({ "containers": [{ "name": "test", "image": "test:1" }] });
         let template = json!({ "metadata": { "labels": { "a": "b" } }, "spec": spec });
-        let name = format!("template-{number:04}");
-        let object = json!({ "metadata": { "name": name }, "template": template });
-        door.post(&all, &object).expect_code(201);
+        let rest = json!({ "template": template });
+        let object = templates.object(&format!("template-{number:04}"), ("c", "d"), rest);
+        templates.create(&object).unwrap();
     }
-    all
+    templates
 }
 
-fn names(list: &Value) -> Vec<String> {
-    let items = list["items"].as_array().unwrap().iter();
-    items.map(|item| item["metadata"]["name"].as_str().unwrap().to_owned()).collect()
+fn names(items: &[DynamicObject]) -> Vec<String> {
+    items.iter().map(|item| item.metadata.name.clone().unwrap()).collect()
 }
 
 #[test]
 fn a_list_comes_in_pieces_of_one_revision() {
-    let door = Door::open();
-    let all = fill(door);
-    let (mut seen, mut token, mut revision) = (BTreeSet::new(), String::new(), None);
+    let templates = templates();
+    let (mut seen, mut params, mut revision) =
+        (BTreeSet::new(), ListParams::default().limit(7), None);
     loop {
-        let list = door.get(&format!("{all}?limit=7&continue={token}")).expect_code(200).json();
-        let found = names(&list);
+        let list = templates.list(&params).unwrap();
+        let found = names(&list.items);
         assert!(found.len() <= 7);
-        let metadata = &list["metadata"];
-        let own = metadata["resourceVersion"].as_str().unwrap().to_owned();
+        let own = list.metadata.resource_version.unwrap();
         assert_eq!(*revision.get_or_insert(own.clone()), own);
         for name in found {
             assert!(seen.insert(name.clone()), "{name} came twice");
         }
-        match metadata["continue"].as_str().filter(|token| !token.is_empty()) {
+        match list.metadata.continue_.filter(|token| !token.is_empty()) {
             Some(next) => {
-                let left = metadata["remainingItemCount"].as_u64().unwrap();
+                let left = list.metadata.remaining_item_count.unwrap();
                 assert_eq!(seen.len() + usize::try_from(left).unwrap(), COUNT);
-                next.clone_into(&mut token);
+                params = params.continue_token(&next);
             }
             None => break,
         }
     }
     assert_eq!(seen.len(), COUNT);
-    let whole = door.get(&all).expect_code(200).json();
-    assert_eq!(names(&whole), seen.into_iter().collect::<Vec<_>>());
-    assert_eq!(whole["metadata"].get("continue"), None);
+    let whole = templates.list(&ListParams::default()).unwrap();
+    assert_eq!(names(&whole.items), seen.into_iter().collect::<Vec<_>>());
+    assert_eq!(whole.metadata.continue_, None);
 }
 
 #[test]
 fn what_changes_between_two_pieces_is_not_seen() {
-    let door = Door::open();
-    let all = fill(door);
-    let first = door.get(&format!("{all}?limit=5")).expect_code(200).json();
-    door.delete(&format!("{all}/template-0030")).expect_code(200);
-    let token = first["metadata"]["continue"].as_str().unwrap();
-    let rest = door.get(&format!("{all}?continue={token}")).expect_code(200).json();
-    assert!(names(&rest).contains(&"template-0030".to_owned()));
-    assert_eq!(names(&first).len() + names(&rest).len(), COUNT);
+    let templates = templates();
+    let first = templates.list(&ListParams::default().limit(5)).unwrap();
+    templates.delete("template-0030").unwrap();
+    let token = first.metadata.continue_.unwrap();
+    let rest = templates.list(&ListParams::default().continue_token(&token)).unwrap();
+    assert!(names(&rest.items).contains(&"template-0030".to_owned()));
+    assert_eq!(first.items.len() + rest.items.len(), COUNT);
     // A token that nobody gave is refused.
-    door.get(&format!("{all}?limit=5&continue=abc")).expect_code(400);
+    let wrong = ListParams::default().limit(5).continue_token("abc");
+    assert_eq!(refusal(templates.list(&wrong)), 400);
 }

@@ -69,9 +69,11 @@ fn the_document_says_what_the_table_says() {
         "# Conformance\n\n\
          Kubernetes' conformance tests that need an API server (API) or also controllers (CTRL), by their names, and\n\
          those of `tests/tests-conformance` that show the same of Starling: over HTTP, at three servers with a Raft\n\
-         group and a mesh, each request at the next of them. Their nodes are hollow: agents in name only, which say\n\
-         that what is bound to them runs. Written by its test `rows`; do not edit. The names are upstream's\n\
-         (Kubernetes, Apache-2.0).\n\n\
+         group and a mesh, each request at the next of them. The client is kube's (kube-rs), configured by a kubeconfig:\n\
+         its discovery and its `Api` where a kind is used with its verbs, its watches, and its raw requests where codes,\n\
+         headers or bytes are looked at; the rows about kubectl run stock kubectl. Nodes are hollow: agents in name\n\
+         only, which say that what is bound to them runs. Written by its test `rows`; do not edit. The names are\n\
+         upstream's (Kubernetes, Apache-2.0).\n\n\
          {passed} of {} pass.\n\n| needs | file | test | passes, or waits for |\n|---|---|---|---|\n",
         rows.len()
     );
