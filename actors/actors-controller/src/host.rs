@@ -70,6 +70,8 @@ impl Default for HostLimits {
 pub enum HostEvent {
     /// An object changed. The view of this turn shows the change, or a later state.
     Changed(Change),
+    /// Several did, in this order; told at once, they are one turn's work.
+    Changes(Vec<Change>),
     /// A plan's items have their verdicts.
     PlanDone {
         /// As in [`HostEffect::Apply`].
@@ -286,6 +288,9 @@ impl Machine for ControllerHost {
     ) {
         match event {
             HostEvent::Changed(change) => self.changed(&turn, &change),
+            HostEvent::Changes(changes) => {
+                changes.iter().for_each(|change| self.changed(&turn, change));
+            }
             HostEvent::PlanDone { id, verdicts } => self.settle(&mut turn, id, &verdicts, out),
             HostEvent::Timer => self.timer = None,
             HostEvent::Advanced => {}

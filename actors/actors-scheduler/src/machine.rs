@@ -58,6 +58,8 @@ impl Default for SchedulerLimits {
 pub enum SchedulerEvent {
     /// A Pod, Node or Namespace changed; other kinds are of no interest.
     Changed(Change),
+    /// Several did, in this order; told at once, they are one turn's work.
+    Changes(Vec<Change>),
     /// A plan's items have their verdicts.
     PlanDone {
         /// As in [`SchedulerEffect::Apply`].
@@ -411,6 +413,9 @@ impl Machine for SchedulerMachine {
     ) {
         match event {
             SchedulerEvent::Changed(change) => self.changed(&change, turn.now.mono),
+            SchedulerEvent::Changes(changes) => {
+                changes.iter().for_each(|change| self.changed(change, turn.now.mono));
+            }
             SchedulerEvent::PlanDone { id, verdicts } => self.settle(&turn, id, &verdicts, out),
             SchedulerEvent::Timer => self.timer = None,
             SchedulerEvent::Resync => self.resync(turn.view, turn.now.mono),

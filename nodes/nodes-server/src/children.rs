@@ -22,7 +22,7 @@ use crate::{
     actors::ClusterActors,
     bootstrap::{self, Bootstrap},
     certificate,
-    control::{self, Control, Listener},
+    control::{self, Control, Listener, Tells},
     endpoints, events,
     figures::Figures,
     health, marker, node_object, quorum, revocations, scheduling, signing,
@@ -167,7 +167,8 @@ impl Server {
             tree = tree.child(spec, control::host(&control, &controller).at(address));
         }
         let feed = Child::service(move |service| {
-            let words = (HostEvent::Resync, HostEvent::Changed as fn(_) -> _);
+            let words =
+                (HostEvent::Resync, (|changes| vec![HostEvent::Changes(changes)]) as Tells<_>);
             control::feed(service, control.clone(), hosts.clone(), words)
         });
         tree.child(ChildSpec::permanent("feed"), feed)

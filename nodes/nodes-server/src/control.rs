@@ -86,13 +86,16 @@ impl<E> Listener<E> {
     }
 }
 
-/// Tells actors of the changes that they hear of, in order. `words` are the event that makes an actor look at
-/// everything, and the one that tells of a change.
+/// What tells an actor of changes, in their order.
+pub(crate) type Tells<E> = fn(Vec<Change>) -> Vec<E>;
+
+/// Tells actors of the changes that they hear of, in order, and of many at once if many are there: each message costs
+/// its actor a turn. `words` are the event that makes an actor look at everything, and those that tell of changes.
 pub(crate) async fn feed<E: Clone + Send + 'static>(
     service: Service,
     control: Control,
     actors: Vec<Listener<E>>,
-    words: (E, fn(Change) -> E),
+    words: (E, Tells<E>),
 ) -> Result<(), Failure> {
     let (resync, changed) = words;
     let store = control.gate.store();
@@ -125,10 +128,15 @@ pub(crate) async fn feed<E: Clone + Send + 'static>(
                 Err(closed) => return Err(closed.into()),
             },
         };
-        for event in events {
-            let mut told = None;
-            for listener in actors.iter().filter(|listener| listener.hears(&event)) {
-                let told: &E = told.get_or_insert_with(|| changed(change_of(&event)));
+        let mut read: Vec<Option<Change>> = vec![None; events.len()];
+        for listener in &actors {
+            let heard = events.iter().zip(&mut read).filter(|(event, _)| listener.hears(event));
+            let heard = heard.map(|(event, read)| read.get_or_insert_with(|| change_of(event)));
+            let heard: Vec<Change> = heard.map(|change| change.clone()).collect();
+            if heard.is_empty() {
+                continue;
+            }
+            for told in changed(heard) {
                 tell(listener, told).await;
             }
         }
@@ -137,13 +145,13 @@ pub(crate) async fn feed<E: Clone + Send + 'static>(
 
 async fn tell_all<E: Clone + Send + 'static>(actors: &[Listener<E>], event: &E) {
     for listener in actors {
-        tell(listener, event).await;
+        tell(listener, event.clone()).await;
     }
 }
 
 /// An actor that is just being started looks at everything anyway.
-async fn tell<E: Clone + Send + 'static>(listener: &Listener<E>, event: &E) {
-    let _starting = listener.actor.tell(event.clone()).await;
+async fn tell<E: Send + 'static>(listener: &Listener<E>, event: E) {
+    let _starting = listener.actor.tell(event).await;
 }
 
 fn all() -> Key {

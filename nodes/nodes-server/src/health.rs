@@ -16,7 +16,7 @@ use store_service::Store;
 use tokio::time::timeout;
 
 use crate::{
-    control::{Control, Listener, WorldGuard, apply, feed},
+    control::{Control, Listener, Tells, WorldGuard, apply, feed},
     traces::Run,
 };
 
@@ -39,7 +39,8 @@ pub(crate) fn tree(control: &Control, system: &System, (me, view): (&str, View))
     });
     let (fed, changes) = (control.clone(), machine.clone());
     let feed = Child::service(move |service| {
-        let words = (HealthEvent::Resync, HealthEvent::Changed as fn(_) -> _);
+        let each = |changes: Vec<_>| changes.into_iter().map(HealthEvent::Changed).collect();
+        let words = (HealthEvent::Resync, each as Tells<_>);
         let heard = Kinds::These(HealthMachine::HEARD.to_vec());
         let listener = Listener::of(changes.clone(), &heard, &fed.registry).only(health::matters);
         feed(service, fed.clone(), vec![listener], words)

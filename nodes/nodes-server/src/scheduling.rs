@@ -12,7 +12,7 @@ use nodes_door::Identity;
 use store_mvcc::Epoch;
 
 use crate::{
-    control::{Control, Listener, WorldGuard, apply, feed},
+    control::{Control, Listener, Tells, WorldGuard, apply, feed},
     traces::Run,
 };
 
@@ -37,7 +37,10 @@ pub(crate) fn tree(control: &Control, system: &System) -> Tree {
             service,
             fed.clone(),
             vec![listener],
-            (SchedulerEvent::Resync, SchedulerEvent::Changed as fn(_) -> _),
+            (
+                SchedulerEvent::Resync,
+                (|changes| vec![SchedulerEvent::Changes(changes)]) as Tells<_>,
+            ),
         )
     });
     Tree::new("scheduler", intensity, OnLimit::Escalate)

@@ -28,9 +28,59 @@ pub struct Snapshot {
 #[derive(Debug, Clone)]
 struct ByKey(Arc<Item>);
 
-/// An item in the order of uids.
+/// An item by its uid, in an order that is found without a look at the items: first by a hash.
 #[derive(Debug, Clone)]
-struct ByUid(Arc<Item>);
+struct ByUid(u64, Arc<Item>);
+
+/// What an item is looked up with by its uid.
+trait Uid {
+    /// The hash, and the uid itself.
+    fn parts(&self) -> (u64, &str);
+}
+
+/// FNV-1a; uids are random, and an order that is bad for some is still an order.
+fn hash(uid: &str) -> u64 {
+    let add = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    uid.bytes().fold(0xcbf2_9ce4_8422_2325, add)
+}
+
+impl Uid for ByUid {
+    fn parts(&self) -> (u64, &str) {
+        (self.0, self.1.uid())
+    }
+}
+
+impl Uid for (u64, &str) {
+    fn parts(&self) -> (u64, &str) {
+        *self
+    }
+}
+
+impl<'a> Borrow<dyn Uid + 'a> for ByUid {
+    fn borrow(&self) -> &(dyn Uid + 'a) {
+        self
+    }
+}
+
+impl Ord for dyn Uid + '_ {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.parts().0.cmp(&other.parts().0).then_with(|| self.parts().1.cmp(other.parts().1))
+    }
+}
+
+impl PartialOrd for dyn Uid + '_ {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for dyn Uid + '_ {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for dyn Uid + '_ {}
 
 impl Default for Snapshot {
     fn default() -> Self {
@@ -86,7 +136,8 @@ impl Snapshot {
     /// The object with a uid.
     #[must_use]
     pub fn by_uid(&self, uid: &str) -> Option<Arc<Item>> {
-        self.by_uid.get(uid).map(|found| Arc::clone(&found.0))
+        let found = self.by_uid.get(&(hash(uid), uid) as &dyn Uid);
+        found.map(|found| Arc::clone(&found.1))
     }
 
     /// The objects that name `uid` as an owner, by key.
@@ -123,7 +174,7 @@ impl Snapshot {
         self.remove(item.key());
         self.by_key.insert_mut(ByKey(Arc::clone(item)));
         if !item.uid().is_empty() {
-            self.by_uid.insert_mut(ByUid(Arc::clone(item)));
+            self.by_uid.insert_mut(ByUid(hash(item.uid()), Arc::clone(item)));
         }
         for owner in &item.stored().columns.owners {
             enter(&mut self.by_owner, owner, item);
@@ -147,7 +198,7 @@ impl Snapshot {
         // Two keys with one uid are a bug elsewhere; the index then keeps the one that was written
         // last.
         if self.by_uid(item.uid()).is_some_and(|found| found.key() == key) {
-            self.by_uid.remove_mut(item.uid());
+            self.by_uid.remove_mut(&(hash(item.uid()), item.uid()) as &dyn Uid);
         }
         for owner in &item.stored().columns.owners {
             leave(&mut self.by_owner, owner, key);
@@ -186,12 +237,6 @@ impl Borrow<Key> for ByKey {
     }
 }
 
-impl Borrow<str> for ByUid {
-    fn borrow(&self) -> &str {
-        self.0.uid()
-    }
-}
-
 impl Ord for ByKey {
     fn cmp(&self, other: &Self) -> Ordering {
         self.0.key().cmp(other.0.key())
@@ -200,7 +245,8 @@ impl Ord for ByKey {
 
 impl Ord for ByUid {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.0.uid().cmp(other.0.uid())
+        let (own, others): (&dyn Uid, &dyn Uid) = (self, other);
+        own.cmp(others)
     }
 }
 

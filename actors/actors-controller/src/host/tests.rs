@@ -137,8 +137,10 @@ impl Bench {
         let known = self.seen.changes.len();
         let new: Vec<Change> = self.truth.changes[known..].to_vec();
         self.seen = self.truth.clone();
-        for change in new {
-            self.send(HostEvent::Changed(change));
+        // One by one or together: it must not matter.
+        if let Some((first, others)) = new.split_first() {
+            self.send(HostEvent::Changed(first.clone()));
+            self.send(HostEvent::Changes(others.to_vec()));
         }
         self.send(HostEvent::Advanced);
     }

@@ -153,6 +153,7 @@ impl Hosted {
             Loop::Scheduler(scheduler) => {
                 let event = match event {
                     HostEvent::Changed(change) => SchedulerEvent::Changed(change),
+                    HostEvent::Changes(changes) => SchedulerEvent::Changes(changes),
                     HostEvent::PlanDone { id, verdicts } => {
                         SchedulerEvent::PlanDone { id, verdicts }
                     }
@@ -178,7 +179,10 @@ fn as_health_event(event: LoopEvent) -> Option<HealthEvent> {
         }
         LoopEvent::Common(HostEvent::Timer) => HealthEvent::Timer,
         LoopEvent::Common(HostEvent::Resync) => HealthEvent::Resync,
-        LoopEvent::Common(HostEvent::Advanced | HostEvent::Poke(_)) => return None,
+        // Changes are told one by one here, and nobody pokes the judge of machines.
+        LoopEvent::Common(HostEvent::Changes(_) | HostEvent::Advanced | HostEvent::Poke(_)) => {
+            return None;
+        }
     })
 }
 
