@@ -272,7 +272,9 @@ impl FieldSet {
     /// Takes a place and everything below it away.
     pub fn remove_path(&mut self, fields: &[&str]) {
         let Some((first, rest)) = fields.split_first() else { return };
-        let Ok(at) = self.place(&Step::field(first)) else { return };
+        // Levels that anybody names are short; a step to look for would have to be made.
+        let mut steps = self.steps.iter();
+        let Some(at) = steps.position(|(step, _)| step.field_name() == Some(first)) else { return };
         let node = &mut self.steps[at].1;
         let is_whole = rest.is_empty();
         if !is_whole {

@@ -246,9 +246,12 @@ impl Managers {
         let own = self.take(manager);
         self.give_up(&mut changes, now);
         let mut fields = own.as_ref().map(|own| own.fields.clone()).unwrap_or_default();
-        let changes = changes.told_in(&manager.api_version);
-        fields.subtract(&changes.removed);
-        fields.add(&changes.changed);
+        let Difference { changed, removed } = changes.into_own();
+        fields.subtract(&removed);
+        match fields.is_empty() {
+            true => fields = changed,
+            false => fields.add(&changed),
+        }
         self.put(manager, (fields, own), now);
     }
 

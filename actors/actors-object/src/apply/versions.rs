@@ -69,6 +69,11 @@ impl<'a, V: Versions> Changes<'a, V> {
         self.known.iter().all(|(_, one)| one.changed.is_empty() && one.removed.is_empty())
     }
 
+    /// The changes in the version that is written.
+    pub(super) fn into_own(self) -> Difference {
+        self.known.into_iter().next().map(|(_, own)| own).unwrap_or_default()
+    }
+
     /// The same in another version; nothing in one that is not served.
     pub(super) fn told_in(&mut self, api_version: &str) -> &Difference {
         let at = match self.known.iter().position(|(known, _)| known == api_version) {
