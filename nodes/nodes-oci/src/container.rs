@@ -18,8 +18,9 @@ use libcontainer::{
 };
 
 use crate::{
-    ContainerSpec, ExecSpec, FileError, Sandbox, SpecError, at,
+    ContainerSpec, ExecSpec, FileError, ProgramError, Sandbox, SpecError, at,
     cgroup::{CgroupError, Hierarchies},
+    chain,
     paths::PodPaths,
     rootfs::{self, RootfsError},
     runtime_spec,
@@ -79,7 +80,10 @@ pub enum ContainerError {
     /// A container that another one wants to look at has ended.
     #[error("container {0} does not run")]
     NotRunning(String),
-    /// libcontainer or the kernel refused; the source says what, for instance that the program does not exist.
+    /// There is no such program, or it cannot be run.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
+    /// libcontainer or the kernel refused; the source says what.
     #[error("cannot {what} container {id}")]
     Runtime {
         /// What was tried.
@@ -150,7 +154,7 @@ fn build(
     std::env::set_current_dir("/").map_err(at("enter", Path::new("/")))?;
     let builder = with_stdio(builder(paths, &spec.id)?, stdio).as_init(&bundle);
     let built = builder.with_systemd(false).with_detach(true).build();
-    let container = built.map_err(failed("create", &spec.id))?;
+    let container = built.map_err(not_run(("create", &spec.id), spec.args.first()))?;
     Ok(container.pid().map_or(0, |pid| pid.as_raw()))
 }
 
@@ -195,7 +199,7 @@ pub fn exec(
     let builder = with_stdio(builder(paths, id)?, stdio).as_tenant();
     let built = builder.with_process(Some(&process_path)).with_detach(true).build();
     fs::remove_file(&process_path).map_err(at("remove", &process_path))?;
-    Ok(built.map_err(failed("exec in", id))?.as_raw())
+    Ok(built.map_err(not_run(("exec in", id), spec.args.first()))?.as_raw())
 }
 
 /// Removes everything that a container has: remaining processes, cgroup, bundle, writable layer. Mounts need no
@@ -248,6 +252,19 @@ fn write_json(path: &Path, value: &serde_json::Value, id: &str) -> Result<(), Co
     let file = File::create(path).map_err(at("create", path))?;
     serde_json::to_writer(std::io::BufWriter::new(file), value)
         .map_err(|source| ContainerError::Bundle(id.to_owned(), source))
+}
+
+/// As [`failed`], but the program alone is blamed where it is what is wrong.
+fn not_run(
+    (what, id): (&'static str, &str),
+    program: Option<&String>,
+) -> impl FnOnce(LibcontainerError) -> ContainerError {
+    let failed = failed(what, id);
+    move |source| {
+        let text = chain(&source);
+        let wrong = program.and_then(|program| ProgramError::in_text(program, &text));
+        wrong.map_or_else(|| failed(source), ContainerError::Program)
+    }
 }
 
 fn failed(what: &'static str, id: &str) -> impl FnOnce(LibcontainerError) -> ContainerError {

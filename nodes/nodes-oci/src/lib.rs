@@ -12,6 +12,7 @@ pub mod container;
 mod devices;
 mod images;
 pub mod paths;
+mod program;
 mod rootfs;
 mod runtime_spec;
 mod spec;
@@ -22,6 +23,7 @@ pub use images::{
     BuildError, Collected, Digest, DigestError, Image, ImageBuilder, ImageConfig, ImageStore,
     ImportError, Reference, ReferenceError, ResolveError, StoreError,
 };
+pub use program::ProgramError;
 pub use spec::{
     Capabilities, ContainerSpec, ExecSpec, MountSpec, ProcMount, Resources, Sandbox, SpecError,
     UserSpec,

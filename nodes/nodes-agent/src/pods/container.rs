@@ -7,7 +7,7 @@
 use std::{fs, io, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
 
 use actors_object::Value;
-use nodes_oci::{Digest, Image, ImageConfig, ResolveError};
+use nodes_oci::{Digest, Image, ImageConfig, ProgramError, ResolveError};
 use nodes_pods::{ContainerRef, PodEvent, Signal, StartFailure};
 use nodes_shim::{
     RuntimeKind,
@@ -143,7 +143,11 @@ async fn try_start(
         // Begun by an earlier life of the pod's machine, which did not hear of it.
         return match is_running(&socket, &id).await {
             true => Ok(id),
-            false => Err(Stop(StartFailure::Create, error.text())),
+            // Without a program the container is there, and has ended before it began.
+            false => match ProgramError::exit_code_in(&error.text()) {
+                Some(_) => Err(Stop(StartFailure::Start, error.text())),
+                None => Err(Stop(StartFailure::Create, error.text())),
+            },
         };
     }
     let started = call(&socket, Request::Start { container: id.clone() }).await;

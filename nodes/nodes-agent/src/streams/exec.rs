@@ -7,7 +7,7 @@ use std::{future::Future, sync::Arc};
 use actors_object::ApiError;
 use bytes::Bytes;
 use nodes_client::{ExecExit, ExecInput, ExecOutput, ExecRequest, ExecStream};
-use nodes_oci::ExecSpec;
+use nodes_oci::{ExecSpec, ProgramError};
 use nodes_shim::wire::{OutputStream, Phase, Reply, Request};
 use tokio::sync::mpsc;
 
@@ -30,6 +30,7 @@ pub(super) async fn open(
     record: &Arc<PodRecord>,
     request: ExecRequest,
 ) -> Result<(ExecStream, impl Future<Output = ()> + Send + use<>), ApiError> {
+    let is_terminal = request.tty;
     let id = running(shared, record, &request.container).await?;
     let asked = if request.attach {
         Request::Attach { container: id }
@@ -51,19 +52,39 @@ pub(super) async fn open(
     let (printed, output) = mpsc::channel(WAITING_MAX);
     let opened = match opened.await {
         // The command could not be started: that is its result, not the stream's.
-        Err(ShimError::Refused { message, .. }) => Err(message),
+        Err(ShimError::Refused { message, .. }) => Err((message, is_terminal)),
         Err(error) => return Err(ApiError::internal(error.text())),
         Ok(connection) => Ok(connection),
     };
     let pump = async move {
         let exit = match opened {
             Ok(connection) => pump(connection, typed, &printed).await,
-            Err(message) => ExecExit::Failed(message),
+            Err(refusal) => refused(refusal, &printed).await,
         };
         // Whoever has gone does not need to know.
         printed.send(ExecOutput::Exit(exit)).await.unwrap_or_default();
     };
     Ok((ExecStream { input, output }, pump))
+}
+
+/// What follows from a command that could not be started. One that is not there is told of as shells do: a sentence,
+/// and an exit code.
+async fn refused(
+    (message, is_terminal): (String, bool),
+    printed: &mpsc::Sender<ExecOutput>,
+) -> ExecExit {
+    let Some(code) = ProgramError::exit_code_in(&message) else {
+        let why = "Internal error occurred: error executing command in container";
+        return ExecExit::Failed(format!("{why}: {message}"));
+    };
+    let line = format!("exec failed: {message}");
+    let output = match is_terminal {
+        true => ExecOutput::Stdout(Bytes::from(format!("{line}\r\n"))),
+        false => ExecOutput::Stderr(Bytes::from(format!("{line}\n"))),
+    };
+    // Whoever has gone does not need to know.
+    printed.send(output).await.unwrap_or_default();
+    ExecExit::Code(code)
 }
 
 /// The id of the container's newest life, if it runs.

@@ -16,7 +16,7 @@ use nix::{
     },
     unistd::{Pid, mkfifo, setsid},
 };
-use nodes_oci::{ContainerSpec, ExecSpec, container::Stdio, paths::PodPaths};
+use nodes_oci::{ContainerSpec, ExecSpec, ProgramError, container::Stdio, paths::PodPaths};
 use nodes_sys::Forked;
 
 use super::Runtime;
@@ -82,7 +82,11 @@ impl Runtime for Processes {
         let env: Vec<String> = own.env.iter().chain(&spec.env).cloned().collect();
         let mut command = command(&spec.args, &env, &own.cwd, stdio)?;
         let child = command.process_group(0).spawn();
-        let child = child.map_err(|error| format!("cannot run {:?}: {error}", spec.args))?;
+        let child = child.map_err(|error| {
+            let program = spec.args.first().map_or("", String::as_str);
+            let wrong = ProgramError::of_io(program, &error).map(|wrong| wrong.to_string());
+            wrong.unwrap_or_else(|| format!("cannot run {:?}: {error}", spec.args))
+        })?;
         i32::try_from(child.id()).map_err(|error| error.to_string())
     }
 

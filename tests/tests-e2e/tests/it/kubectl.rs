@@ -36,6 +36,16 @@ fn a_deployment_is_applied_seen_scaled_and_deleted() {
     assert_eq!(cluster.kubectl(&["exec", &pod, "--", "hostname"]).trim(), pod);
     let failed = cluster.try_kubectl(&["exec", &pod, "--", "sh", "-c", "exit 7"]);
     assert_eq!(failed.code, 7, "{}", failed.err);
+    for (program, code, why) in [
+        ("nope", 127, "exec: \"nope\": executable file not found in $PATH"),
+        ("/etc", 126, "exec: \"/etc\": permission denied"),
+    ] {
+        let failed = cluster.try_kubectl(&["exec", &pod, "--", program]);
+        let told = format!(
+            "exec failed: unable to start container process: {why}\ncommand terminated with exit code {code}\n"
+        );
+        assert_eq!((failed.code, failed.err), (code, told));
+    }
 
     let page = cluster.kubectl(&[
         "exec",
