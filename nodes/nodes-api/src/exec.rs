@@ -2,10 +2,10 @@
 //!
 //! Way in: [`answer`].  Spec: the protocol `v5.channel.k8s.io`: the first byte of each binary message is its
 //! channel: 0 stdin, 1 stdout, 2 stderr, 3 the final Status, 4 the terminal's size, 255 closes the channel that
-//! follows.
+//! follows. A certificate that is revoked ends the sessions that it began, with the code 1008 (policy violation).
 
 use actix_web::{HttpResponse, rt, web};
-use actix_ws::{CloseCode, Message, MessageStream, Session};
+use actix_ws::{CloseCode, CloseReason, Message, MessageStream, Session};
 use actors_object::{ApiError, Map, Value, json};
 use futures_util::StreamExt as _;
 use nodes_client::{ExecExit, ExecInput, ExecOutput, ExecRequest, ExecStream};
@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     edge::{Visit, bare_request},
+    identity::{self, REVOKED, Revocation},
     logs::{container_of, node_of},
 };
 
@@ -55,7 +56,8 @@ pub(crate) async fn answer(
             ApiError::bad_request(format!("the WebSocket cannot be opened: {error}"))
         })?;
     // Dies with its connection: the streams of `running` end, and the node ends the command.
-    rt::spawn(pump(session, messages.max_frame_size(FRAME_MAX), running));
+    let revocation = identity::revocation(visit.http, visit.parts);
+    rt::spawn(pump(session, messages.max_frame_size(FRAME_MAX), (running, revocation)));
     Ok(response)
 }
 
@@ -78,8 +80,13 @@ fn check_protocol(visit: &Visit<'_>) -> Result<(), ApiError> {
     Ok(())
 }
 
-async fn pump(mut session: Session, mut messages: MessageStream, running: ExecStream) {
+async fn pump(
+    mut session: Session,
+    mut messages: MessageStream,
+    (running, mut revocation): (ExecStream, Revocation),
+) {
     let ExecStream { input, mut output } = running;
+    let mut close = CloseReason::from(CloseCode::Normal);
     loop {
         tokio::select! {
             message = messages.next() => match message {
@@ -97,10 +104,16 @@ async fn pump(mut session: Session, mut messages: MessageStream, running: ExecSt
                     break;
                 }
             }
+            // What the command does from here on is nobody's: it ends with its streams.
+            () = revocation.wait() => {
+                close = CloseReason { code: CloseCode::Policy, description: Some(REVOKED.into()) };
+                let _gone = session.binary(frame(3, &json::to_vec(&revoked()))).await;
+                break;
+            }
         }
     }
     // The other side may be gone already.
-    let _gone = session.close(Some(CloseCode::Normal.into())).await;
+    let _gone = session.close(Some(close)).await;
 }
 
 /// One message of the client; false if the session ends.
@@ -134,6 +147,11 @@ fn resize(body: &[u8]) -> Option<ExecInput> {
     let size = json::parse(body, json::Limits::default()).ok()?.value;
     let of = |name: &str| size.i64_at(&[name]).and_then(|number| u16::try_from(number).ok());
     Some(ExecInput::Resize { width: of("Width")?, height: of("Height")? })
+}
+
+/// The final Status of a session whose caller is nobody any more.
+fn revoked() -> Value {
+    ApiError::unauthorized(REVOKED).to_value()
 }
 
 fn lost() -> ExecExit {
@@ -170,7 +188,55 @@ fn status(exit: &ExecExit) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::{collections::BTreeSet, pin::Pin};
+
+    use actix_web::{FromRequest as _, body, dev, error::PayloadError, test::TestRequest};
+    use bytes::Bytes;
+    use futures_util::{Stream, stream};
+    use tokio::sync::watch;
+
     use super::*;
+
+    #[test]
+    fn a_session_whose_certificate_is_revoked_is_told_so_and_closed() {
+        let told = rt::System::new().block_on(async {
+            let headers = [
+                ("connection", "upgrade"),
+                ("upgrade", "websocket"),
+                ("sec-websocket-version", "13"),
+                ("sec-websocket-key", "x3JJHMbDL1EzLkh9GBhXDw=="),
+            ];
+            let begin = TestRequest::get();
+            let request = headers.into_iter().fold(begin, TestRequest::insert_header);
+            let (request, _) = request.to_http_parts();
+            let silent: Pin<Box<dyn Stream<Item = Result<Bytes, PayloadError>>>> =
+                Box::pin(stream::pending());
+            let mut payload = dev::Payload::from(silent);
+            let payload = web::Payload::from_request(&request, &mut payload).await.expect("a body");
+            let (response, session, messages) =
+                actix_ws::handle(&request, payload).expect("a WebSocket");
+            let revoked = watch::Sender::new(BTreeSet::from(["6".to_owned()]));
+            let revocation = Revocation::of("7", revoked.subscribe());
+            let (input, mut typed) = mpsc::channel(1);
+            let (printed, output) = mpsc::channel(1);
+            printed.send(ExecOutput::Stdout("hello".into())).await.expect("room");
+            rt::spawn(pump(session, messages, (ExecStream { input, output }, revocation)));
+            printed.send(ExecOutput::Stdout("again".into())).await.expect("it is still read");
+            let _room = printed.reserve().await.expect("it is still read");
+            revoked.send_replace(BTreeSet::from(["6".to_owned(), "7".to_owned()]));
+            let told = body::to_bytes(response.into_body()).await.expect("all of it");
+            assert!(typed.recv().await.is_none(), "the command has lost its streams");
+            told
+        });
+        let text = String::from_utf8_lossy(&told);
+        assert!(
+            text.contains("\u{1}hello") && text.contains(r#""reason":"Unauthorized""#),
+            "{text}"
+        );
+        // The last frame is a close with its code and its reason.
+        let (code, reason) = ([0x88, 2 + REVOKED.len() as u8, 3, 240], REVOKED.as_bytes());
+        assert!(told.ends_with(&[&code[..], reason].concat()), "{text}");
+    }
 
     #[test]
     fn the_end_of_a_command_is_told_as_clients_read_it() {
@@ -180,6 +246,8 @@ mod tests {
             told(ExecExit::Code(3)).contains(r#""causes":[{"reason":"ExitCode","message":"3"}]"#)
         );
         assert!(told(lost()).contains(r#""code":500"#));
+        let revoked = String::from_utf8(json::to_vec(&revoked())).expect("text");
+        assert!(revoked.contains(REVOKED) && revoked.contains(r#""code":401"#), "{revoked}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Way in: [`identify`].  Spec: Kubernetes documentation, "Authenticating": the subject's common name is the user,
 //! its organizations are the groups; a wrong credential is refused, none at all is `system:anonymous`; "User
 //! impersonation". A certificate that was revoked is a wrong credential, also on a connection that is open, and ends the
-//! watches that it began.
+//! watches, sessions and logs that it began.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -17,6 +17,9 @@ use crate::{edge::EdgeParts, query::decode};
 
 /// Which certificate, or which token, somebody showed. Spec: `authentication.kubernetes.io/credential-id`.
 const CREDENTIAL: &str = "authentication.kubernetes.io/credential-id";
+
+/// What the caller of a stream is told when it ends for that.
+pub(crate) const REVOKED: &str = "the client certificate that began this stream was revoked";
 
 const USER: &str = "impersonate-user";
 const UID: &str = "impersonate-uid";
@@ -54,10 +57,18 @@ pub(crate) struct Revocation(Option<(String, watch::Receiver<BTreeSet<String>>)>
 /// For a stream that outlives its request.
 pub(crate) fn revocation(request: &HttpRequest, parts: &EdgeParts) -> Revocation {
     let shown = request.conn_data::<Peer>().and_then(|peer| peer.0.as_ref());
-    Revocation(shown.map(|shown| (shown.serial.clone(), parts.authenticator.revoked())))
+    match shown {
+        Some(shown) => Revocation::of(&shown.serial, parts.authenticator.revoked()),
+        None => Revocation(None),
+    }
 }
 
 impl Revocation {
+    /// That of the certificate with this serial number.
+    pub(crate) fn of(serial: &str, revoked: watch::Receiver<BTreeSet<String>>) -> Self {
+        Self(Some((serial.to_owned(), revoked)))
+    }
+
     /// Resolves when it is revoked.
     pub(crate) async fn wait(&mut self) {
         if let Some((serial, revoked)) = &mut self.0

@@ -1,6 +1,7 @@
 //! `pods/NAME/log`: what a container printed.
 //!
-//! Way in: [`answer`].  Spec: Kubernetes API reference, "read log of the specified Pod".
+//! Way in: [`answer`].  Spec: Kubernetes API reference, "read log of the specified Pod". A certificate that is revoked
+//! ends the logs that it began.
 
 use actix_web::HttpResponse;
 use actors_object::{ApiError, Object};
@@ -11,6 +12,7 @@ use nodes_door::{Target, Verb};
 
 use crate::{
     edge::{Visit, bare_request},
+    identity::{self, REVOKED, Revocation},
     watch::Never,
 };
 
@@ -34,13 +36,22 @@ pub(crate) async fn answer(visit: &Visit<'_>, target: Target) -> Result<HttpResp
         limit_bytes: query.number("limitBytes")?,
     };
     let log = visit.parts.streams.logs(request).await?;
-    let pieces = stream::unfold(log, next);
+    let revocation = identity::revocation(visit.http, visit.parts);
+    let pieces = stream::unfold(Some((log, revocation)), next);
     Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").streaming(pieces))
 }
 
-async fn next(mut log: LogStream) -> Option<(Result<Bytes, Never>, LogStream)> {
-    let piece = log.pieces.recv().await?;
-    Some((Ok(piece), log))
+/// A log that is still being told, and what ends it.
+type Told = (LogStream, Revocation);
+
+async fn next(told: Option<Told>) -> Option<(Result<Bytes, Never>, Option<Told>)> {
+    let (mut log, mut revocation) = told?;
+    tokio::select! {
+        biased;
+        // A log has no place for a code: the last line says it.
+        () = revocation.wait() => Some((Ok(Bytes::from(format!("{REVOKED}\n"))), None)),
+        piece = log.pieces.recv() => Some((Ok(piece?), Some((log, revocation)))),
+    }
 }
 
 /// The node that the pod runs on. Spec: a pod without one has neither logs nor containers yet, which is a bad request.
@@ -74,4 +85,28 @@ pub(crate) fn container_of(pod: &Object, wanted: Option<String>) -> Result<Strin
         return Ok(name);
     }
     Err(ApiError::bad_request(format!("container {name} is not valid for pod {}", pod.name())))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use tokio::sync::{mpsc, watch};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_log_whose_certificate_is_revoked_ends_with_a_line_that_says_so() {
+        let revoked = watch::Sender::new(BTreeSet::new());
+        let (sender, pieces) = mpsc::channel(2);
+        let told = Some((LogStream { pieces }, Revocation::of("7", revoked.subscribe())));
+        sender.send(Bytes::from("one\n")).await.expect("room");
+        let (first, told) = next(told).await.expect("a piece");
+        revoked.send_replace(BTreeSet::from(["7".to_owned()]));
+        sender.send(Bytes::from("two\n")).await.expect("room");
+        let (last, told) = next(told).await.expect("a piece");
+        let all = [first, last].map(|piece| piece.unwrap_or_default()).concat();
+        assert_eq!(String::from_utf8_lossy(&all), format!("one\n{REVOKED}\n"));
+        assert!(next(told).await.is_none() && sender.is_closed());
+    }
 }
