@@ -30,6 +30,7 @@ mod query;
 mod server;
 mod squeeze;
 mod table;
+mod tape;
 mod watch;
 mod why;
 mod yaml;

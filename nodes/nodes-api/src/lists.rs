@@ -22,7 +22,7 @@ use crate::{
     edge::Visit,
     encode::{list_metadata, metadata_json, push_json},
     negotiate::Form,
-    pieces::Pieces,
+    pieces::{PIECE, Pieces},
     protobuf::{self, Messages},
     table,
 };
@@ -78,7 +78,7 @@ pub(crate) async fn answer(
         }
         _ => None,
     };
-    let mut pieces = Pieces::default();
+    let mut pieces = Pieces::of(PIECE);
     let (writer, tail) = match (visit.form, kind, protobuf) {
         (form, _, Some(sized)) => {
             pieces.push(sized.head.into());

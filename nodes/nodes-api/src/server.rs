@@ -25,6 +25,7 @@ use crate::{
     crowd::Crowd,
     edge::{EdgeParts, handle},
     identity::Peer,
+    tape::Tapes,
 };
 
 /// Most connections of one worker.
@@ -33,6 +34,10 @@ const CONNECTIONS_MAX: usize = 10_000;
 /// Most TLS handshakes at once on one worker: as many as connections, for those that never end must not keep others
 /// waiting.
 const HANDSHAKES_MAX: usize = CONNECTIONS_MAX;
+
+/// From so many bytes on a connection of HTTP/1.1 writes before it asks for more: what is written is still in the caches
+/// then, and what is held for the next time is small.
+const UNWRITTEN: usize = 16 * 1024;
 
 /// How long a TLS handshake may take.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(5);
@@ -97,10 +102,12 @@ fn build(config: ServeConfig, parts: EdgeParts) -> Result<Server, ServeError> {
     let parts = web::Data::new(parts);
     let crowd = web::Data::new(Crowd::default());
     let mut server = HttpServer::new(move || {
-        let app = App::new().app_data(parts.clone()).app_data(crowd.clone());
+        let tapes = web::Data::new(Tapes::default());
+        let app = App::new().app_data(parts.clone()).app_data(crowd.clone()).app_data(tapes);
         app.default_service(web::to(handle))
     })
     .workers(config.workers)
+    .h1_write_buffer_size(UNWRITTEN)
     .max_connections(CONNECTIONS_MAX)
     .max_connection_rate(HANDSHAKES_MAX)
     .keep_alive(IDLE_FOR)

@@ -1,10 +1,11 @@
 //! Changes as they come, one JSON document a line, or one frame of protobuf.
 //!
 //! Way in: [`answer`].  Owns: the events of one batch that were not written yet; who does not read is not written to.
-//! A frame is made once for all watchers of a change (`forms`).
+//! A frame is made once for all watchers of a change (`forms`); where many watch the same, the frames that one of them is
+//! owed are copied in one go (`tape`).
 //! Spec: Kubernetes API concepts, "Efficient detection of changes": `type` and `object`.
 
-use std::sync::Arc;
+use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use actix_web::{HttpResponse, web};
 use actors_core::Now;
@@ -22,13 +23,14 @@ use crate::{
     crowd::{Crowd, Place},
     edge::Visit,
     encode::{entry_json, metadata_json, push_json},
-    forms::{self, Word},
+    forms::Word,
     identity::{self, Revocation},
     negotiate::Form,
-    pieces::Pieces,
+    pieces::{FRAMES, Pieces},
     protobuf,
     query::Query,
     table,
+    tape::{self, Tape, Tapes},
 };
 
 /// Spec: frames of protobuf's watches; see `actors_kinds::protobuf::event_frame`.
@@ -37,11 +39,8 @@ const PROTOBUF_STREAM: &str = "application/vnd.kubernetes.protobuf;stream=watch"
 /// What was asked for is no longer kept. Spec: API concepts, "410 Gone responses".
 const EXPIRED: u16 = 410;
 
-/// What was asked for is no longer kept. Spec: API concepts, "410 Gone responses".
-const EXPIRED: u16 = 410;
-
 /// A batch of this many events is one of many: who is behind does not rest.
-const BEHIND: usize = 64;
+const BEHIND: usize = WatchStream::BATCH;
 
 /// How one watch writes its events.
 struct Writer {
@@ -58,6 +57,8 @@ struct Body {
     batch: std::vec::IntoIter<WatchEvent>,
     writer: Writer,
     pieces: Pieces,
+    /// Shared with those who watch the same.
+    tape: Option<Rc<RefCell<Tape>>>,
     place: Place,
     gone: Gone,
     revocation: Revocation,
@@ -83,6 +84,8 @@ pub(crate) async fn answer(visit: &Visit<'_>, request: Request) -> Result<HttpRe
         _ => "application/json;stream=watch",
     };
     let crowd = visit.http.app_data::<web::Data<Crowd>>().map(|crowd| crowd.join());
+    let tapes = visit.http.app_data::<web::Data<Tapes>>();
+    let tape = tapes.and_then(|tapes| tapes.join(what(&request, writer.form)));
     let events = match visit.parts.client.watch(request).await {
         // Whoever watches again from where it was looks for 410 in an event: some clients take it as a code for a fault
         // that passes, and ask for the same revision for ever.
@@ -93,7 +96,8 @@ pub(crate) async fn answer(visit: &Visit<'_>, request: Request) -> Result<HttpRe
         events,
         batch: Vec::new().into_iter(),
         writer,
-        pieces: Pieces::default(),
+        pieces: Pieces::of(FRAMES),
+        tape,
         gone: connection::gone(visit.http),
         revocation: identity::revocation(visit.http, visit.parts),
         _underway: connection::enter(visit.http),
@@ -107,9 +111,13 @@ pub(crate) async fn answer(visit: &Visit<'_>, request: Request) -> Result<HttpRe
         .streaming(stream::unfold(body, next)))
 }
 
-/// A stream of one event.
-fn told_once(event: WatchEvent) -> WatchStream {
-    WatchStream::from_stream(stream::iter([vec![event]]))
+/// What is watched, in what form.
+fn what(request: &Request, form: Form) -> String {
+    let options = &request.options;
+    format!(
+        "{form:?} {:?} {:?} {:?}",
+        request.target, options.label_selector, options.field_selector
+    )
 }
 
 /// A stream of one event.
@@ -150,10 +158,23 @@ impl Body {
             return;
         }
         let now = Clock.now();
+        let tape = self.tape.as_deref().filter(|_| self.is_shared());
         while !self.pieces.is_full() {
+            let events = self.batch.as_slice();
+            let played = tape
+                .map_or(0, |tape| tape.borrow().play(events, self.writer.form, &mut self.pieces));
+            if let Some(last) = played.checked_sub(1) {
+                self.batch.nth(last);
+                continue;
+            }
             let Some(event) = self.batch.next() else { return };
-            self.writer.write(&event, now, &mut self.pieces);
+            self.writer.write(&event, now, (&mut self.pieces, tape));
         }
+    }
+
+    /// Whether somebody else watches the same.
+    fn is_shared(&self) -> bool {
+        self.tape.as_ref().is_some_and(|tape| Rc::strong_count(tape) > 1)
     }
 }
 
@@ -170,26 +191,23 @@ impl Writer {
         }
     }
 
-    fn write(&self, event: &WatchEvent, now: Now, out: &mut Pieces) {
-        match event {
-            WatchEvent::Added(entry) => self.tell(Word::Added, entry, now, out),
-            WatchEvent::Modified(entry) => self.tell(Word::Modified, entry, now, out),
-            WatchEvent::Deleted(entry) => self.tell(Word::Deleted, entry, now, out),
+    fn write(
+        &self,
+        event: &WatchEvent,
+        now: Now,
+        (out, tape): (&mut Pieces, Option<&RefCell<Tape>>),
+    ) {
+        let (word, entry) = match event {
+            WatchEvent::Added(entry) => (Word::Added, entry),
+            WatchEvent::Modified(entry) => (Word::Modified, entry),
+            WatchEvent::Deleted(entry) => (Word::Deleted, entry),
             WatchEvent::Bookmark(revision, ends_initial) => {
-                self.write_tree("BOOKMARK", &self.mark(revision.0, *ends_initial), out);
+                return self.write_tree("BOOKMARK", &self.mark(revision.0, *ends_initial), out);
             }
-            WatchEvent::Error(error) => self.write_tree("ERROR", &error.to_value(), out),
-        }
-    }
-
-    /// An event of an object: the frame of a change that others hear of too is made once.
-    fn tell(&self, word: Word, entry: &Entry, now: Now, out: &mut Pieces) {
-        let shared = match entry {
-            Entry::Stored(item) if item.is_recent() => {
-                forms::frame(self.form, word).map(|form| (item, form))
-            }
-            _ => None,
+            WatchEvent::Error(error) => return self.write_tree("ERROR", &error.to_value(), out),
         };
+        // The frame of a change that others hear of too is made once.
+        let shared = tape::shared(event, self.form).filter(|(item, _)| item.is_recent());
         let frame = match shared {
             Some((item, form)) => item.form(form, || self.frame(word, entry, now)),
             None if self.form == Form::Json => {
@@ -200,7 +218,12 @@ impl Writer {
             None => self.frame(word, entry, now),
         };
         match frame {
-            Ok(frame) => out.push(frame),
+            Ok(frame) => {
+                if let (Some(tape), Some((item, form))) = (tape, shared) {
+                    tape.borrow_mut().record(item, form, &frame);
+                }
+                out.push(frame);
+            }
             // What is stored was checked against the same tables.
             Err(error) => tracing::error!(?word, %error, "an event cannot be written"),
         }

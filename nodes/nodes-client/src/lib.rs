@@ -101,6 +101,9 @@ enum Batches {
 }
 
 impl WatchStream {
+    /// Most events of one batch: who gets as many is behind.
+    pub const BATCH: usize = 256;
+
     /// A stream fed by `batches`.
     #[must_use]
     pub fn new(batches: mpsc::Receiver<Vec<WatchEvent>>) -> Self {

@@ -9,6 +9,7 @@ use std::{future::Future, time::Duration};
 
 use actors_object::ApiError;
 use futures_util::{Stream, stream::unfold};
+use nodes_client::WatchStream;
 use nodes_door::{WatchEvent, WatchPlan};
 use store_service::{Watch, WatchEnd};
 use tokio::{
@@ -18,9 +19,6 @@ use tokio::{
 
 /// How often a watcher that wants bookmarks gets one.
 const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
-
-/// Initial events are taken in batches of this many.
-const INITIAL_BATCH: usize = 64;
 
 /// One watch that is being served.
 struct Served {
@@ -66,7 +64,7 @@ async fn next(mut served: Served) -> Option<(Vec<WatchEvent>, Served)> {
     if served.is_over {
         return None;
     }
-    let initial = served.plan.take_initial(INITIAL_BATCH);
+    let initial = served.plan.take_initial(WatchStream::BATCH);
     if !initial.is_empty() {
         return Some((initial, served));
     }
