@@ -5,6 +5,7 @@
 //! Spec: documentation, "API concepts", "field validation".
 
 mod format;
+mod uniform;
 
 use std::fmt;
 
@@ -184,7 +185,15 @@ fn is_time(text: &str) -> bool {
 
 /// Makes a tree that fits its shape uniform: drops unknown fields, nulls and maps without entries, which say nothing
 /// either, writes amounts as texts, whole numbers without a fraction, and times in UTC.
+///
+/// What is uniform is not touched: it may be shared with the state before.
 pub fn normalize(schema: &Schema, shape: &Shape, value: &mut Value) {
+    if !uniform::is_uniform(schema, shape, value) {
+        make_uniform(schema, shape, value);
+    }
+}
+
+fn make_uniform(schema: &Schema, shape: &Shape, value: &mut Value) {
     match (shape, value) {
         (Shape::Object(id), Value::Map(map)) => {
             let Some(facts) = schema.facts(*id) else { return };

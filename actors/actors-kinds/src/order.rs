@@ -17,7 +17,11 @@ impl Registry {
     }
 }
 
+/// What is in order is not touched: it may be shared with the state before.
 fn order(schema: &Schema, shape: &Shape, value: &mut Value) {
+    if is_ordered(schema, shape, value) {
+        return;
+    }
     match (shape, value) {
         (Shape::Object(id), Value::Map(map)) => {
             let Some(facts) = schema.facts(*id) else { return };
@@ -40,10 +44,39 @@ fn order(schema: &Schema, shape: &Shape, value: &mut Value) {
     }
 }
 
+fn is_ordered(schema: &Schema, shape: &Shape, value: &Value) -> bool {
+    match (shape, value) {
+        (Shape::Object(id), Value::Map(map)) => {
+            let Some(facts) = schema.facts(*id) else { return true };
+            let mut last = 0;
+            map.iter().all(|(name, value)| {
+                let place = facts.position(name);
+                let stands = place.unwrap_or(usize::MAX) >= last;
+                last = place.unwrap_or(usize::MAX);
+                let field = place.and_then(|place| facts.fields.get(place));
+                stands && field.is_none_or(|field| is_ordered(schema, &field.shape, value))
+            })
+        }
+        (Shape::List(item), Value::List(items)) => {
+            items.iter().all(|value| is_ordered(schema, item, value))
+        }
+        (Shape::Map(item), Value::Map(map)) => {
+            map.keys().is_sorted() && map.values().all(|value| is_ordered(schema, item, value))
+        }
+        (Shape::Any, Value::Map(map)) => !has_top(map),
+        _ => true,
+    }
+}
+
+/// Whether this is an object of its own.
+fn has_top(map: &actors_object::Map) -> bool {
+    map.contains_key("metadata") && map.contains_key("apiVersion")
+}
+
 /// An object of which only the metadata is known.
 fn order_top(schema: &Schema, map: &mut actors_object::Map) {
     const TOP: [&str; 3] = ["kind", "apiVersion", "metadata"];
-    if !map.contains_key("metadata") || !map.contains_key("apiVersion") {
+    if !has_top(map) {
         return;
     }
     map.sort_by_key(|name| TOP.iter().position(|top| **top == **name).unwrap_or(TOP.len()));
@@ -58,6 +91,24 @@ mod tests {
     use actors_object::{json, value};
 
     use super::*;
+
+    #[test]
+    fn what_stands_in_order_stays_shared() {
+        let registry = Registry::builtin().expect("the tables are good");
+        let pods = registry.resource("", "v1", "pods").expect("pods are served");
+        let spec = value!({ "containers": [{ "name": "c", "image": "i" }], "nodeName": "n" });
+        let mut pod = value!({
+            "metadata": { "name": "p" }, "spec": spec.clone(), "apiVersion": "v1", "kind": "Pod",
+        });
+        registry.canonical_order(pods, &mut pod);
+        let shared = |one: &Value, other: &Value| {
+            one.as_map().zip(other.as_map()).is_some_and(|(one, other)| one.is_shared_with(other))
+        };
+        assert!(shared(pod.at("spec"), &spec));
+        let before = pod.clone();
+        registry.canonical_order(pods, &mut pod);
+        assert!(shared(&pod, &before));
+    }
 
     #[test]
     fn fields_stand_in_the_order_of_their_numbers() {

@@ -11,6 +11,7 @@
 //! section 4.2); that slow members distrust themselves first is Lifeguard's (Dadgar, Phillips,
 //! Currey 2018).
 
+mod calm;
 mod electorate;
 mod hearing;
 mod judging;
@@ -27,8 +28,9 @@ use actors_core::{Effects, Machine, Mono, Now, Turn, Wall};
 
 use crate::{
     CarrierCommand, CarrierEvent, LinkChange, LinkStanding, MemberEffect, MemberEvent, MemberInfo,
-    MemberMessage, MemberView, Opinion, Timing,
+    MemberView, Opinion, Timing,
 };
+use calm::Calm;
 use member::Member;
 
 type Out = Effects<MemberEffect>;
@@ -39,6 +41,8 @@ pub struct MembershipMachine {
     me: Arc<MemberInfo>,
     /// The judges; empty until somebody tells.
     voters: BTreeSet<String>,
+    /// How often they changed.
+    elections: u64,
     /// They were told by this process's own store, not by a server.
     knows_voters: bool,
     members: BTreeMap<String, Member>,
@@ -48,8 +52,8 @@ pub struct MembershipMachine {
     /// The wake-up that is set, if one is.
     wake: Option<Mono>,
     next_beat: Mono,
-    /// Before this instant there is nothing to be found by looking at all members, unless more than
-    /// heartbeats of those who are well has come since they were looked at.
+    /// Before this instant there is nothing to be found by looking at all members, unless more came
+    /// since than signs of life of those who are well.
     calm_until: Mono,
     /// Since when it does not hear its own majority.
     deaf: Option<Deaf>,
@@ -96,6 +100,7 @@ impl MembershipMachine {
         Self {
             me: Arc::new(me),
             voters: BTreeSet::new(),
+            elections: 0,
             knows_voters: false,
             members: BTreeMap::new(),
             started: Mono::default(),
@@ -294,10 +299,19 @@ impl MembershipMachine {
     fn handle_voters(&mut self, voters: Vec<String>, out: &mut Out) {
         let voters: BTreeSet<String> = voters.into_iter().take(Self::KNOWN_MAX).collect();
         self.knows_voters = true;
-        if voters != self.voters {
-            self.voters = voters;
+        if self.elect(voters) {
             self.hello_to_all(out);
         }
+    }
+
+    /// Says whether these are others than before.
+    fn elect(&mut self, voters: BTreeSet<String>) -> bool {
+        let is_news = voters != self.voters;
+        if is_news {
+            self.voters = voters;
+            self.elections += 1;
+        }
+        is_news
     }
 }
 
@@ -312,12 +326,9 @@ impl Machine for MembershipMachine {
             self.start(&mut turn);
         }
         let was_late = self.catch_up(now.mono);
-        // Whatever is not known to change nothing that matters has everybody looked at again.
-        let calm_until = std::mem::take(&mut self.calm_until);
-        let calm_until = if was_late { Mono::default() } else { calm_until };
+        let calm = Calm::before(self, &event);
         let needs_review = match event {
             MemberEvent::Tick => {
-                self.calm_until = calm_until;
                 // An alarm that was set before an earlier one took its place means nothing.
                 self.wake = self.wake.filter(|wake| *wake > now.mono);
                 true
@@ -348,13 +359,7 @@ impl Machine for MembershipMachine {
                 true
             }
             MemberEvent::Message { from, role, message } => {
-                let is_heartbeat = matches!(message, MemberMessage::Heartbeat { .. });
-                let sender = hearing::Sender { node: from, role };
-                let is_odd = self.handle_message(now, sender, message, out);
-                if is_heartbeat && !is_odd {
-                    self.calm_until = calm_until;
-                }
-                is_odd
+                self.handle_message(now, hearing::Sender { node: from, role }, message, out)
             }
             MemberEvent::Voters(voters) => {
                 self.handle_voters(voters, out);
@@ -369,6 +374,9 @@ impl Machine for MembershipMachine {
                 true
             }
         };
+        if was_late || !calm.is_kept(self) {
+            self.calm_until = Mono::default();
+        }
         if needs_review {
             self.review(now, out);
         }

@@ -2,6 +2,7 @@
 
 use actors_object::{Object, json, value};
 use expect_test::{Expect, expect};
+use proptest::prelude::*;
 
 use super::*;
 use crate::Registry;
@@ -130,4 +131,70 @@ fn what_is_null_among_others_is_empty() {
     expect![[r#"{"spec":{"containers":[{},{"args":[""],"resources":{"limits":{"cpu":"0"}}}],"securityContext":{"supplementalGroups":[0]}}}"#]].assert_eq(&json::to_string(&pod));
     let message = crate::protobuf::encode(registry.schema(), &shape, &pod);
     assert!(message.is_ok(), "{message:?}");
+}
+
+/// Trees of names that pods have and of some that they have not, with values that fit and others.
+fn trees() -> impl Strategy<Value = Value> {
+    let texts = ["", "1", "2026-11-21T08:05:00Z", "2026-11-21T08:05:60Z", "2026-11-21t08:05:00Z"];
+    let times =
+        ["2026-11-21T08:05:00.000000Z", "2026-11-21T08:05:00.5Z", "2026-11-21T09:05:00+01:00"];
+    let text = prop::sample::select([&texts[..], &times[..]].concat()).prop_map(Value::from);
+    let leaf = prop_oneof![
+        4 => text,
+        1 => Just(Value::Null),
+        1 => (-3_i64..3).prop_map(Value::from),
+        1 => (-3_i32..3).prop_map(|number| Value::Float(f64::from(number) / 2.0)),
+    ];
+    let names = [
+        "metadata",
+        "labels",
+        "creationTimestamp",
+        "managedFields",
+        "time",
+        "spec",
+        "containers",
+        "resources",
+        "limits",
+        "cpu",
+        "ports",
+        "containerPort",
+        "status",
+        "startTime",
+        "other",
+        "conditions",
+        "lastProbeTime",
+        "name",
+        "env",
+        "emptyDir",
+        "volumes",
+        "activeDeadlineSeconds",
+    ];
+    leaf.prop_recursive(6, 64, 6, move |inner| {
+        let fields = (prop::sample::select(names.to_vec()), inner.clone());
+        prop_oneof![
+            1 => prop::collection::vec(inner, 0..3).prop_map(Value::List),
+            4 => prop::collection::vec(fields, 0..6)
+                .prop_map(|fields| Value::Map(fields.into_iter().collect())),
+        ]
+    })
+}
+
+#[test]
+fn what_is_uniform_is_left_alone() {
+    let registry = Registry::builtin().expect("the tables are good");
+    let pods = registry.resource("", "v1", "pods").expect("pods are served");
+    let (schema, shape) = (registry.schema(), &pods.shape);
+    let mut runner = proptest::test_runner::TestRunner::default();
+    let found = runner.run(&trees(), |tree| {
+        let mut made = tree.clone();
+        make_uniform(schema, shape, &mut made);
+        if uniform::is_uniform(schema, shape, &tree) {
+            prop_assert_eq!(&made, &tree);
+        }
+        let mut normal = tree;
+        normalize(schema, shape, &mut normal);
+        prop_assert_eq!(normal, made);
+        Ok(())
+    });
+    found.expect("what is uniform is left alone");
 }

@@ -25,6 +25,15 @@ pub(super) fn difference(place: &impl Place, old: &Value, new: &Value) -> Differ
 
 /// Adds what differs below a place; false if the value is owned as a whole and differs.
 fn compare(place: &impl Place, (old, new): (&Value, &Value), found: &mut Difference) -> bool {
+    // Most of an object is what it was, and shared by both states.
+    let is_same = match (old, new) {
+        (Value::Map(old), Value::Map(new)) => old.is_shared_with(new),
+        (Value::List(old), Value::List(new)) => old == new,
+        _ => false,
+    };
+    if is_same {
+        return true;
+    }
     match (parts(place, old), parts(place, new)) {
         (Parts::Fields(old, _), Parts::Fields(new, is_entry)) => {
             for (name, value) in in_order(new) {

@@ -33,6 +33,12 @@ impl Map {
         Self { entries: kept }
     }
 
+    /// Whether both are one and the same: clones of which none was changed.
+    #[must_use]
+    pub fn is_shared_with(&self, other: &Self) -> bool {
+        self.len() == other.len() && std::ptr::eq(self.entries.as_ptr(), other.entries.as_ptr())
+    }
+
     /// How many fields there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -176,10 +182,10 @@ impl PartialEq for Map {
         if self.len() != other.len() {
             return false;
         }
-        // Equal trees nearly always have the same order; only if not, both are sorted.
-        if std::ptr::eq(self.entries.as_ptr(), other.entries.as_ptr()) {
+        if self.is_shared_with(other) {
             return true;
         }
+        // Equal trees nearly always have the same order; only if not, both are sorted.
         let same_order = self.entries.iter().zip(other.entries.iter()).all(|(a, b)| a.0 == b.0);
         if same_order {
             return self.entries == other.entries;

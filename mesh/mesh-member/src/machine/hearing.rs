@@ -2,6 +2,8 @@
 //!
 //! Way in: [`MembershipMachine::handle_message`].
 
+use std::collections::BTreeSet;
+
 use actors_core::{Mono, Now};
 use mesh_wire::Role;
 
@@ -128,8 +130,8 @@ impl MembershipMachine {
             }
         }
         if from.role == Role::Server && !self.knows_voters && !voters.is_empty() {
-            self.voters = voters.into_iter().take(Self::KNOWN_MAX).collect();
-            self.is_changed = true;
+            let voters: BTreeSet<String> = voters.into_iter().take(Self::KNOWN_MAX).collect();
+            self.is_changed |= self.elect(voters);
         }
     }
 

@@ -1,0 +1,63 @@
+//! Whether an event can have changed what is found by looking at everybody.
+//!
+//! Way in: [`Calm::before`], then [`Calm::is_kept`].  Invariant: whoever looks at everybody with each
+//! event finds nothing else; tests hold a twin of each member to it.
+
+use std::sync::Arc;
+
+use super::{Member, MembershipMachine};
+use crate::{MemberEvent, MemberInfo, MemberMessage};
+
+/// What an event is about, as it was before the event.
+pub(super) enum Calm {
+    /// Nobody: time passed.
+    Nobody,
+    /// One member, which is well, and this is what it says of itself.
+    One { node: String, info: Arc<MemberInfo>, elections: u64 },
+    /// More, or one that is not well.
+    Broken,
+}
+
+impl Calm {
+    /// Before `machine` takes `event`.
+    pub(super) fn before(machine: &MembershipMachine, event: &MemberEvent) -> Self {
+        use MemberMessage::{Answer, Ask, Heartbeat, Hello, Leaving, Verdict};
+        let node = match event {
+            MemberEvent::Tick => return Self::Nobody,
+            MemberEvent::Link { peer, .. } | MemberEvent::Stirred { peer } => peer,
+            MemberEvent::Message { from, message, .. } => match message {
+                Heartbeat { standings, .. } if standings.is_empty() => from,
+                Hello { .. } | Ask { .. } => from,
+                Heartbeat { .. } | Answer { .. } | Verdict { .. } | Leaving { .. } => {
+                    return Self::Broken;
+                }
+            },
+            _ => return Self::Broken,
+        };
+        match machine.members.get(node).filter(|member| is_calm(member)) {
+            Some(member) => {
+                let (node, info) = (node.clone(), Arc::clone(&member.info));
+                Self::One { node, info, elections: machine.elections }
+            }
+            None => Self::Broken,
+        }
+    }
+
+    /// Whether all is as calm as before, now that `machine` has taken the event.
+    pub(super) fn is_kept(&self, machine: &MembershipMachine) -> bool {
+        match self {
+            Self::Nobody => true,
+            Self::One { node, info, elections } => {
+                let member = machine.members.get(node).filter(|member| is_calm(member));
+                let is_same = member.is_some_and(|member| Arc::ptr_eq(&member.info, info));
+                is_same && machine.elections == *elections
+            }
+            Self::Broken => false,
+        }
+    }
+}
+
+/// Whether it is heard as one hears who is well: each word puts off only what silence would bring.
+fn is_calm(member: &Member) -> bool {
+    member.is_well() && !member.is_deaf
+}
