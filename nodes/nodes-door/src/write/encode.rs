@@ -3,6 +3,8 @@
 //! Way in: [`encode`].  Invariants: 1. the same object gives the same bytes, so that a write that
 //! changes nothing is seen. 2. `resourceVersion` is never stored; its place is remembered.
 
+use std::ops::Range;
+
 use actors_kinds::{KindFacts, convert, selectable_fields};
 use actors_object::{ApiError, Map, Object, Value, json};
 use bytes::Bytes;
@@ -18,6 +20,8 @@ pub(super) struct Encoded {
     pub(super) object: Object,
     /// Its canonical bytes, in clear.
     pub(super) plain: Vec<u8>,
+    /// Where the values of the members stand in them.
+    values: Vec<Range<usize>>,
     /// What the index needs.
     pub(super) columns: Columns,
     /// Whether it is ciphertext at rest.
@@ -46,13 +50,13 @@ pub(super) fn encode_as(
     object.metadata_mut().remove("resourceVersion");
     visit.door.registry.canonical_order(kind, &mut object);
     let mut columns = columns(kind, &object);
-    let plain = canonical(&object, &mut columns)?;
+    let (plain, values) = canonical(&object, &mut columns)?;
     if plain.len() > VALUE_BYTES_MAX - SEAL_OVERHEAD {
         let why =
             format!("the object has {} bytes; at most {VALUE_BYTES_MAX} are stored", plain.len());
         return Err(ApiError::too_large(why));
     }
-    Ok(Encoded { object, plain, columns, is_secret: kind.is("", "Secret") })
+    Ok(Encoded { object, plain, values, columns, is_secret: kind.is("", "Secret") })
 }
 
 /// What sealing adds, and a little more.
@@ -98,8 +102,8 @@ pub(super) fn change(
 ) -> Result<Op, ApiError> {
     let stored = item.stored();
     let (key, revision) = (item.key().clone(), stored.mod_revision);
-    let small = splices(&stored.value, &encoded.plain).filter(|_| !encoded.is_secret);
-    if let Some(splices) = small {
+    let small = || splices(&stored.value, &encoded.plain, &encoded.values);
+    if let Some(splices) = (!encoded.is_secret).then(small).flatten() {
         let columns = encoded.columns.clone();
         return Ok(Op::Delta { key, expect: revision, splices, columns });
     }
@@ -122,24 +126,31 @@ fn columns(kind: &KindFacts, object: &Object) -> Columns {
 }
 
 /// Writes the object and remembers the place behind `metadata.uid`, where its revision is spliced
-/// in.
-fn canonical(object: &Object, columns: &mut Columns) -> Result<Vec<u8>, ApiError> {
+/// in, and where the values of its members stand.
+fn canonical(
+    object: &Object,
+    columns: &mut Columns,
+) -> Result<(Vec<u8>, Vec<Range<usize>>), ApiError> {
     let lost = || ApiError::internal("an object without a uid cannot be stored");
     let root = object.as_map().ok_or_else(lost)?;
     let mut out = Vec::with_capacity(1_024);
-    let mut place = None;
-    write_map(root, &mut out, |name, value, out| match (name, value) {
-        ("metadata", Value::Map(metadata)) => write_map(metadata, out, |name, value, out| {
-            json::write(value, out);
-            if name == "uid" {
-                place = Some(out.len());
-            }
-        }),
-        _ => json::write(value, out),
+    let (mut place, mut values) = (None, Vec::with_capacity(root.len()));
+    write_map(root, &mut out, |name, value, out| {
+        let start = out.len();
+        match (name, value) {
+            ("metadata", Value::Map(metadata)) => write_map(metadata, out, |name, value, out| {
+                json::write(value, out);
+                if name == "uid" {
+                    place = Some(out.len());
+                }
+            }),
+            _ => json::write(value, out),
+        }
+        values.push(start..out.len());
     });
     let place = place.ok_or_else(lost)?;
     columns.rv_at = u32::try_from(place).map_err(ApiError::internal)?;
-    Ok(out)
+    Ok((out, values))
 }
 
 fn write_map(map: &Map, out: &mut Vec<u8>, mut write: impl FnMut(&str, &Value, &mut Vec<u8>)) {
