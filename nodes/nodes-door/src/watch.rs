@@ -34,6 +34,8 @@ pub struct WatchPlan {
     /// The one object that is watched, if a path named it.
     name: Option<String>,
     selection: Selection,
+    /// Whether nothing is left out: no name, no selector.
+    is_everything: bool,
     /// What is still to be told of what was there.
     initial: Option<Initial>,
 }
@@ -64,13 +66,16 @@ impl WatchPlan {
     /// What this watcher is told of a change; nothing if it is none of its business.
     #[must_use]
     pub fn show(&self, event: &Event) -> Option<WatchEvent> {
-        let shown = entry(&self.kind, event.item());
         let before = event.prev().is_some_and(|prev| self.matches(prev));
         let now = event.kind() != EventKind::Deleted && self.matches(event.item());
+        // Most events are none of the business of a watcher with a selector.
+        let shown = || entry(&self.kind, event.item());
         match (before, now) {
-            (false, true) => Some(WatchEvent::Added(shown)),
-            (true, true) => Some(WatchEvent::Modified(shown)),
-            (true, false) if event.kind() == EventKind::Deleted => Some(WatchEvent::Deleted(shown)),
+            (false, true) => Some(WatchEvent::Added(shown())),
+            (true, true) => Some(WatchEvent::Modified(shown())),
+            (true, false) if event.kind() == EventKind::Deleted => {
+                Some(WatchEvent::Deleted(shown()))
+            }
             (true, false) => Some(WatchEvent::Deleted(self.last_match(event))),
             (false, false) => None,
         }
@@ -109,6 +114,9 @@ impl WatchPlan {
     }
 
     fn matches(&self, item: &Item) -> bool {
+        if self.is_everything {
+            return true;
+        }
         let named =
             self.name.as_ref().is_none_or(|name| item.key().last_segment() == name.as_bytes());
         named && self.selection.matches(item)
@@ -142,6 +150,7 @@ pub(crate) fn plan(
         bookmarks: options.allow_bookmarks,
         kind: Arc::clone(kind),
         name: target.name.clone(),
+        is_everything: target.name.is_none() && selection.is_everything(),
         selection,
         initial: None,
     };
