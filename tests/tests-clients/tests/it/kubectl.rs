@@ -122,6 +122,36 @@ fn is_fallback(command: &str, request: &str) -> bool {
         || command.starts_with("kubectl drain") && request.starts_with("DELETE")
 }
 
+/// Kinds of the category `all` that the recording's server did not have.
+const LACKED: [&str; 6] = [
+    "/api/v1/replicationcontrollers?",
+    "/apis/apps/v1/daemonsets?",
+    "/apis/apps/v1/statefulsets?",
+    "/apis/autoscaling/v2/horizontalpodautoscalers?",
+    "/apis/batch/v1/cronjobs?",
+    "/apis/batch/v1/jobs?",
+];
+
+/// The recording's server had one pod for everything; here the Deployment's has a name that was drawn.
+const PODS: [(&str, &str, &str); 1] = [("kubectl logs deploy/d", "/pods/p/", "/pods/d-HASH-NAME/")];
+
+/// The recorded requests as a server with all kinds is sent them, which lets a watch go on: the recording's ended each at
+/// once, and some commands then list and watch again.
+fn with_our_server(command: &str, mut requests: Vec<String>) -> Vec<String> {
+    let is_watch = |request: &String| request.contains("watch=true");
+    if let Some(first) = requests.iter().position(is_watch)
+        && requests[first + 1..].contains(&requests[first])
+    {
+        requests.truncate(first + 1);
+    }
+    for (of, theirs, ours) in PODS {
+        if command.starts_with(of) {
+            requests.iter_mut().for_each(|request| *request = request.replace(theirs, ours));
+        }
+    }
+    requests
+}
+
 /// The requests of each command of the recording, up to the first that a server with all endpoints would not be sent.
 fn recorded(recording: &str) -> BTreeMap<String, Vec<String>> {
     let blocks = recording.split("#### ").skip(1);
@@ -130,7 +160,7 @@ fn recorded(recording: &str) -> BTreeMap<String, Vec<String>> {
             let command = block.lines().next().unwrap_or_default().trim();
             let lines = block.lines().skip(1).filter_map(|line| line.split("  {").next());
             let requests = lines.take_while(|line| !is_fallback(command, line)).map(normal);
-            (command.to_owned(), requests.collect())
+            (command.to_owned(), with_our_server(command, requests.collect()))
         })
         .collect()
 }
@@ -155,11 +185,16 @@ fn sent(transcript: &str) -> BTreeMap<String, Vec<String>> {
     sent
 }
 
-fn hold_against_recording(transcript: &str) {
+#[test]
+fn kubectl_sends_what_was_recorded_of_it() {
+    let transcript = include_str!("../../kubectl.txt");
     let Ok(recording) = fs::read_to_string(RECORDING) else {
         return println!("the recording of a real kubectl is absent: only the transcript was held");
     };
-    let (recorded, sent) = (recorded(&recording), sent(transcript));
+    let (recorded, mut sent) = (recorded(&recording), sent(transcript));
+    if let Some(lists) = sent.get_mut("kubectl get all -A") {
+        lists.retain(|list| LACKED.iter().all(|lacked| !list.contains(lacked)));
+    }
     let steps = steps(transcript);
     let mut equal = 0;
     for (command, wanted) in &recorded {
@@ -221,5 +256,4 @@ fn kubectl_sends_and_prints_what_it_does_elsewhere() {
         }
     }
     expect_file![path].assert_eq(&after);
-    hold_against_recording(&after);
 }

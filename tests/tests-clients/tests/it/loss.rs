@@ -80,6 +80,7 @@ fn stock_clients_end_with_the_right_state_while_servers_are_lost() {
     ];
     let losses = lose_servers(&cluster, Duration::from_secs(seconds));
     assert!(losses > 0, "{seconds} s are too few for a loss");
+    let mut row = format!("{seconds} | {losses}");
     for (name, program) in programs {
         let report = report(name, program);
         assert!(report["acknowledged"].as_u64() > Some(50), "{name} hardly worked: {report}");
@@ -87,5 +88,7 @@ fn stock_clients_end_with_the_right_state_while_servers_are_lost() {
         if let Some(seen) = report["seen"].as_u64() {
             assert!(seen > 20, "{name} saw little: {report}");
         }
+        row.push_str(&format!(" | {} / {}", report["acknowledged"], report["failed"]));
     }
+    println!("| {row} |");
 }
