@@ -14,6 +14,7 @@ mod driver;
 mod fault;
 mod inspect;
 mod life;
+mod link;
 mod mailbox;
 mod monitor;
 mod observer;
@@ -34,6 +35,7 @@ pub use clock::{Clock, entropy};
 pub use driver::{Driver, Inbox};
 pub use fault::Fault;
 pub use inspect::Details;
+pub use link::Link;
 pub use mailbox::{Refusal, TellError};
 pub use monitor::{Down, Monitor, Watching};
 pub use observer::{

@@ -52,6 +52,8 @@ pub(crate) trait AnyMailbox: std::fmt::Debug + Send + Sync + 'static {
     fn watchers_of(&self, _key: &str) -> Option<Arc<Watchers>> {
         None
     }
+    /// Ends this life of a key, which is known by those who watch it.
+    fn fail_key(&self, _key: &str, _watchers: &Arc<Watchers>, _reason: ExitReason) {}
     /// One of them does not want to know any more.
     fn unwatched(&self, _key: &str) {}
     /// The life of whoever has this mailbox is over, for this reason.

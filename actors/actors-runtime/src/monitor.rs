@@ -1,9 +1,10 @@
-//! Monitors and links: whoever must know of an actor's end is told of it once, always.
+//! Monitors: whoever must know of the end of an actor or of a key is told of it once, always.
 //!
-//! Way in: `System::monitor`, `Inbox::monitor`, `Inbox::link`.  Owns: who is told of one life's end.
+//! Way in: `System::monitor`, `Inbox::monitor`, `KeyInbox::monitor`.  Owns: who is told of one life's
+//! end.
 //! Invariant: a watcher is told exactly once: at the end, or at once if that is past; unless it was
 //! taken back before.
-//! Spec: Erlang's `monitor/2` and `link/1`; what is not running ends at once, as `noproc`.
+//! Spec: Erlang's `monitor/2`; what is not running ends at once, as `noproc`.
 
 use std::{
     collections::BTreeMap,
@@ -18,6 +19,7 @@ use crate::{
     driver::Inbox,
     life::{AnyMailbox, Life},
     observer::DeadReason,
+    slab::KeyInbox,
     system::{OrderError, System},
     task::lock,
     trace::Trace,
@@ -34,7 +36,7 @@ pub struct Down {
     pub reason: ExitReason,
 }
 
-type Tell = Box<dyn FnOnce(Down) + Send>;
+pub(crate) type Tell = Box<dyn FnOnce(Down) + Send>;
 
 /// Who is told of the end of one life.
 #[derive(Default)]
@@ -59,7 +61,7 @@ impl Watchers {
     const LEN_MAX: usize = 65_536;
 
     /// The number under which it waits; `None` if it was told at once.
-    fn add(&self, tell: Tell) -> Result<Option<u64>, Tell> {
+    pub(crate) fn add(&self, tell: Tell) -> Result<Option<u64>, Tell> {
         let mut state = lock(&self.0);
         if let Some(down) = state.down.clone() {
             drop(state);
@@ -79,7 +81,7 @@ impl Watchers {
         lock(&self.0).waiting.is_empty()
     }
 
-    fn remove(&self, number: u64) {
+    pub(crate) fn remove(&self, number: u64) {
         // Dropped outside the lock: it may hold anything.
         let taken = lock(&self.0).waiting.remove(&number);
         drop(taken);
@@ -100,24 +102,45 @@ impl Watchers {
     }
 }
 
-/// A slab, and one of its keys.
-type KeyOf = (Weak<dyn AnyMailbox>, Box<str>);
+/// One life of an actor, or of a key, that may be watched.
+#[derive(Debug, Clone)]
+pub(crate) enum Subject {
+    Actor(Weak<Life>),
+    /// A key of this slab.
+    Key(Weak<dyn AnyMailbox>, Arc<str>),
+}
 
 /// A monitor that waits. Dropping it takes it back.
 #[derive(Debug)]
 pub struct Watching {
     watchers: Weak<Watchers>,
-    number: Option<u64>,
-    /// The slab of a key that is watched, and the key.
-    key: Option<KeyOf>,
+    /// `None`: there is nothing to take back.
+    waits: Option<(u64, Subject)>,
+}
+
+impl Watching {
+    pub(crate) fn new(watchers: &Arc<Watchers>, number: u64, subject: Subject) -> Self {
+        Self { watchers: Arc::downgrade(watchers), waits: Some((number, subject)) }
+    }
+
+    /// It was told at once.
+    pub(crate) fn nothing() -> Self {
+        Self { watchers: Weak::new(), waits: None }
+    }
+
+    /// It is not taken back any more.
+    pub(crate) fn leave(mut self) {
+        self.waits = None;
+    }
 }
 
 impl Drop for Watching {
     fn drop(&mut self) {
-        if let (Some(watchers), Some(number)) = (self.watchers.upgrade(), self.number) {
+        let Some((number, subject)) = self.waits.take() else { return };
+        if let Some(watchers) = self.watchers.upgrade() {
             watchers.remove(number);
         }
-        if let Some((slab, key)) = self.key.take()
+        if let Subject::Key(slab, key) = subject
             && let Some(slab) = slab.upgrade()
         {
             slab.unwatched(&key);
@@ -161,29 +184,34 @@ impl System {
     }
 
     fn watch(&self, path: &str, tell: Tell) -> Result<Watching, OrderError> {
-        let life = self.registry().by_path(path).and_then(|slot| slot.current());
-        let (watchers, key) = match life {
-            Some(life) => (Some(Arc::clone(&life.watchers)), None),
-            None => self.watchers_of_key(path).unzip(),
-        };
-        let Some(watchers) = watchers else {
+        let Some((watchers, subject)) = self.subject_at(path) else {
             let reason = ExitReason::Lost("nothing was running there".to_owned());
             tell(Down { path: path.to_owned(), incarnation: Incarnation(0), reason });
-            return Ok(Watching { watchers: Weak::new(), number: None, key: None });
+            return Ok(Watching::nothing());
         };
         let many = |_| OrderError::TooMany(path.to_owned());
-        let number = watchers.add(tell).map_err(many)?;
-        Ok(Watching { watchers: Arc::downgrade(&watchers), number, key })
+        Ok(match watchers.add(tell).map_err(many)? {
+            Some(number) => Watching::new(&watchers, number, subject),
+            None => Watching::nothing(),
+        })
     }
 
-    /// Who watches the current life of one key of a slab, and what is told when one of them does not
-    /// any more.
-    fn watchers_of_key(&self, path: &str) -> Option<(Arc<Watchers>, KeyOf)> {
+    /// The life of an actor, or of a key, that is current at `path` now, and who watches it.
+    pub(crate) fn subject_at(&self, path: &str) -> Option<(Arc<Watchers>, Subject)> {
+        if let Some(life) = self.registry().by_path(path).and_then(|slot| slot.current()) {
+            return Some(life.subject());
+        }
         let (host, key) = self.registry().host_above(path)?;
         let life = host.current()?;
         let slab = life.mailbox()?;
-        let watchers = slab.watchers_of(key)?;
-        Some((watchers, (Arc::downgrade(slab), key.into())))
+        Some((slab.watchers_of(key)?, Subject::Key(Arc::downgrade(slab), key.into())))
+    }
+}
+
+impl Life {
+    /// Who watches it, and what is watched.
+    pub(crate) fn subject(self: &Arc<Self>) -> (Arc<Watchers>, Subject) {
+        (Arc::clone(&self.watchers), Subject::Actor(Arc::downgrade(self)))
     }
 }
 
@@ -209,35 +237,23 @@ impl<E: Send + 'static> Inbox<E> {
         };
         system.watch(path, Box::new(tell))
     }
-
-    /// Ties this life to the one that is current at `path` now: when one of them ends by a failure,
-    /// the other one is ended too, as lost. Clean ends part them.
-    ///
-    /// # Errors
-    /// [`OrderError::TooMany`]; [`OrderError::NotFound`] if nothing runs there.
-    pub fn link(&self, system: &System, path: &str) -> Result<(), OrderError> {
-        let missing = || OrderError::NotFound(path.to_owned());
-        let other = system.registry().by_path(path).and_then(|slot| slot.current());
-        let other = other.ok_or_else(missing)?;
-        let many = |path: &str| OrderError::TooMany(path.to_owned());
-        let there = other.watchers.add(take_along(&self.life)).map_err(|_| many(path))?;
-        let here = self.life.watchers.add(take_along(&other)).map_err(|_| many(self.path()));
-        if let (Err(_), Some(number)) = (&here, there) {
-            other.watchers.remove(number);
-        }
-        here.map(drop)
-    }
 }
 
-/// Ends `life` when the other one has failed.
-fn take_along(life: &Arc<Life>) -> Tell {
-    let life = Arc::downgrade(life);
-    Box::new(move |down| {
-        if let Some(life) = life.upgrade().filter(|_| !down.reason.is_clean()) {
-            life.fail(ExitReason::Lost(format!(
-                "{}, to which it was linked, {}",
-                down.path, down.reason
-            )));
-        }
-    })
+impl<E: std::fmt::Debug + Send + 'static> KeyInbox<E> {
+    /// Watches the life that is current at `path` now: the event that `wrap` makes of its end is
+    /// delivered once, ahead of what others sent, and wakes the machine if it is at rest. Taken back
+    /// with this life of the key, or with the result.
+    ///
+    /// # Errors
+    /// [`OrderError::TooMany`]: 65,536 watch it already; [`OrderError::NotFound`]: this life of the key
+    /// is over.
+    pub fn monitor(
+        &self,
+        system: &System,
+        path: &str,
+        wrap: impl FnOnce(Down) -> E + Send + 'static,
+    ) -> Result<Watching, OrderError> {
+        let waits = self.wait().ok_or_else(|| OrderError::NotFound(self.path()))?;
+        system.watch(path, Box::new(move |down| waits.end(wrap(down))))
+    }
 }

@@ -18,6 +18,7 @@ mod line;
 mod pool;
 mod record;
 mod state;
+mod wait;
 mod watch;
 mod work;
 

@@ -224,9 +224,9 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
         for spot in spots {
             let came = hall.came(spot);
             let Some(record) = state.at(spot) else { continue };
-            if record.pending == 0 && record.may_rest() && came == 0 {
-                // Whoever watches it wants its end, and this is none.
-                match record.is_watched() {
+            if record.may_rest() && came == 0 {
+                // Whoever watches it wants its end, and this is none; what it waits for wakes it.
+                match record.pending > 0 || record.is_watched() {
                     true => record.is_dormant = true,
                     false => drop(Self::remove(state, &mut hall, spot)),
                 }

@@ -12,7 +12,7 @@ use indexmap::IndexMap;
 
 use super::{
     pool::Pool,
-    record::{Hold, Record},
+    record::{Hold, Record, Spot},
     state::Order,
 };
 use crate::{
@@ -22,6 +22,15 @@ use crate::{
     observer::{DeadReason, Node},
     task::lock,
 };
+
+impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
+    /// Who is told of the end of this life of a key; `None` if it is over.
+    pub(super) fn watchers_at(&self, spot: Spot, life: u64) -> Option<Arc<Watchers>> {
+        let mut state = lock(&self.state);
+        let record = state.at(spot).filter(|record| record.life == life)?;
+        Some(Arc::clone(record.watchers.get_or_insert_default()))
+    }
+}
 
 impl<E: std::fmt::Debug + Send + 'static> AnyMailbox for Pool<E> {
     fn request_stop(&self) {
@@ -105,6 +114,16 @@ impl<E: std::fmt::Debug + Send + 'static> AnyMailbox for Pool<E> {
         let spot = state.find(key)?;
         let record = state.at(spot).filter(|record| record.hold == Hold::Open)?;
         Some(Arc::clone(record.watchers.get_or_insert_default()))
+    }
+
+    fn fail_key(&self, key: &str, watchers: &Arc<Watchers>, reason: ExitReason) {
+        let mut state = lock(&self.state);
+        let Some(spot) = state.find(key) else { return };
+        let is_meant = |own: &Arc<Watchers>| Arc::ptr_eq(own, watchers);
+        let record = state.at(spot).filter(|one| one.watchers.as_ref().is_some_and(is_meant));
+        let Some(life) = record.map(|record| record.life) else { return };
+        drop(state);
+        self.order(spot, Order::End { life, reason });
     }
 
     fn unwatched(&self, key: &str) {

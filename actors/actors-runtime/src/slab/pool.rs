@@ -325,6 +325,8 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
         record.life = life;
         record.pending = 0;
         record.hold = hold;
+        // It is to be started again, or is parked: neither is forgotten.
+        record.is_dormant = false;
         record.ended(reason);
         state.waiting -= dead;
     }

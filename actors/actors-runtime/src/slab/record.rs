@@ -49,7 +49,7 @@ pub(super) struct Record<E> {
     pub(super) is_suspended: bool,
     /// Its handler takes long, and goes on beside the slab.
     pub(super) is_away: bool,
-    /// It is at rest and known only because somebody watches it.
+    /// It is at rest and known only because somebody watches it, or because it waits for something.
     pub(super) is_dormant: bool,
     pub(super) watchers: Option<Arc<Watchers>>,
     processed: u64,

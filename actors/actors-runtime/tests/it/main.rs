@@ -10,6 +10,7 @@ mod faults;
 mod groups;
 mod hosts;
 mod inspect;
+mod links;
 mod mailboxes;
 mod monitors;
 mod slabs;

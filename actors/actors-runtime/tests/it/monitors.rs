@@ -5,7 +5,7 @@ use actors_runtime::{Down, Fault, Monitor};
 
 use crate::{Event, SOON, World, ended, slabs, spec, tree};
 
-async fn down(monitor: Monitor) -> Down {
+pub(crate) async fn down(monitor: Monitor) -> Down {
     tokio::time::timeout(SOON, monitor.down()).await.expect("an end is told")
 }
 

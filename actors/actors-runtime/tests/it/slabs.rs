@@ -1,6 +1,10 @@
 //! Keyed machines: activation, rest, poison, parking, bounds.
 
-use std::{collections::BTreeMap, sync::Mutex, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use actors_core::{
     Backoff, ChildSpec, ExitReason, Intensity, MailboxPolicy, OnLimit, SupervisorNotice, WhenFull,
@@ -9,16 +13,28 @@ use actors_runtime::{
     Child, KeyInbox, Keyed, NodeState, Notice, Notices, Refusal, SlabRef, SlabSpec,
 };
 
+use tokio::sync::Semaphore;
+
 use crate::{Effect, Event, Probe, Said, World, tree};
 
 pub(crate) struct Probes {
     said: Said,
+    keys: Arc<Keys>,
     lives: Mutex<BTreeMap<String, u32>>,
+}
+
+/// What a test has in its hand.
+pub(crate) struct Keys {
+    /// The inbox of each key's newest life.
+    pub(crate) inboxes: Mutex<BTreeMap<String, KeyInbox<Event>>>,
+    /// Keys that ask get as many answers as there are permits.
+    pub(crate) answers: Semaphore,
 }
 
 impl Probes {
     pub(crate) fn new(said: Said) -> Self {
-        Self { said, lives: Mutex::default() }
+        let keys = Keys { inboxes: Mutex::default(), answers: Semaphore::new(0) };
+        Self { said, keys: Arc::new(keys), lives: Mutex::default() }
     }
 }
 
@@ -34,6 +50,7 @@ impl Keyed for Probes {
         let mut lives = self.lives.lock().unwrap();
         let life = lives.entry(inbox.key().to_owned()).or_default();
         *life += 1;
+        self.keys.inboxes.lock().unwrap().insert(inbox.key().to_owned(), inbox.clone());
         self.said.say(format!("{} awake {life}", inbox.key()));
         (inbox.key() != "nobody").then_some(Probe)
     }
@@ -43,9 +60,15 @@ impl Keyed for Probes {
             Effect::Say(note) => self.said.say(format!("{}: {note}", inbox.key())),
             Effect::Timer { at, note } => inbox.send_at(at, Event::Note(note)),
             Effect::Work => inbox.spawn(async { Event::Note(77) }),
+            Effect::Answer(_) => {
+                let keys = Arc::clone(&self.keys);
+                inbox.spawn(async move {
+                    keys.answers.acquire().await.unwrap().forget();
+                    Event::Note(0)
+                });
+            }
             Effect::Fail => inbox.send(Event::Note(1_000)),
             Effect::End => inbox.end(ExitReason::Normal),
-            other => panic!("not for keys: {other:?}"),
         }
     }
 
@@ -56,24 +79,36 @@ impl Keyed for Probes {
 
 pub(crate) async fn world(when_full: WhenFull) -> (World, SlabRef<Event>) {
     let world = World::new();
-    let ms = Duration::from_millis;
-    let spec = SlabSpec {
-        kind: "pod".into(),
-        mailbox: MailboxPolicy { capacity: 2, when_full },
-        keys_max: 4,
-        intensity: Intensity { restarts: 1, period: Duration::from_secs(60) },
-        backoff: Backoff { initial: ms(1), max: ms(1), jitter_percent: 0 },
-    };
-    let said = world.said.clone();
-    let slab = Child::slab(spec, move |_| {
-        let said = said.clone();
-        async move { Ok(Probes::new(said)) }
-    });
+    let (slab, _) = slab_of(&world, spec_of_slab(when_full));
     let tree = tree("root", 0, OnLimit::Escalate).child(ChildSpec::permanent("pods"), slab);
     drop(world.run(tree).await);
     let slab = world.system.slab::<Event>("root/pods");
     slab.ready().await.unwrap();
     (world, slab)
+}
+
+/// Few keys, of which one that fails twice is parked.
+pub(crate) fn spec_of_slab(when_full: WhenFull) -> SlabSpec {
+    let ms = Duration::from_millis;
+    SlabSpec {
+        kind: "pod".into(),
+        mailbox: MailboxPolicy { capacity: 2, when_full },
+        keys_max: 4,
+        intensity: Intensity { restarts: 1, period: Duration::from_secs(60) },
+        backoff: Backoff { initial: ms(1), max: ms(1), jitter_percent: 0 },
+    }
+}
+
+/// A slab of probes.
+pub(crate) fn slab_of(world: &World, spec: SlabSpec) -> (Child, Arc<Keys>) {
+    let said = world.said.clone();
+    let keys = Probes::new(said.clone()).keys;
+    let given = Arc::clone(&keys);
+    let slab = Child::slab(spec, move |_| {
+        let (said, keys) = (said.clone(), Arc::clone(&given));
+        async move { Ok(Probes { keys, ..Probes::new(said) }) }
+    });
+    (slab, keys)
 }
 
 /// The next notice, but for those of slow handlers: a panic that prints its backtrace may be one.

@@ -30,7 +30,7 @@ const fn runtime(name: &'static str) -> TestOf {
     TestOf { room: "runtime", name, is_inside: false }
 }
 
-pub(super) const MUTATIONS: [Mutation; 13] = [
+pub(super) const MUTATIONS: [Mutation; 15] = [
     Mutation {
         breaks: "children stop in the reverse order of their starts",
         file: "actors/actors-core/src/supervise/machine.rs",
@@ -123,5 +123,21 @@ pub(super) const MUTATIONS: [Mutation; 13] = [
         search: "if taken >= PATIENCE && seen.work_waits {",
         replace: "if taken >= PATIENCE && seen.is_run && seen.now == Mono(0) {",
         test: runtime("slow::others_go_on_while_one_key_hangs_and_then_another"),
+    },
+    Mutation {
+        breaks: "a key that is slow to wake or to begin its effects holds up itself only",
+        file: "actors/actors-runtime/src/slab/work.rs",
+        search: "        self.body = None;\n",
+        replace: "",
+        test: runtime(
+            "slow::others_go_on_while_one_key_is_slow_to_wake_and_others_to_begin_effects",
+        ),
+    },
+    Mutation {
+        breaks: "a failure of one linked life ends the other, and a clean end does not",
+        file: "actors/actors-runtime/src/link.rs",
+        search: "if down.reason.is_clean() {",
+        replace: "if !down.reason.is_clean() {",
+        test: runtime("links::a_failure_takes_along_whoever_is_linked_actors_and_keys_alike"),
     },
 ];
