@@ -5,7 +5,7 @@
 //! owed are copied in one go (`tape`).
 //! Spec: Kubernetes API concepts, "Efficient detection of changes": `type` and `object`.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc};
+use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
 
 use actix_web::{HttpResponse, web};
 use actors_core::Now;
@@ -41,6 +41,9 @@ const EXPIRED: u16 = 410;
 
 /// A batch of this many events is one of many: who is behind does not rest.
 const BEHIND: usize = WatchStream::BATCH;
+
+/// What is there so soon had come before.
+const AT_ONCE: Duration = Duration::from_millis(1);
 
 /// How one watch writes its events.
 struct Writer {
@@ -136,16 +139,19 @@ async fn next(mut body: Body) -> Option<(Result<Bytes, Never>, Body)> {
             if let Some(until) = rests_until {
                 sleep_until(until).await;
             }
-            events.next().await
+            let asked = Instant::now();
+            let batch = events.next().await?;
+            Some((batch, rests_until.is_none() || asked.elapsed() > AT_ONCE))
         };
-        let batch = tokio::select! {
+        let (batch, is_awaited) = tokio::select! {
             biased;
             () = body.gone.wait() => None,
             () = body.revocation.wait() => None,
             batch = batch => batch,
         }?;
         if batch.len() < BEHIND {
-            body.rests_until = Some(Instant::now() + body.place.rest());
+            let rest = if is_awaited { body.place.first_rest() } else { body.place.rest() };
+            body.rests_until = Some(Instant::now() + rest);
         }
         body.batch = batch.into_iter();
     }
