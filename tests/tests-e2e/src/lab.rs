@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::{CLUSTERS, Ran, built_binary};
 
 /// How long a condition may take. Far longer than it does, for machines that are busy.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Waits for a condition by asking again; each question takes its time, so nothing pauses in between.
 ///

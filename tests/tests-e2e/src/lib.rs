@@ -17,7 +17,10 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use serde_json::Value;
@@ -360,18 +363,37 @@ fn built_binary() -> PathBuf {
     PathBuf::from(target).join("release/starling")
 }
 
+/// How the archives of test processes begin; the number of their process follows.
+const ARCHIVE: &str = "starling-e2e-demo-";
+
+/// Removes the archives of test processes that have ended: none can clear up behind itself.
+fn remove_old_archives() {
+    let entries = fs::read_dir(std::env::temp_dir()).into_iter().flatten();
+    for entry in entries.filter_map(Result::ok) {
+        let name = entry.file_name();
+        let process =
+            name.to_str().and_then(|name| name.strip_prefix(ARCHIVE)?.strip_suffix(".tar"));
+        let process = process.and_then(|number| number.parse::<u32>().ok());
+        if process.is_some_and(|number| !Path::new(&format!("/proc/{number}")).exists()) {
+            drop(fs::remove_file(entry.path()));
+        }
+    }
+}
+
 /// The archive of the demonstration image, made once a test process.
 #[must_use]
 pub fn demo_image() -> String {
-    let archive =
-        std::env::temp_dir().join(format!("starling-e2e-demo-{}.tar", std::process::id()));
-    if !archive.is_file() {
+    static MADE: OnceLock<String> = OnceLock::new();
+    let make = || {
+        remove_old_archives();
+        let archive = std::env::temp_dir().join(format!("{ARCHIVE}{}.tar", std::process::id()));
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/demo-image");
         let made =
             Command::new(script).arg(&archive).arg(IMAGE).status().expect("the script can be run");
         assert!(made.success(), "scripts/demo-image failed");
-    }
-    archive.to_str().expect("a path of text").to_owned()
+        archive.to_str().expect("a path of text").to_owned()
+    };
+    MADE.get_or_init(make).clone()
 }
 
 /// A Deployment of the demonstration's web server and its Service.

@@ -19,7 +19,7 @@ use std::{
 use actors_core::Mono;
 use actors_runtime::Clock;
 
-use crate::Cluster;
+use crate::{Cluster, until};
 
 #[expect(clippy::disallowed_methods, reason = "users and judges beside the cluster are no actors")]
 fn beside<T: Send + 'static>(what: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
@@ -216,6 +216,15 @@ impl Beats {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.address.port()
+    }
+
+    /// Waits until so many pods were heard: the newest one runs, and says so.
+    ///
+    /// # Panics
+    /// If it is not heard.
+    pub fn wait_for(&self, pods: usize) {
+        let heard = || self.heard.lock().unwrap_or_else(PoisonError::into_inner).len();
+        until(&format!("{pods} pods were heard"), || heard() >= pods);
     }
 
     /// Which pods were heard, in the order in which they came.

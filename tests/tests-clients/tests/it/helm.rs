@@ -55,7 +55,7 @@ fn helm_installs_upgrades_rolls_back_and_removes() {
     assert!(twice.code != 0 && twice.err.contains("cannot re-use a name"), "{}", twice.err);
 
     helm(&["uninstall", "web", "--wait", "--timeout", "60s"]);
-    cluster.kubectl(&["wait", "--for=delete", "pod", "-l", "app=web", "--timeout=30s"]);
+    cluster.kubectl(&["wait", "--for=delete", "pod", "-l", "app=web", "--timeout=120s"]);
     let left = cluster.kubectl(&["get", "all,configmap,secret", "-l", "app=web", "-o", "name"]);
     assert_eq!(left, "");
 }

@@ -70,7 +70,7 @@ fn stock_clients_end_with_the_right_state_while_servers_are_lost() {
         .map_or(60, |text| text.to_str().and_then(|text| text.parse().ok()).expect("seconds"));
     let cluster = Cluster::prepared();
     cluster.starling(&["up", "--servers", "3"]);
-    cluster.kubectl(&["wait", "node", "--all", "--for=condition=Ready", "--timeout=60s"]);
+    cluster.kubectl(&["wait", "node", "--all", "--for=condition=Ready", "--timeout=120s"]);
     let (user, time) = (cluster.user(), seconds.to_string());
     let python = Path::new("python3");
     let programs = [

@@ -28,7 +28,7 @@ spec:
 
 fn ready(cluster: &Cluster, pod: &str) {
     let pod = format!("pod/{pod}");
-    cluster.kubectl(&["wait", "--for=condition=Ready", &pod, "--timeout=60s"]);
+    cluster.kubectl(&["wait", "--for=condition=Ready", &pod, "--timeout=120s"]);
 }
 
 /// The status of one ephemeral container, once it is in this state.
@@ -36,7 +36,7 @@ fn ephemeral(cluster: &Cluster, name: &str, state: &str) -> Value {
     let path = format!(
         "--for=jsonpath={{.status.ephemeralContainerStatuses[?(@.name==\"{name}\")].state.{state}}}"
     );
-    cluster.kubectl(&["wait", &path, "pod/p", "--timeout=60s"]);
+    cluster.kubectl(&["wait", &path, "pod/p", "--timeout=120s"]);
     let pod = cluster.get("pod", "p");
     let all = pod["status"]["ephemeralContainerStatuses"].as_array().cloned().unwrap_or_default();
     all.into_iter().find(|one| one["name"] == name).expect("it has a status")
@@ -69,7 +69,9 @@ fn an_ephemeral_container_looks_into_a_pod_that_runs() {
     debug("look", &["--target=web", "--", "sh", "-c", "echo looking; exec sleep 1000"]);
     let status = ephemeral(&cluster, "look", "running");
     assert_eq!((&status["ready"], &status["restartCount"]), (&false.into(), &0.into()), "{status}");
-    assert_eq!(cluster.kubectl(&["logs", "p", "-c", "look"]), "looking\n");
+    // It may run for a moment before it says so.
+    let logs = |name: &str| cluster.kubectl(&["logs", "p", "-c", name]);
+    until("what it said", || logs("look") == "looking\n");
     let within =
         |script: &str| cluster.kubectl(&["exec", "p", "-c", "look", "--", "sh", "-c", script]);
     assert!(
@@ -104,7 +106,7 @@ fn an_ephemeral_container_looks_into_a_pod_that_runs() {
     assert_eq!(ephemeral(&cluster, "once", "terminated")["restartCount"], 0);
     assert_eq!(cluster.kubectl(&["logs", "p", "-c", "once"]), "sh\n");
     assert_eq!(cluster.kubectl(&["logs", "p", "-c", "look"]), "looking\n");
-    cluster.kubectl(&["delete", "pod", "p", "--timeout=60s"]);
+    cluster.kubectl(&["delete", "pod", "p", "--timeout=120s"]);
 }
 
 /// Whoever attaches speaks with the container's own first process.
@@ -125,7 +127,7 @@ fn attach(cluster: &Cluster, debug: &dyn Fn(&str, &[&str])) {
     assert_eq!(lines.next().expect("a line").expect("text"), "there and back");
     attached.kill().expect("it is attached");
     attached.wait().expect("it ends");
-    assert_eq!(cluster.kubectl(&["logs", "p", "-c", "echo"]), "there and back\n");
+    until("what it said", || cluster.kubectl(&["logs", "p", "-c", "echo"]) == "there and back\n");
     ephemeral(cluster, "echo", "running");
 }
 
@@ -148,7 +150,7 @@ fn resize(cluster: &Cluster, resources: &str) {
 fn enacted(cluster: &Cluster, field: &str, amount: &str) -> Value {
     let path =
         format!("--for=jsonpath={{.status.containerStatuses[0].resources.{field}}}={amount}");
-    cluster.kubectl(&["wait", &path, "pod/r", "--timeout=60s"]);
+    cluster.kubectl(&["wait", &path, "pod/r", "--timeout=120s"]);
     cluster.get("pod", "r")["status"]["containerStatuses"][0].clone()
 }
 
@@ -184,7 +186,7 @@ fn resources_change_while_the_container_runs() {
 
     // More than the node has: nothing changes, and the pod says so until it wants less.
     resize(&cluster, r#"{"requests":{"cpu":"900"},"limits":{"cpu":"900"}}"#);
-    cluster.kubectl(&["wait", "--for=condition=PodResizePending", "pod/r", "--timeout=60s"]);
+    cluster.kubectl(&["wait", "--for=condition=PodResizePending", "pod/r", "--timeout=120s"]);
     let pending = condition(&cluster, "PodResizePending").expect("it pends");
     assert_eq!(pending["reason"], "Infeasible", "{pending}");
     assert_eq!(limits(&cluster), "30000 67108864");
@@ -196,9 +198,9 @@ fn resources_change_while_the_container_runs() {
     // The policy for memory demands a new life.
     resize(&cluster, r#"{"limits":{"memory":"96Mi"}}"#);
     let again = "--for=jsonpath={.status.containerStatuses[0].restartCount}=1";
-    cluster.kubectl(&["wait", again, "pod/r", "--timeout=60s"]);
+    cluster.kubectl(&["wait", again, "pod/r", "--timeout=120s"]);
     ready(&cluster, "r");
     enacted(&cluster, "limits.memory", "96Mi");
     assert_eq!(limits(&cluster), "25000 100663296");
-    cluster.kubectl(&["delete", "pod", "r", "--timeout=60s"]);
+    cluster.kubectl(&["delete", "pod", "r", "--timeout=120s"]);
 }

@@ -95,11 +95,12 @@ fn scenario(cluster: &Cluster, disk: &Disk<'_>) {
     let events = [
         "get",
         "events",
-        "--watch-only",
-        "--request-timeout=60s",
+        "--watch",
+        "--request-timeout=120s",
         "--output",
         "jsonpath={.reason}{\"\\n\"}",
     ];
+    // It tells of what is there already, too: whoever is first.
     let mut watch = cluster.spawn_kubectl(&events);
     disk.make_room();
     let told = BufReader::new(watch.stdout.take().expect("piped")).lines();

@@ -17,16 +17,16 @@ fn five_machines() -> Cluster {
 }
 
 fn wait_all_ready(cluster: &Cluster) {
-    cluster.kubectl(&["wait", "node", "--all", "--for=condition=Ready", "--timeout=60s"]);
+    cluster.kubectl(&["wait", "node", "--all", "--for=condition=Ready", "--timeout=120s"]);
 }
 
 fn wait_dead(cluster: &Cluster, node: &str) {
     let node = format!("node/{node}");
-    cluster.kubectl(&["wait", &node, "--for=condition=Ready=Unknown", "--timeout=30s"]);
+    cluster.kubectl(&["wait", &node, "--for=condition=Ready=Unknown", "--timeout=120s"]);
 }
 
 fn wait_rolled_out(cluster: &Cluster) {
-    cluster.kubectl(&["rollout", "status", "deployment/web", "--timeout=90s"]);
+    cluster.kubectl(&["rollout", "status", "deployment/web", "--timeout=180s"]);
 }
 
 /// The machines of `starling status`.
@@ -289,15 +289,17 @@ fn a_fenced_pod_never_runs_twice() {
     let host = format!("{}.1 {}", net.rsplit_once('.').expect("IPv4").0, beats.port());
     cluster.apply(&only_one(&host));
     let rolled_out = || {
-        cluster.kubectl(&["rollout", "status", "deployment/only", "--timeout=90s"]);
+        cluster.kubectl(&["rollout", "status", "deployment/only", "--timeout=180s"]);
     };
     rolled_out();
+    beats.wait_for(1);
 
     let node = node_of_only(&cluster);
     println!("the machine of the pod is paused past its fence: {node}");
     cluster.starling(&["node", "pause", &node]);
     wait_dead(&cluster, &node);
     rolled_out();
+    beats.wait_for(2);
     cluster.starling(&["node", "resume", &node]);
     wait_all_ready(&cluster);
 
@@ -306,6 +308,7 @@ fn a_fenced_pod_never_runs_twice() {
     cut(&cluster, &node, true);
     wait_dead(&cluster, &node);
     rolled_out();
+    beats.wait_for(3);
     heal(&cluster, &node);
     wait_all_ready(&cluster);
 
@@ -314,6 +317,7 @@ fn a_fenced_pod_never_runs_twice() {
     cluster.starling(&["node", "kill", &node]);
     wait_dead(&cluster, &node);
     rolled_out();
+    beats.wait_for(4);
     cluster.starling(&["node", "start", &node]);
     wait_all_ready(&cluster);
 

@@ -18,7 +18,7 @@ fn a_deployment_is_applied_seen_scaled_and_deleted() {
     cluster.apply(
         "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {password: canary-7351}\n",
     );
-    cluster.kubectl(&["rollout", "status", "deployment/web", "--timeout=60s"]);
+    cluster.kubectl(&["rollout", "status", "deployment/web", "--timeout=120s"]);
     let told = BufReader::new(watch.stdout.take().expect("piped")).lines();
     let running =
         told.map_while(Result::ok).find(|line| line.contains("Running") && line.contains("1/1"));
@@ -60,10 +60,10 @@ fn a_deployment_is_applied_seen_scaled_and_deleted() {
     assert!(page.starts_with("pod web-"), "{page}");
 
     cluster.kubectl(&["scale", "deployment", "web", "--replicas=5"]);
-    cluster.kubectl(&["rollout", "status", "deployment/web", "--timeout=60s"]);
+    cluster.kubectl(&["rollout", "status", "deployment/web", "--timeout=120s"]);
     assert_eq!(cluster.list("pods", "app=web").len(), 5);
-    cluster.kubectl(&["delete", "deployment", "web", "--timeout=60s"]);
-    cluster.kubectl(&["wait", "--for=delete", "pod", "-l", "app=web", "--timeout=60s"]);
+    cluster.kubectl(&["delete", "deployment", "web", "--timeout=120s"]);
+    cluster.kubectl(&["wait", "--for=delete", "pod", "-l", "app=web", "--timeout=120s"]);
     assert!(cluster.list("replicasets", "app=web").is_empty());
 }
 
@@ -74,7 +74,7 @@ fn an_interactive_shell_reads_what_is_typed_and_a_log_is_followed() {
     }
     let cluster = Cluster::up();
     cluster.apply(&web("web", 1));
-    cluster.kubectl(&["rollout", "status", "deployment/web", "--timeout=60s"]);
+    cluster.kubectl(&["rollout", "status", "deployment/web", "--timeout=120s"]);
     let pods = cluster.list("pods", "app=web");
     let pod = pods[0]["metadata"]["name"].as_str().expect("a name");
     let mut follow = cluster.spawn_kubectl(&["logs", "-f", pod]);
@@ -171,5 +171,5 @@ fn typed_commands_and_server_side_apply_do_what_they_say() {
     assert_eq!(replicas(), 2);
     assert_eq!(apply(&without, &other).code, 0);
     assert_eq!(replicas(), 1, "the default");
-    cluster.kubectl(&["rollout", "status", "deployment/web", "--timeout=60s"]);
+    cluster.kubectl(&["rollout", "status", "deployment/web", "--timeout=120s"]);
 }

@@ -23,7 +23,7 @@ fn down_leaves_nothing_in_the_kernel_and_up_brings_everything_back() {
     }
     let cluster = Cluster::up();
     cluster.apply(&web("web", 2));
-    cluster.kubectl(&["rollout", "status", "deployment/web", "--timeout=60s"]);
+    cluster.kubectl(&["rollout", "status", "deployment/web", "--timeout=120s"]);
     let record = std::fs::read_to_string(
         cluster.folder.join("data").join(&cluster.name).join("cluster.json"),
     );
@@ -39,7 +39,7 @@ fn down_leaves_nothing_in_the_kernel_and_up_brings_everything_back() {
     assert_eq!(cluster.try_starling(&["get", "pods"]).code, 3);
 
     cluster.starling(&["up"]);
-    cluster.kubectl(&["rollout", "status", "deployment/web", "--timeout=60s"]);
+    cluster.kubectl(&["rollout", "status", "deployment/web", "--timeout=120s"]);
     assert!(cluster.starling(&["up"]).contains("already running"));
     cluster.starling(&["down", "--purge"]);
     assert_eq!(traces_of(&cluster, &bridge), "");

@@ -26,7 +26,7 @@ fn bridge_of(cluster: &Cluster) -> String {
 }
 
 fn wait_all_ready(cluster: &Cluster) {
-    cluster.kubectl(&["wait", "node", "--all", "--for=condition=Ready", "--timeout=60s"]);
+    cluster.kubectl(&["wait", "node", "--all", "--for=condition=Ready", "--timeout=120s"]);
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn five_machines_serve_survive_a_loss_and_leave_nothing() {
 
     assert!(cluster.starling(&["image", "import", &demo_image()]).contains(IMAGE));
     cluster.apply(&web("web", 2));
-    cluster.kubectl(&["rollout", "status", "deployment/web", "--timeout=60s"]);
+    cluster.kubectl(&["rollout", "status", "deployment/web", "--timeout=120s"]);
     for pod in cluster.list("pod", "app=web") {
         let node = pod["spec"]["nodeName"].as_str().unwrap_or_default();
         assert!(node.starts_with("agent-"), "a pod on a tainted server: {node}");
@@ -54,8 +54,8 @@ fn five_machines_serve_survive_a_loss_and_leave_nothing() {
 
     cluster.starling(&["node", "kill", "agent-1"]);
     assert_eq!(cluster.try_starling(&["node", "kill", "agent-1"]).code, 1, "it is down already");
-    cluster.kubectl(&["wait", "node/agent-1", "--for=condition=Ready=Unknown", "--timeout=30s"]);
-    cluster.kubectl(&["rollout", "status", "deployment/web", "--timeout=60s"]);
+    cluster.kubectl(&["wait", "node/agent-1", "--for=condition=Ready=Unknown", "--timeout=120s"]);
+    cluster.kubectl(&["rollout", "status", "deployment/web", "--timeout=120s"]);
     cluster.starling(&["node", "start", "agent-1"]);
     wait_all_ready(&cluster);
 
@@ -63,7 +63,7 @@ fn five_machines_serve_survive_a_loss_and_leave_nothing() {
     assert_eq!(traces_of(&cluster, &bridge), "");
     cluster.starling(&["up"]);
     wait_all_ready(&cluster);
-    cluster.kubectl(&["rollout", "status", "deployment/web", "--timeout=60s"]);
+    cluster.kubectl(&["rollout", "status", "deployment/web", "--timeout=120s"]);
     cluster.starling(&["down", "--purge"]);
     assert_eq!(traces_of(&cluster, &bridge), "");
 }
@@ -83,7 +83,7 @@ fn the_leaders_loss_is_survived_through_the_same_kubeconfig() {
         "wait",
         &format!("node/{leader}"),
         "--for=condition=Ready=Unknown",
-        "--timeout=30s",
+        "--timeout=120s",
     ]);
     cluster.kubectl(&["create", "configmap", "after", "--from-literal=a=b"]);
     assert_eq!(cluster.get("configmap", "before")["data"]["a"], "b");

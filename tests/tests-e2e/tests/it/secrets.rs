@@ -136,7 +136,7 @@ spec:
 "#
     );
     cluster.apply(&manifest);
-    cluster.kubectl(&["wait", "--for=condition=Ready", "pod/reader", "--timeout=60s"]);
+    cluster.kubectl(&["wait", "--for=condition=Ready", "pod/reader", "--timeout=120s"]);
     let told = cluster.kubectl(&[
         "exec",
         "reader",
@@ -230,7 +230,7 @@ fn a_secrets_value_is_in_no_file_log_metric_or_dump() {
         let ran = cluster.try_starling(&["actors", "kill", actor, "--panic"]);
         println!("{actor}: {}{}", ran.out, ran.err);
     }
-    cluster.kubectl(&["wait", "--for=condition=Ready", "pod/reader", "--timeout=60s"]);
+    cluster.kubectl(&["wait", "--for=condition=Ready", "pod/reader", "--timeout=120s"]);
     for (question, answer) in diagnostics(&cluster) {
         for canary in CANARIES {
             let found = forms(canary).into_iter().find(|form| answer.contains(form));

@@ -1,7 +1,7 @@
 //! `starling why`: one apply is one tree, from the client to the report of the agent.
 
 use serde_json::Value;
-use tests_e2e::{Cluster, demo_image, web};
+use tests_e2e::{Cluster, demo_image, until, web};
 
 /// The report of one object.
 fn why(cluster: &Cluster, object: &str) -> Value {
@@ -32,13 +32,17 @@ fn way_to(steps: &[Value], last: &Value) -> Vec<String> {
 
 /// The way from the client to the write of the status that said that the pod is ready.
 fn check_way(cluster: &Cluster, pod: &str) -> Vec<Value> {
-    let report = why(cluster, &format!("pod/{pod}"));
+    let mut report = Value::Null;
+    // The agent notes its report when that is answered, which others may have heard of by then.
+    until("the report of a ready pod", || {
+        report = why(cluster, &format!("pod/{pod}"));
+        steps(&report).iter().any(|step| text(step, "outcome") == "Running, ready")
+    });
     assert_eq!(report["isWhole"], true, "{report:#}");
     assert_eq!(text(&report, "trace").len(), 32, "{report:#}");
     assert_eq!(report["missing"], serde_json::json!([]), "{report:#}");
     let steps = steps(&report);
     let ready = steps.iter().find(|step| text(step, "outcome") == "Running, ready");
-    assert!(ready.is_some(), "no report of a ready pod: {report:#}");
     let ready = ready.expect("there is one");
     let way = way_to(&steps, ready);
     let expected = [
@@ -78,14 +82,14 @@ fn one_apply_is_one_tree_and_every_step_has_its_cause() {
     }
     let cluster = Cluster::up();
     cluster.apply(&web("web", 1));
-    cluster.kubectl(&["rollout", "status", "deployment/web", "--timeout=60s"]);
+    cluster.kubectl(&["rollout", "status", "deployment/web", "--timeout=120s"]);
     check_way(&cluster, name_of(&cluster.list("pod", "app=web")[0]));
 
     cluster.apply(
         "apiVersion: v1\nkind: Pod\nmetadata: {name: big}\nspec: {containers: [{name: c, \
          image: none, resources: {requests: {cpu: 9999}}}]}\n",
     );
-    cluster.kubectl(&["wait", "pod/big", "--for=condition=PodScheduled=false", "--timeout=30s"]);
+    cluster.kubectl(&["wait", "pod/big", "--for=condition=PodScheduled=false", "--timeout=120s"]);
     let told = cluster.starling(&["why", "pod/big"]);
     assert!(told.contains("Pending, without a node"), "{told}");
     assert!(told.contains("Insufficient cpu"), "{told}");
@@ -103,10 +107,10 @@ fn a_trace_goes_over_machines() {
     }
     let cluster = Cluster::prepared();
     cluster.starling(&["up", "--servers", "3", "--agents", "2"]);
-    cluster.kubectl(&["wait", "node", "--all", "--for=condition=Ready", "--timeout=60s"]);
+    cluster.kubectl(&["wait", "node", "--all", "--for=condition=Ready", "--timeout=120s"]);
     cluster.starling(&["image", "import", &demo_image()]);
     cluster.apply(&web("web", 1));
-    cluster.kubectl(&["rollout", "status", "deployment/web", "--timeout=60s"]);
+    cluster.kubectl(&["rollout", "status", "deployment/web", "--timeout=120s"]);
     let pods = cluster.list("pod", "app=web");
     let node = text(&pods[0]["spec"], "nodeName").to_owned();
     let steps = check_way(&cluster, name_of(&pods[0]));
