@@ -67,8 +67,8 @@ fn scenario(cluster: &Cluster, disk: &Disk<'_>) {
     disk.fill();
     let object = cluster.folder.join("large.json");
     let filled = "x".repeat(400_000);
-    // The log's files have some room of their own, which is used up first: 8 MiB.
-    let refused = (1..=60).find_map(|number| {
+    // The log's files have some room of their own, which is used up first: some tens of MiB.
+    let refused = (1..=200).find_map(|number| {
         let large = json!({"apiVersion": "v1", "kind": "ConfigMap",
             "metadata": {"name": format!("large-{number}")}, "data": {"x": filled}});
         fs::write(&object, large.to_string()).expect("a file on another disk");
