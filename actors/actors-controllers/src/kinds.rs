@@ -41,3 +41,8 @@ pub const CLUSTER_ROLE: Kind = Kind::new("rbac.authorization.k8s.io/v1", "Cluste
 /// `rbac.authorization.k8s.io/v1` ClusterRoleBinding.
 pub const CLUSTER_ROLE_BINDING: Kind =
     Kind::new("rbac.authorization.k8s.io/v1", "ClusterRoleBinding");
+/// `flowcontrol.apiserver.k8s.io/v1` FlowSchema.
+pub const FLOW_SCHEMA: Kind = Kind::new("flowcontrol.apiserver.k8s.io/v1", "FlowSchema");
+/// `flowcontrol.apiserver.k8s.io/v1` PriorityLevelConfiguration.
+pub const PRIORITY_LEVEL: Kind =
+    Kind::new("flowcontrol.apiserver.k8s.io/v1", "PriorityLevelConfiguration");

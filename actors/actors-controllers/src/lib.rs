@@ -13,6 +13,7 @@ mod endpoints;
 mod event_ttl;
 mod eviction;
 pub mod fencing;
+mod flow_schema;
 mod furnishing;
 mod garbage;
 pub mod kinds;
@@ -38,6 +39,7 @@ pub use endpoint_slice::EndpointSliceController;
 pub use endpoints::EndpointsController;
 pub use event_ttl::EventTtlController;
 pub use eviction::TaintEvictionController;
+pub use flow_schema::FlowSchemaController;
 pub use furnishing::{RootCaController, ServiceAccountController};
 pub use garbage::GarbageController;
 pub use mirroring::MirroringController;
@@ -71,6 +73,7 @@ pub fn builtin(ca_pem: &str) -> Vec<Arc<dyn Controller>> {
         Arc::new(QuotaController),
         Arc::new(EventTtlController),
         Arc::new(AggregationController),
+        Arc::new(FlowSchemaController),
     ]
 }
 

@@ -51,7 +51,11 @@ pub(crate) async fn run(bootstrap: &Bootstrap) -> Result<(), Failure> {
 
 /// Creates the object; a role or binding that exists gets what it lacks, the API's own endpoints are set to what they
 /// should be.
-async fn ensure(calls: &Calls, bootstrap: &Bootstrap, object: &Object) -> Result<(), Failure> {
+pub(crate) async fn ensure(
+    calls: &Calls,
+    bootstrap: &Bootstrap,
+    object: &Object,
+) -> Result<(), Failure> {
     let facts = bootstrap.registry.kind_of(object).ok_or_else(ApiError::no_such_resource)?;
     let of = |name: Option<&str>| Target {
         group: facts.gvk.group.clone(),

@@ -150,6 +150,15 @@ impl Server {
         tree
     }
 
+    fn flow_control(&self) -> Child {
+        let server = self.clone();
+        Child::service(move |service| {
+            let calls = server.calls("system:starling:flow-control", "starling-flow-control");
+            let parts = (server.what_to_make(), calls, server.gate.store().clone());
+            crate::flow_control::keep(service, parts, server.serving())
+        })
+    }
+
     fn calls(&self, user: &str, agent: &str) -> Calls {
         Calls::new(self.client(), Identity::new(user, &["system:masters"]), agent)
     }
@@ -172,6 +181,7 @@ impl Server {
             control::feed(service, control.clone(), hosts.clone(), words)
         });
         tree.child(ChildSpec::permanent("feed"), feed)
+            .child(ChildSpec::permanent("flow-control"), self.flow_control())
     }
 
     fn watches(&self) -> Child {

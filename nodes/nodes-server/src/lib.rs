@@ -15,6 +15,7 @@ mod control_plane;
 mod endpoints;
 mod events;
 mod figures;
+mod flow_control;
 mod gate;
 mod health;
 mod joins;

@@ -9,6 +9,7 @@
 
 mod certificate;
 mod edge;
+mod flow_control;
 mod gates;
 mod hostile;
 mod reads;
