@@ -55,6 +55,8 @@ pub struct MembershipMachine {
     /// Before this instant there is nothing to be found by looking at all members, unless more came
     /// since than signs of life of those who are well.
     calm_until: Mono,
+    /// When the first of those who are silent is to be looked at, as far as was known then.
+    next_due: Mono,
     /// Since when it does not hear its own majority.
     deaf: Option<Deaf>,
     /// What others hold of this member.
@@ -108,6 +110,7 @@ impl MembershipMachine {
             wake: None,
             next_beat: Mono::default(),
             calm_until: Mono::default(),
+            next_due: Mono::default(),
             deaf: None,
             judged: Judged::default(),
             is_changed: true,
@@ -154,6 +157,11 @@ impl MembershipMachine {
     #[cfg(test)]
     pub(crate) fn stir(&mut self) {
         self.calm_until = Mono::default();
+    }
+
+    /// Whether anybody's silence means something here: judges listen to all.
+    fn hears_all(&self) -> bool {
+        self.voters.is_empty() || self.is_voter(&self.me.node)
     }
 
     fn is_voter(&self, node: &str) -> bool {
@@ -208,7 +216,8 @@ impl MembershipMachine {
             self.left_out += 1;
             return false;
         }
-        self.members.insert(info.node.clone(), Member::new(info, now));
+        let votes = self.is_voter(&info.node);
+        self.members.insert(info.node.clone(), Member::new(info, votes, now));
         self.is_changed = true;
         true
     }
@@ -310,6 +319,9 @@ impl MembershipMachine {
         if is_news {
             self.voters = voters;
             self.elections += 1;
+            for (node, member) in &mut self.members {
+                member.votes = self.voters.contains(node);
+            }
         }
         is_news
     }
@@ -326,7 +338,7 @@ impl Machine for MembershipMachine {
             self.start(&mut turn);
         }
         let was_late = self.catch_up(now.mono);
-        let calm = Calm::before(self, &event);
+        let calm = Calm::before(self, &event, now.mono);
         let needs_review = match event {
             MemberEvent::Tick => {
                 // An alarm that was set before an earlier one took its place means nothing.

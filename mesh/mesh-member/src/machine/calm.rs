@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use actors_core::Mono;
+
 use super::{Member, MembershipMachine};
 use crate::{MemberEvent, MemberInfo, MemberMessage};
 
@@ -12,15 +14,16 @@ use crate::{MemberEvent, MemberInfo, MemberMessage};
 pub(super) enum Calm {
     /// Nobody: time passed.
     Nobody,
-    /// One member, which is well, and this is what it says of itself.
+    /// One member that is well and was just heard, and this is what it says of itself: each further
+    /// word only puts off what its silence would bring.
     One { node: String, info: Arc<MemberInfo>, elections: u64 },
-    /// More, or one that is not well.
+    /// More, or one that is not well, or silent.
     Broken,
 }
 
 impl Calm {
     /// Before `machine` takes `event`.
-    pub(super) fn before(machine: &MembershipMachine, event: &MemberEvent) -> Self {
+    pub(super) fn before(machine: &MembershipMachine, event: &MemberEvent, now: Mono) -> Self {
         use MemberMessage::{Answer, Ask, Heartbeat, Hello, Leaving, Verdict};
         let node = match event {
             MemberEvent::Tick => return Self::Nobody,
@@ -34,7 +37,8 @@ impl Calm {
             },
             _ => return Self::Broken,
         };
-        match machine.members.get(node).filter(|member| is_calm(member)) {
+        let is_calm = |member: &&Member| member.is_fresh(now) && !member.is_deaf;
+        match machine.members.get(node).filter(is_calm) {
             Some(member) => {
                 let (node, info) = (node.clone(), Arc::clone(&member.info));
                 Self::One { node, info, elections: machine.elections }
@@ -48,16 +52,12 @@ impl Calm {
         match self {
             Self::Nobody => true,
             Self::One { node, info, elections } => {
-                let member = machine.members.get(node).filter(|member| is_calm(member));
+                let is_calm = |member: &&Member| member.is_well() && !member.is_deaf;
+                let member = machine.members.get(node).filter(is_calm);
                 let is_same = member.is_some_and(|member| Arc::ptr_eq(&member.info, info));
                 is_same && machine.elections == *elections
             }
             Self::Broken => false,
         }
     }
-}
-
-/// Whether it is heard as one hears who is well: each word puts off only what silence would bring.
-fn is_calm(member: &Member) -> bool {
-    member.is_well() && !member.is_deaf
 }

@@ -32,10 +32,9 @@ impl MembershipMachine {
         self.review_self(now, out);
         let mut asks: BTreeMap<String, Vec<String>> = BTreeMap::new();
         // Whoever is well and was just heard needs no thought, nor does one whose silence means nothing.
-        let hears_all = self.voters.is_empty() || self.is_voter(&self.me.node);
-        let is_watched = |node: &String| hears_all || self.is_voter(node);
-        let is_odd = |(node, member): &(&String, &Member)| {
-            !member.is_well() || (member.silence(now.mono) >= Timing::QUIET && is_watched(node))
+        let hears_all = self.hears_all();
+        let is_odd = |(_, member): &(&String, &Member)| {
+            !member.is_fresh(now.mono) && (hears_all || member.votes || !member.is_well())
         };
         let nodes: Vec<String> =
             self.members.iter().filter(is_odd).map(|(node, _)| node.clone()).collect();
@@ -75,7 +74,7 @@ impl MembershipMachine {
 
     /// Whether silence of this member means anything here: judges listen to all, all to judges.
     fn watches(&self, node: &str) -> bool {
-        self.voters.is_empty() || self.is_voter(&self.me.node) || self.is_voter(node)
+        self.hears_all() || self.is_voter(node)
     }
 
     /// Who does not hear its own majority has no opinion. Nor has one who is dead to the others: it

@@ -13,6 +13,8 @@ use crate::{LinkStanding, MemberInfo, MemberState, Opinion, Standing, Timing};
 #[derive(Debug, Clone)]
 pub(super) struct Member {
     pub(super) info: Arc<MemberInfo>,
+    /// Whether it is a judge.
+    pub(super) votes: bool,
     /// What was last published of it.
     pub(super) state: MemberState,
     /// Silence is counted from here at the earliest: since it is known, since it began a new life,
@@ -52,9 +54,10 @@ pub(super) struct Member {
 }
 
 impl Member {
-    pub(super) fn new(info: MemberInfo, now: Mono) -> Self {
+    pub(super) fn new(info: MemberInfo, votes: bool, now: Mono) -> Self {
         Self {
             info: Arc::new(info),
+            votes,
             state: MemberState::Alive,
             listening_since: now,
             heard: None,
@@ -173,25 +176,33 @@ impl Member {
         self.sound.is_some() || self.opinions.values().any(|(_, opinion)| opinion.was_heard)
     }
 
-    /// Before when there is nothing to be thought about it, if nothing but heartbeats comes from it
-    /// and it hears enough others; `is_watched` is whether its silence means anything.
-    pub(super) fn calm_until(&self, now: Mono, is_watched: bool) -> Mono {
+    /// Whether nothing is held against it, and nothing needs to be thought of its silence yet.
+    pub(super) fn is_fresh(&self, now: Mono) -> bool {
+        const QUIET: u64 = Timing::QUIET.as_millis() as u64 * 1_000_000;
+        now.0.saturating_sub(self.sounded().0) < QUIET && self.is_well()
+    }
+
+    /// When it may be looked at again if nothing comes from it, as [`Self::due`] has it, and before
+    /// when there is nothing to be thought about it, if it is not heard while it is silent, and what
+    /// is heard of it otherwise is that it hears enough others. `is_watched` is whether its silence
+    /// means anything.
+    pub(super) fn outlook(&self, now: Mono, is_watched: bool) -> (Option<Mono>, Mono) {
         const NEVER: Mono = Mono(u64::MAX);
-        let is_back = self.back_since.is_some() || self.is_heard_again(now);
-        let is_settled = match &self.state {
-            MemberState::Left => self.has_left && !(self.is_dead() && is_back),
-            MemberState::Dead { .. } => self.is_dead() && !is_back,
-            MemberState::Alive => {
-                let is_past = self.asked.is_none() && self.quiet(now) > Timing::VERDICT_ALONE;
-                self.is_well() && is_past && !is_watched
-            }
-            MemberState::AgentLost { .. } | MemberState::Suspect { .. } => false,
-        };
-        match is_settled {
-            true => NEVER,
-            false if self.is_well() => self.sounded().after(Timing::QUIET),
-            false => Mono::default(),
+        if self.is_fresh(now) {
+            return (None, self.sounded().after(Timing::QUIET));
         }
+        let due = self.due(now);
+        let is_back = self.back_since.is_some() || self.is_heard_again(now);
+        let calm_until = match &self.state {
+            MemberState::Left if self.has_left && !(self.is_dead() && is_back) => NEVER,
+            MemberState::Dead { .. } if self.is_dead() && !is_back => NEVER,
+            // It is silent, and that means nothing.
+            MemberState::Alive if self.is_well() && self.asked.is_none() && !is_watched => {
+                due.unwrap_or(NEVER)
+            }
+            _ => Mono::default(),
+        };
+        (due, calm_until)
     }
 
     /// Heard after the verdict: whoever heard it shortly before has only heard the last of it.

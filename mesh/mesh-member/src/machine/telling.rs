@@ -27,7 +27,7 @@ impl MembershipMachine {
             out.push(MemberEffect::Publish(self.view(now)));
         }
         let due = match now.mono < self.calm_until {
-            true => self.next_beat,
+            true => self.next_beat.min(self.next_due),
             false => self.look_ahead(now.mono),
         };
         if self.wake.is_none_or(|wake| due < wake) {
@@ -41,18 +41,17 @@ impl MembershipMachine {
         let heard = self.majority_heard(now);
         let is_quiet = now.since(heard) >= Timing::QUIET;
         let own = Some(heard.after(Timing::SUSPECT)).filter(|at| is_quiet && *at > now);
-        let hears_all = self.voters.is_empty() || self.is_voter(&self.me.node);
-        let mut due = own.unwrap_or(self.next_beat).min(self.next_beat);
+        let hears_all = self.hears_all();
+        let mut next_due = own.unwrap_or(Mono(u64::MAX));
         let mut calm_until = heard.after(Timing::QUIET);
-        for (node, member) in &self.members {
-            due = member.due(now).map_or(due, |at| at.min(due));
-            if calm_until > now {
-                let is_watched = hears_all || self.is_voter(node);
-                calm_until = calm_until.min(member.calm_until(now, is_watched));
-            }
+        for member in self.members.values() {
+            let (due, calm) = member.outlook(now, hears_all || member.votes);
+            next_due = due.map_or(next_due, |at| at.min(next_due));
+            calm_until = calm_until.min(calm);
         }
         self.calm_until = if self.deaf.is_some() { Mono::default() } else { calm_until };
-        due
+        self.next_due = next_due;
+        next_due.min(self.next_beat)
     }
 
     /// Sends a heartbeat to all who listen to it: everybody if this is a judge, else the judges.
