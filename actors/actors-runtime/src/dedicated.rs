@@ -120,7 +120,9 @@ where
     ) -> Result<(), ActorProcessingErr> {
         // One endless turn: what waits for it costs the actor no message of its own. A kill drops it.
         while !body.birth.life.is_ending() {
-            match body.run()? {
+            let ran = body.run();
+            body.birth.life.meter.rest();
+            match ran? {
                 Ran::All => body.inbox.mailbox.woken().await,
                 Ran::Enough => tokio::task::yield_now().await,
             }
@@ -159,6 +161,7 @@ where
                 return Ok(Ran::All);
             }
             let began = Clock.now();
+            self.birth.life.meter.begin(began.mono);
             let result = match next {
                 Next::Idle => return Ok(Ran::All),
                 Next::Fault(fault) => self.barrier(|body| body.inbox.end(fault.raise())),
@@ -171,7 +174,7 @@ where
             };
             let busy = Clock.mono().since(began.mono);
             self.birth.life.meter.add(1, busy);
-            self.note(busy);
+            self.birth.life.meter.note(busy);
             result?;
         }
         Ok(Ran::Enough)
@@ -190,7 +193,8 @@ where
             if since >= chunk {
                 let then = Clock.now();
                 let busy = then.mono.since(now.mono);
-                self.note(busy);
+                self.birth.life.meter.note(busy);
+                self.birth.life.meter.begin(then.mono);
                 // Slow events are told the time one by one, quick ones together.
                 chunk = if busy > SLOW { 1 } else { CHUNK_MAX };
                 (now, since) = (then, 0);
@@ -201,16 +205,8 @@ where
         mailbox.settle(handled, &mut self.batch.events);
         let then = Clock.mono();
         self.birth.life.meter.add(handled as u64, then.since(began.mono));
-        self.note(then.since(now.mono));
+        self.birth.life.meter.note(then.since(now.mono));
         result
-    }
-
-    /// Names the actor in the log if it took long. It holds up nobody but itself and its thread.
-    fn note(&self, busy: Duration) {
-        let life = &self.birth.life;
-        if life.meter.note(busy) {
-            tracing::warn!(path = %life.slot.path, ?busy, "one message took long");
-        }
     }
 
     fn guarded_turn(&mut self, now: Now, letter: Letter<M::Event>) -> Result<(), String> {

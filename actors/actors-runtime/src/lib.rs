@@ -16,6 +16,7 @@ mod inspect;
 mod life;
 mod link;
 mod mailbox;
+mod meter;
 mod monitor;
 mod observer;
 mod part;

@@ -20,8 +20,9 @@ use tokio::sync::Notify;
 
 use crate::{
     fault::Fault,
+    meter::Meter,
     monitor::{Down, Watchers},
-    observer::{Crash, Meter, Node, NodeState, Slot},
+    observer::{Crash, Node, NodeState, Slot},
     supervisor::{Table, take_along},
     task::{Tasks, lock},
 };

@@ -6,10 +6,8 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{
-        Arc, Mutex, Weak,
-        atomic::{AtomicU64, Ordering},
-    },
+    ops::Bound,
+    sync::{Arc, Mutex, Weak},
     time::Duration,
 };
 
@@ -18,8 +16,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
 use crate::{
-    clock::Clock, life::Life, reference::Changed, task::lock, timers::Timers, trace::Trace,
-    watchdog::BUDGET,
+    clock::Clock, life::Life, meter::nanos, reference::Changed, task::lock, timers::Timers,
+    trace::Trace,
 };
 
 /// One place in the tree, as it was when it was read.
@@ -43,11 +41,12 @@ pub struct Node {
     pub capacity: u64,
     /// Messages that found the mailbox full and went back to their senders, in this life.
     pub refused: u64,
-    /// Microseconds of work in this life.
+    /// Microseconds of work in this life, with what is being done now.
     pub busy_us: u64,
     /// Events handled in this life; for a service, how often it was polled.
     pub processed: u64,
-    /// Events that took longer than they may, in this life; their time is busy time too.
+    /// Events that took longer than they may, in this life, with one that still does; their time is
+    /// busy time too.
     pub slow: Slow,
     /// How its last life ended.
     pub last_exit: Option<ExitReason>,
@@ -130,69 +129,6 @@ pub enum NodeState {
     Ended,
 }
 
-/// Counts work.
-#[derive(Debug, Default)]
-pub(crate) struct Meter {
-    processed: AtomicU64,
-    busy_ns: AtomicU64,
-    slow: Mutex<Slow>,
-}
-
-/// Adds the time until it is dropped.
-pub(crate) struct Busy<'a> {
-    meter: &'a Meter,
-    since: actors_core::Mono,
-}
-
-impl Meter {
-    pub(crate) fn start(&self, pieces: u64) -> Busy<'_> {
-        self.processed.fetch_add(pieces, Ordering::Relaxed);
-        Busy { meter: self, since: Clock.mono() }
-    }
-
-    pub(crate) fn add(&self, pieces: u64, busy: Duration) {
-        self.processed.fetch_add(pieces, Ordering::Relaxed);
-        self.busy_ns.fetch_add(nanos(busy), Ordering::Relaxed);
-    }
-
-    /// Notes one event that may have taken too long. True if it is the longest by far: then a log
-    /// names it.
-    pub(crate) fn note(&self, busy: Duration) -> bool {
-        if busy < BUDGET {
-            return false;
-        }
-        let mut slow = lock(&self.slow);
-        let before = slow.longest_us;
-        slow.add(busy);
-        slow.longest_us > before.saturating_mul(2)
-    }
-
-    pub(crate) fn slow(&self) -> Slow {
-        *lock(&self.slow)
-    }
-
-    pub(crate) fn processed(&self) -> u64 {
-        self.processed.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn busy_us(&self) -> u64 {
-        self.busy_ns.load(Ordering::Relaxed) / 1_000
-    }
-}
-
-impl Drop for Busy<'_> {
-    fn drop(&mut self) {
-        let busy = Clock.mono().since(self.since);
-        self.meter.add(0, busy);
-        self.meter.note(busy);
-    }
-}
-
-/// A time in nanoseconds, for counters.
-pub(crate) fn nanos(span: Duration) -> u64 {
-    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
-}
-
 /// One place in the tree: it outlives the lives that are lived in it.
 #[derive(Debug)]
 pub(crate) struct Slot {
@@ -266,9 +202,7 @@ impl Slot {
             about: None,
         };
         let Some(life) = current else { return vec![node] };
-        node.processed = life.meter.processed();
-        node.busy_us = life.meter.busy_us();
-        node.slow = life.meter.slow();
+        life.meter.show(&mut node, Clock.mono());
         let Some(mailbox) = life.mailbox() else {
             let parts = life.tasks.nodes(&self.path);
             return std::iter::once(node).chain(parts).collect();
@@ -296,6 +230,8 @@ pub(crate) struct Registry {
 #[derive(Debug, Default)]
 struct Slots {
     by_path: BTreeMap<Arc<str>, Arc<Slot>>,
+    /// Where the last round was broken off.
+    rounded_to: Option<Arc<str>>,
     by_address: BTreeMap<String, Weak<Slot>>,
 }
 
@@ -371,6 +307,17 @@ impl Registry {
             let is_host = matches!(slot.kind, NodeKind::Slab | NodeKind::Service);
             is_host.then_some((slot, &path[at + 1..]))
         })
+    }
+
+    /// At most `max` slots, others each time: who asks often sees all.
+    pub(crate) fn round(&self, max: usize) -> Vec<Arc<Slot>> {
+        let mut slots = lock(&self.slots);
+        let from = slots.rounded_to.take().map_or(Bound::Unbounded, Bound::Excluded);
+        let range = slots.by_path.range::<Arc<str>, _>((from, Bound::Unbounded));
+        let some: Vec<_> = range.take(max).map(|(_, slot)| Arc::clone(slot)).collect();
+        slots.rounded_to =
+            some.last().filter(|_| some.len() == max).map(|slot| Arc::clone(&slot.path));
+        some
     }
 
     pub(crate) fn tree(&self) -> Vec<Node> {

@@ -11,7 +11,8 @@ use tokio::sync::Notify;
 
 use crate::{
     fault::Fault,
-    observer::{Meter, Node, NodeKind, NodeState},
+    meter::Meter,
+    observer::{Node, NodeKind, NodeState},
     task::lock,
 };
 

@@ -31,8 +31,11 @@ use crate::{
     supervisor::SupervisorRef,
     task::{Commanded, Tasks, spawn_unowned},
     timers::Timers,
-    watchdog::Watchdog,
+    watchdog::{Watchdog, Watched},
 };
+
+/// How many actors are looked at in one round; the next one goes on where that ended.
+const ROUND_MAX: usize = 4_096;
 
 /// A system of actors. Cheap to clone; all clones are the same system.
 #[derive(Clone)]
@@ -49,6 +52,12 @@ struct Inner {
     notices: broadcast::Sender<Notice>,
     /// Whether anybody ever listened: who listens now costs a lock.
     is_heard: AtomicBool,
+}
+
+impl Watched for Inner {
+    fn look(self: Arc<Self>) {
+        System(self).name_slow();
+    }
 }
 
 impl std::fmt::Debug for System {
@@ -127,6 +136,7 @@ impl System {
     /// The first rule that the tree breaks; nothing was started.
     pub async fn run(&self, tree: Tree) -> Result<Root, SpecError> {
         tree.validate()?;
+        self.0.watchdog.watch_over(&self.0);
         let path: Arc<str> = tree.spec.name.as_str().into();
         let slot = self.registry().enter(&path, None, NodeKind::Supervisor);
         let (sender, ended) = watch::channel(None);
@@ -289,6 +299,22 @@ impl System {
         if self.0.is_heard.load(Ordering::Relaxed) && self.0.notices.receiver_count() > 0 {
             // An error means that nobody listens any more, which is allowed.
             drop(self.0.notices.send(Notice { path: path.to_owned(), notice }));
+        }
+    }
+
+    /// Names machines that took too long for one message since the last look, or are at one still.
+    /// Keys are named by their slabs.
+    fn name_slow(&self) {
+        let now = Clock.mono();
+        for slot in self.registry().round(ROUND_MAX) {
+            if !matches!(slot.kind, NodeKind::Dedicated | NodeKind::Supervisor) {
+                continue;
+            }
+            let Some(taken) = slot.current().and_then(|life| life.meter.name(now)) else {
+                continue;
+            };
+            let name = slot.path.rsplit('/').next().unwrap_or_default().to_owned();
+            self.notify(&slot.path, SupervisorNotice::Slow { name, taken });
         }
     }
 

@@ -16,12 +16,7 @@ use std::{
 
 use tokio::{runtime::Handle, task::AbortHandle};
 
-use crate::{
-    fault::Fault,
-    life::KeyCommand,
-    observer::{Meter, Node},
-    part::Label,
-};
+use crate::{fault::Fault, life::KeyCommand, meter::Meter, observer::Node, part::Label};
 
 /// The tasks of one life.
 #[derive(Debug)]

@@ -1,8 +1,9 @@
-//! Sees handlers that take long while they still run: one thread that looks at every slab at work.
+//! Sees handlers that take long while they still run: one thread that looks at every slab at work, and
+//! once a second at everything else.
 //!
 //! Way in: [`Watchdog::enter`] around work, [`Watchdog::add`] for each slab.  Never: a decision; that is
 //! the slab's own, at each look.
-//! Time and order: it sleeps while nobody works, and looks every [`TICK`] otherwise. It is a thread of
+//! Time and order: it sleeps while no slab works, and looks every [`TICK`] otherwise. It is a thread of
 //! its own, for the runtime may have a single one, and that is what a slow handler holds up.
 
 use std::{
@@ -14,13 +15,16 @@ use std::{
     time::Duration,
 };
 
-use crate::{life::Life, task::lock};
+use crate::{clock::Clock, life::Life, task::lock};
 
 /// How long one event may take before its actor is named.
 pub(crate) const BUDGET: Duration = Duration::from_millis(10);
 
 /// The time between two looks.
 const TICK: Duration = Duration::from_millis(2);
+
+/// The time between two rounds over everything that is no slab.
+const ROUND: Duration = Duration::from_secs(1);
 
 /// What can be looked at while somebody works in it.
 pub(crate) trait Watched: Send + Sync {
@@ -38,6 +42,8 @@ pub(crate) struct Watchdog {
     at_work: AtomicUsize,
     is_asleep: AtomicBool,
     watched: Mutex<Vec<Known>>,
+    /// What is looked at once a round, whoever works.
+    whole: OnceLock<Weak<dyn Watched>>,
     thread: OnceLock<Thread>,
 }
 
@@ -51,6 +57,13 @@ impl Watchdog {
         let mut all = lock(&self.watched);
         all.retain(|(life, _)| life.strong_count() > 0);
         all.push((Arc::downgrade(life), watched));
+        self.thread.get_or_init(|| start(Arc::downgrade(self)));
+    }
+
+    /// Looks at `whole` once a round, from now on; the first one counts.
+    pub(crate) fn watch_over(self: &Arc<Self>, whole: &Arc<impl Watched + 'static>) {
+        let whole = Arc::downgrade(whole);
+        self.whole.get_or_init(|| whole);
         self.thread.get_or_init(|| start(Arc::downgrade(self)));
     }
 
@@ -103,17 +116,24 @@ impl Drop for Watchdog {
 /// Starts the thread, which ends with its watchdog; nobody waits for it.
 fn start(watchdog: Weak<Watchdog>) -> Thread {
     let work = move || {
+        let mut round = Clock.mono().after(ROUND);
         loop {
             let Some(known) = watchdog.upgrade() else { return };
             let is_idle = known.falls_asleep();
             drop(known);
-            if is_idle {
-                std::thread::park();
-                continue;
-            }
-            std::thread::park_timeout(TICK);
-            if let Some(known) = watchdog.upgrade() {
+            let until_round = round.since(Clock.mono());
+            std::thread::park_timeout(if is_idle { until_round } else { TICK });
+            let Some(known) = watchdog.upgrade() else { return };
+            if !is_idle {
                 known.look();
+            }
+            let now = Clock.mono();
+            if now >= round {
+                round = now.after(ROUND);
+                let whole = known.whole.get().and_then(Weak::upgrade);
+                // The system may end here, and the watchdog with it.
+                drop(known);
+                whole.into_iter().for_each(Watched::look);
             }
         }
     };

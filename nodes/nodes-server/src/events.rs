@@ -104,7 +104,7 @@ fn words(notice: &SupervisorNotice) -> (&'static str, String) {
             format!("failed too often; its supervisor gives up; at last it {reason}"),
         ),
         SupervisorNotice::Slow { taken, .. } => {
-            ("ActorSlow", format!("has been at one message for {taken:?}; others go on without it"))
+            ("ActorSlow", format!("took {taken:?} for one message, or is at it still; others go on"))
         }
         SupervisorNotice::Suspended { .. } => {
             ("ActorSuspended", "handles no messages until an operator resumes it".to_owned())

@@ -21,16 +21,14 @@ use super::{
 };
 use crate::{
     life::Life,
-    observer::{DeadReason, nanos},
+    meter::{QUIET, nanos},
+    observer::DeadReason,
     system::System,
     trace::Trace,
 };
 
 /// Most places that are kept when no machine is awake.
 const KEPT_MAX: usize = 1_024;
-
-/// How long a slow key is not named again.
-const QUIET: Duration = Duration::from_secs(60);
 
 pub(super) type EffectOf<K> = <<K as Keyed>::Machine as Machine>::Effect;
 
@@ -177,12 +175,12 @@ impl<K: Keyed> Body<K> {
     }
 
     /// Whoever is in charge keeps the one key that it handles, and nothing else.
-    pub(super) fn relieve(&mut self, now: Mono) {
+    pub(super) fn relieve(&mut self, now: Mono, is_named: bool) {
         let Some(Charge { is_actor, handled: Some((_, spot)), .. }) = self.charge.take() else {
             return;
         };
-        self.away.insert(spot, Away { since: now, is_actor, is_named: false });
-        self.pool.send_away(spot);
+        self.away.insert(spot, Away { since: now, is_actor, is_named });
+        self.pool.send_away(spot, now);
     }
 
     /// A key is back that was away.

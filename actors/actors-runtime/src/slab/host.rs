@@ -149,9 +149,11 @@ impl<K: Keyed> Watched for Slab<K> {
         let now = Clock.mono();
         let (step, slow) = body.look(now);
         match step {
-            Step::Nothing | Step::Name(_) => drop(body),
+            Step::Nothing => drop(body),
+            // Nobody waits yet; whoever comes goes on at once, and people see who is slow.
+            Step::Name(_) => body.relieve(now, true),
             Step::Relieve => {
-                body.relieve(now);
+                body.relieve(now, false);
                 self.call(body);
             }
             Step::Call => self.call(body),

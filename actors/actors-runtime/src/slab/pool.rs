@@ -15,7 +15,7 @@ use std::{
     },
 };
 
-use actors_core::{ExitReason, WhenFull};
+use actors_core::{ExitReason, Mono, WhenFull};
 use ractor::ActorRef;
 use tokio::sync::Notify;
 
@@ -281,10 +281,10 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
     }
 
     /// Nobody else is handed this key until it is back.
-    pub(super) fn send_away(&self, spot: Spot) {
+    pub(super) fn send_away(&self, spot: Spot, now: Mono) {
         let mut state = lock(&self.state);
         let Some(record) = state.at(spot) else { return };
-        if !std::mem::replace(&mut record.is_away, true) {
+        if record.away.replace(now).is_none() {
             state.away += 1;
         }
     }
@@ -293,7 +293,7 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
         let mut state = lock(&self.state);
         let state = &mut *state;
         let Some(record) = state.at(spot) else { return };
-        if std::mem::take(&mut record.is_away) {
+        if record.away.take().is_some() {
             state.away -= 1;
         }
         state.make_ready(spot.place);

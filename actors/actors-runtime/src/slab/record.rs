@@ -5,10 +5,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use actors_core::{Address, ExitReason, Incarnation};
+use actors_core::{Address, ExitReason, Incarnation, Mono};
 
 use super::{SlabSpec, line::Line};
 use crate::{
+    clock::Clock,
+    meter::show_handling,
     monitor::{Down, Watchers},
     observer::{Crash, Node, NodeKind, NodeState, Slow},
     trace::{Letter, Trace},
@@ -47,8 +49,8 @@ pub(super) struct Record<E> {
     pub(super) hold: Hold,
     /// An operator wants nothing handled.
     pub(super) is_suspended: bool,
-    /// Its handler takes long, and goes on beside the slab.
-    pub(super) is_away: bool,
+    /// Its handler takes long, and goes on beside the slab, since then.
+    pub(super) away: Option<Mono>,
     /// It is at rest and known only because somebody watches it, or because it waits for something.
     pub(super) is_dormant: bool,
     pub(super) watchers: Option<Arc<Watchers>>,
@@ -80,7 +82,7 @@ impl<E> Record<E> {
             revive: false,
             hold: Hold::Open,
             is_suspended: false,
-            is_away: false,
+            away: None,
             is_dormant: false,
             watchers: None,
             processed: 0,
@@ -94,7 +96,7 @@ impl<E> Record<E> {
     }
 
     pub(super) fn may_run(&self) -> bool {
-        self.hold == Hold::Open && !self.is_suspended && !self.is_away
+        self.hold == Hold::Open && !self.is_suspended && self.away.is_none()
     }
 
     /// Whether what is told now may be handled at once.
@@ -109,7 +111,7 @@ impl<E> Record<E> {
 
     /// Whether its machine may go: nothing waits, and nobody holds it back.
     pub(super) fn may_rest(&self) -> bool {
-        !self.has_work() && !self.is_suspended && !self.is_away
+        !self.has_work() && !self.is_suspended && self.away.is_none()
     }
 
     /// Whether somebody watches it, or is just about to.
@@ -205,7 +207,7 @@ impl<E> Record<E> {
 
     pub(super) fn node(&self, slab: &str, spec: &SlabSpec) -> Node {
         let restarts = self.past.as_ref().map_or(0, |past| past.restarts);
-        Node {
+        let mut node = Node {
             path: format!("{slab}/{}", self.key),
             address: Some(Address::new(spec.kind.clone(), &*self.key)),
             kind: NodeKind::Keyed,
@@ -226,6 +228,10 @@ impl<E> Record<E> {
             last_exit: self.past.as_ref().and_then(|past| past.last_exit.clone()),
             last_crash: self.past.as_ref().and_then(|past| past.last_crash.clone()),
             about: None,
+        };
+        if let Some(since) = self.away {
+            show_handling(&mut node, Clock.mono().since(since));
         }
+        node
     }
 }

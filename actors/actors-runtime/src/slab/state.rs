@@ -93,7 +93,7 @@ impl<E> State<E> {
 
     fn is_away(&self, spot: Spot) -> bool {
         let record = self.records.get(spot.place as usize).and_then(Option::as_ref);
-        record.is_some_and(|record| record.serial == spot.serial && record.is_away)
+        record.is_some_and(|record| record.serial == spot.serial && record.away.is_some())
     }
 
     /// The record of a key, and its place.

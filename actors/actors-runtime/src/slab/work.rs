@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    observer::nanos,
+    meter::nanos,
     task::barrier,
     trace::{Letter, Trace},
 };

@@ -230,10 +230,13 @@ async fn in_a_storm_of_kills_a_link_takes_along_whoever_is_there_and_acts_once()
         let of_key = system.monitor(path).unwrap();
         // The tie and the end race; whoever is killed ties, or is named by its path.
         let killed = if round % 2 == 0 { "root/a" } else { path };
-        let other = system.clone();
-        let kill = std::thread::spawn(move || other.kill(killed));
-        let tied = if round % 3 == 0 { key.link(&system, "root/a") } else { a.link(&system, path) };
-        assert_eq!(kill.join().unwrap(), Ok(()));
+        let (killed_well, tied) = std::thread::scope(|scope| {
+            let kill = scope.spawn(|| system.kill(killed));
+            let tied =
+                if round % 3 == 0 { key.link(&system, "root/a") } else { a.link(&system, path) };
+            (kill.join().unwrap(), tied)
+        });
+        assert_eq!(killed_well, Ok(()));
         let (first, second) = if killed == path { (of_key, of_actor) } else { (of_actor, of_key) };
         assert_eq!(down(first).await.reason, ExitReason::Killed);
         if tied.is_err() {

@@ -10,7 +10,9 @@ use actors_core::{
     Backoff, ChildSpec, Effects, ExitReason, Intensity, Machine, MailboxPolicy, OnLimit,
     SupervisorNotice, Turn,
 };
-use actors_runtime::{Child, DeadReason, KeyInbox, Keyed, NodeState, Root, SlabRef, SlabSpec};
+use actors_runtime::{
+    Child, DeadReason, Driver, Inbox, KeyInbox, Keyed, NodeState, Root, SlabRef, SlabSpec,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{SOON, Said, World, tree};
@@ -207,6 +209,9 @@ async fn others_go_on_while_one_key_hangs_and_then_another() {
         assert!(matches!(told.notice, SupervisorNotice::Slow { .. }), "{told:?}");
         assert!(["root/pods/first", "root/pods/second"].contains(&told.path.as_str()));
     }
+    // Those who hang are seen as busy, and slow.
+    let node = slow.world.node("root/pods/first").unwrap();
+    assert!(node.slow.count == 1 && node.busy_us >= 10_000, "{node:?}");
     second.send(()).unwrap();
     slow.world.expect(&["second goes on"]).await;
     assert_eq!(slow.world.node("root/pods/first").unwrap().depth, 10);
@@ -299,5 +304,53 @@ async fn the_end_of_a_slab_waits_for_a_handler_that_hangs() {
     while life(&system) != Some(2) {
         tokio::task::yield_now().await;
     }
+    assert_eq!(root.shutdown().await, ExitReason::Shutdown);
+}
+
+struct Alone(Said);
+
+impl Driver<Hanger> for Alone {
+    type Guard = &'static ();
+
+    fn view(&self) -> &'static () {
+        &()
+    }
+
+    fn submit(&mut self, effect: Effect, _inbox: &Inbox<Event>) {
+        if let Effect::Say(text) = effect {
+            self.0.say(text);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_machine_of_its_own_that_hangs_is_named_and_seen_while_it_does() {
+    let mut world = World::new();
+    let mut notices = world.system.notices();
+    let (said, gates) = (world.said.clone(), Gates::default());
+    let (open, gate) = mpsc::sync_channel(1);
+    gates.lock().unwrap().insert("alone".to_owned(), gate);
+    let child = Child::machine(move |_| {
+        let (said, gates) = (said.clone(), Arc::clone(&gates));
+        let hanger = Hanger { key: "alone".to_owned(), said: said.clone(), gates };
+        async move { Ok((hanger, Alone(said))) }
+    });
+    let tree = tree("root", 0, OnLimit::Escalate).child(ChildSpec::permanent("alone"), child);
+    let root = world.run(tree).await;
+    let alone = world.system.actor::<Event>("root/alone");
+    alone.ready().await.unwrap().tell(Event::Hang).await.unwrap();
+    world.expect(&["alone hangs"]).await;
+    let told = tokio::time::timeout(SOON, notices.next()).await.unwrap().unwrap();
+    assert_eq!(told.path, "root/alone");
+    let SupervisorNotice::Slow { name, taken } = told.notice else { panic!("{told:?}") };
+    assert_eq!(name, "alone");
+    let node = world.node("root/alone").unwrap();
+    assert_eq!(node.slow.count, 1, "{node:?}");
+    let taken = u64::try_from(taken.as_micros()).unwrap();
+    assert!(taken >= 10_000 && node.slow.longest_us >= taken && node.busy_us >= taken, "{node:?}");
+    open.send(()).unwrap();
+    alone.tell(Event::Note(1)).await.unwrap();
+    world.expect(&["alone goes on", "alone: 1"]).await;
+    assert_eq!(world.node("root/alone").unwrap().slow.count, 1);
     assert_eq!(root.shutdown().await, ExitReason::Shutdown);
 }
