@@ -34,8 +34,6 @@ pub struct WatchPlan {
     /// The one object that is watched, if a path named it.
     name: Option<String>,
     selection: Selection,
-    /// Whether nothing is left out: no name, no selector.
-    is_everything: bool,
     /// What is still to be told of what was there.
     initial: Option<Initial>,
 }
@@ -114,9 +112,6 @@ impl WatchPlan {
     }
 
     fn matches(&self, item: &Item) -> bool {
-        if self.is_everything {
-            return true;
-        }
         let named =
             self.name.as_ref().is_none_or(|name| item.key().last_segment() == name.as_bytes());
         named && self.selection.matches(item)
@@ -150,7 +145,6 @@ pub(crate) fn plan(
         bookmarks: options.allow_bookmarks,
         kind: Arc::clone(kind),
         name: target.name.clone(),
-        is_everything: target.name.is_none() && selection.is_everything(),
         selection,
         initial: None,
     };

@@ -15,6 +15,8 @@ pub(crate) struct Selection {
     fields: FieldSelector,
     /// The kind, where objects must be converted before their fields can be compared.
     converted: Option<Arc<KindFacts>>,
+    /// Whether there is nothing that an object is looked at for.
+    is_everything: bool,
 }
 
 impl Selection {
@@ -35,16 +37,20 @@ impl Selection {
             }
         }
         let converted = convert::is_converted(kind).then(|| Arc::clone(kind));
-        Ok(Self { labels, fields, converted })
+        let is_everything = labels.is_everything() && fields.is_everything();
+        Ok(Self { labels, fields, converted, is_everything })
     }
 
     /// Whether every object is meant.
     pub(crate) fn is_everything(&self) -> bool {
-        self.labels.is_everything() && self.fields.is_everything()
+        self.is_everything
     }
 
     /// Whether this object is meant.
     pub(crate) fn matches(&self, item: &Item) -> bool {
+        if self.is_everything {
+            return true;
+        }
         if !self.labels.matches(&item.stored().columns.labels) {
             return false;
         }
