@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use actors_core::Mono;
 use actors_sim::{Digest, NodeId};
 use chaos_judges::{Answer, Call, Expected, LogEntry, Operation, WatchRecord};
+use store_catalog::Tree;
 use store_mvcc::{
     Applied, Change, Expect, Key, Op, OpResult, Outcome, Position, Proposal, StateHash, Token,
 };
@@ -98,6 +99,8 @@ pub struct Counts {
 struct Passed {
     /// The revision that the plan behind it was made at, if a controller made one.
     planned_at: Option<u64>,
+    /// What the door wrote, until it is applied.
+    tree: Option<Tree>,
     /// For each operation its place in the history, if the door's own side of it is judged.
     history: Vec<Option<usize>>,
 }
@@ -137,7 +140,14 @@ impl Record {
                 self.operations.len() - 1
             }));
         }
-        self.passed.insert(proposal.token, Passed { planned_at, history });
+        self.passed.insert(proposal.token, Passed { planned_at, tree: None, history });
+    }
+
+    /// What a proposal that passed was written from.
+    pub(crate) fn hold(&mut self, token: Token, tree: Option<Tree>) {
+        if let Some(passed) = self.passed.get_mut(&token) {
+            passed.tree = tree;
+        }
     }
 
     /// The door's side learned what became of a proposal.
@@ -172,8 +182,9 @@ impl Record {
             return;
         }
         self.counts.entries += 1;
-        let passed = self.passed.get(&proposal.token);
-        let planned_at = passed.and_then(|passed| passed.planned_at);
+        let mut passed = self.passed.get_mut(&proposal.token);
+        let planned_at = passed.as_ref().and_then(|passed| passed.planned_at);
+        let tree = passed.as_mut().and_then(|passed| passed.tree.take());
         if passed.is_none() && proposal.ops.iter().any(|op| call_of(op).is_some()) {
             let writer = &proposal.writer.name;
             let what = format!("entry {index} of {writer:?} changes objects and bypassed the door");
@@ -184,6 +195,9 @@ impl Record {
         self.counts.fenced += applied.outcome.results.iter().filter(old).count() as u64;
         self.changes.extend(changes.iter().map(|change| (change.revision.0, log_entry(change))));
         for change in changes {
+            if let (Some(stored), Some(tree)) = (&change.value, &tree) {
+                self.versions.adopt(stored, tree);
+            }
             if let Err(what) = self.take_census(change, planned_at) {
                 self.violation(Invariant::PodsAsWanted, what);
             }

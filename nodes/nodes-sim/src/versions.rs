@@ -7,7 +7,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use actors_object::Object;
-use store_catalog::Item;
+use store_catalog::{Item, Tree};
 use store_mvcc::{Revision, Stored};
 
 /// The latest versions, by the revision that they are shown at.
@@ -35,6 +35,15 @@ impl Versions {
         let item = Arc::new(Item::new(Arc::clone(stored), None));
         self.share(&item);
         item.object()
+    }
+
+    /// Takes the tree that a version was written from: whoever wrote it has it, in a server, too.
+    pub(crate) fn adopt(&mut self, stored: &Arc<Stored>, tree: &Tree) {
+        let item = Arc::new(Item::new(Arc::clone(stored), None));
+        // What is sealed cannot be read, and so not be compared, without the server's key.
+        if stored.key == tree.key && !stored.columns.sealed && item.adopt(&tree.object) {
+            self.keep(item);
+        }
     }
 
     fn keep(&mut self, item: Arc<Item>) {

@@ -234,6 +234,7 @@ impl Server {
             |key: &store_mvcc::Key, call: &Call| !(client && is_register(key) && seen(call));
         ctx.record.pass(&proposal, (self.me, ctx.time), planned_at, judged);
         let token = proposal.token;
+        ctx.record.hold(token, pending.tree());
         let data = match proposal.encode() {
             Ok(data) => data,
             Err(error) => return self.answer(ctx, number, ApiError::too_large(error).into()),

@@ -223,6 +223,9 @@ impl Server {
     /// Applies entries, publishes what they changed, and lets everybody know.
     fn apply(&mut self, ctx: &mut Ctx<'_>, entries: Vec<Committed>) {
         let (mut changes, mut outcomes) = (Vec::new(), Vec::new());
+        // What is published is what is committed, here.
+        let residents = Arc::new(self.replica.catalog.snapshot());
+        self.replica.mvcc.set_residents(Some(residents));
         for entry in entries {
             // Already part of an image that was installed meanwhile.
             if entry.index <= self.replica.mvcc.position().index {
