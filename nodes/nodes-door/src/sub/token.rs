@@ -39,7 +39,7 @@ pub(super) fn request(visit: &mut Visit<'_>) -> Decision {
     let name = visit.name()?;
     let seconds = request.i64_at(&["spec", "expirationSeconds"]).unwrap_or(0);
     if let Some(error) = check_seconds(seconds) {
-        return Err(ApiError::invalid(&gvk.group_kind(), name, &[error]));
+        return Err(ApiError::invalid(&gvk.group_kind(), "", &[error]));
     }
     let namespace = visit.namespace();
     let mut bound = value!({
@@ -87,10 +87,11 @@ pub(super) fn request(visit: &mut Visit<'_>) -> Decision {
 
 fn check_seconds(seconds: i64) -> Option<FieldError> {
     let path = FieldPath::of(&["spec", "expirationSeconds"]);
-    if (SECONDS_MIN..=SECONDS_MAX).contains(&seconds) {
-        return None;
-    }
-    let why = format!("must be from {SECONDS_MIN} to {SECONDS_MAX}");
+    let why = match seconds {
+        ..SECONDS_MIN => "may not specify a duration less than 10 minutes",
+        SECONDS_MIN..=SECONDS_MAX => return None,
+        _ => "may not specify a duration larger than 2^32 seconds",
+    };
     Some(FieldError::invalid(&path, seconds, why))
 }
 

@@ -133,7 +133,7 @@ fn a_token_is_bound_and_dies_with_its_pod() {
               201 TokenRequest default @
                 status = {"token":"signed","expirationTimestamp":"2026-11-21T09:05:00Z"}
             POST /api/v1/namespaces/default/serviceaccounts/default/token
-              422 Invalid: TokenRequest.authentication.k8s.io "default" is invalid: spec.expirationSeconds: Invalid value: 60: must be from 600 to 4294967296
+              422 Invalid: TokenRequest.authentication.k8s.io "" is invalid: spec.expirationSeconds: Invalid value: 60: may not specify a duration less than 10 minutes
             POST /api/v1/namespaces/default/serviceaccounts/default/token
               404 NotFound: pods "none" not found
             POST /api/v1/namespaces/default/serviceaccounts/default/token
