@@ -23,6 +23,7 @@ use crate::{
     child::{Child, Job, Tree, start_failure},
     clock::Clock,
     fault::Fault,
+    group::Groups,
     life::{Birth, KeyCommand, Life, Place},
     mailbox::Mailbox,
     observer::{DeadLetters, Morgue, Node, NodeKind, Notice, Notices, Registry, Slot},
@@ -49,6 +50,7 @@ struct Inner {
     watchdog: Arc<Watchdog>,
     registry: Arc<Registry>,
     morgue: Arc<Morgue>,
+    groups: Groups,
     notices: broadcast::Sender<Notice>,
     /// Whether anybody ever listened: who listens now costs a lock.
     is_heard: AtomicBool,
@@ -125,6 +127,7 @@ impl System {
             watchdog: Arc::default(),
             registry: Arc::new(Registry::new(timers)),
             morgue: Arc::default(),
+            groups: Groups::default(),
             notices,
             is_heard: AtomicBool::new(false),
         }))
@@ -320,6 +323,10 @@ impl System {
 
     pub(crate) fn registry(&self) -> &Arc<Registry> {
         &self.0.registry
+    }
+
+    pub(crate) fn groups(&self) -> &Groups {
+        &self.0.groups
     }
 
     pub(crate) fn morgue(&self) -> Arc<Morgue> {

@@ -1,4 +1,4 @@
-//! What a key waits for from elsewhere: it stays known until that comes, or is taken back.
+//! What others have for one life of a key: it stays known until that comes, or is taken back.
 //!
 //! Way in: [`KeyInbox::wait`].  Invariant: what a life waits for is void when it is over.
 
@@ -7,6 +7,7 @@ use std::{fmt::Debug, sync::Arc};
 use super::KeyInbox;
 use crate::{
     life::AnyMailbox,
+    mailbox::Refusal,
     monitor::{Subject, Watchers},
 };
 
@@ -36,6 +37,13 @@ impl<E: Debug + Send + 'static> Drop for Wait<E> {
 }
 
 impl<E: Debug + Send + 'static> KeyInbox<E> {
+    /// Sends a message to this life as others do, without waiting.
+    pub(crate) fn try_tell(&self, event: E) -> Result<(), Refusal> {
+        let pool = self.pool.upgrade().filter(|_| self.lives()).ok_or(Refusal::Ended)?;
+        let told = pool.try_tell(&self.key, &mut Some(self.spot), event);
+        told.map_err(|error| error.refusal)
+    }
+
     fn lives(&self) -> bool {
         let known = self.pool.upgrade().and_then(|pool| pool.known(self.spot));
         known.is_some_and(|(_, life)| life == self.life)

@@ -13,15 +13,15 @@ use crate::{
 };
 
 /// Actors `a` and `once`, of which the second is not started again after a clean end, and keys.
-struct Scene {
-    world: World,
+pub(crate) struct Scene {
+    pub(crate) world: World,
     _root: Root,
     slab: SlabRef<Event>,
     keys: Arc<Keys>,
 }
 
 impl Scene {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let mut world = World::new();
         let often = Intensity { restarts: 1_000, period: Duration::from_secs(60) };
         let slab = SlabSpec { intensity: often, ..slabs::spec_of_slab(WhenFull::Wait) };
@@ -40,12 +40,12 @@ impl Scene {
         Self { world, _root: root, slab, keys }
     }
 
-    fn actor(&self, name: &str) -> Inbox<Event> {
+    pub(crate) fn actor(&self, name: &str) -> Inbox<Event> {
         self.world.inboxes.lock().unwrap()[&format!("root/{name}")].clone()
     }
 
     /// A key that wakes, and stays known until it is answered; it has said this note.
-    async fn key(&mut self, key: &str, note: u32) -> KeyInbox<Event> {
+    pub(crate) async fn key(&mut self, key: &str, note: u32) -> KeyInbox<Event> {
         self.slab.tell(key, Event::Ask(Correlation(0))).await.unwrap();
         self.slab.tell(key, Event::Note(note)).await.unwrap();
         self.hear_all(&[&format!("{key}: {note}")]).await;
@@ -71,13 +71,13 @@ impl Scene {
     }
 
     /// The only key that waits for an answer has it, and rests.
-    async fn answer(&mut self, key: &str) {
+    pub(crate) async fn answer(&mut self, key: &str) {
         self.keys.answers.add_permits(1);
         self.hear_all(&[&format!("{key}: 0")]).await;
     }
 
     /// Waits until probes have said all of this, in any order.
-    async fn hear_all(&mut self, texts: &[&str]) {
+    pub(crate) async fn hear_all(&mut self, texts: &[&str]) {
         let mut open: Vec<_> = texts.to_vec();
         while !open.is_empty() {
             let heard = self.world.hear().await;
@@ -98,7 +98,7 @@ impl Scene {
     }
 
     /// Waits until a key is not known any more.
-    async fn forgotten(&self, key: &str) {
+    pub(crate) async fn forgotten(&self, key: &str) {
         let is_gone = async {
             while self.world.node(&format!("root/pods/{key}")).is_some() {
                 tokio::task::yield_now().await;

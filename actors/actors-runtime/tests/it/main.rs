@@ -13,6 +13,7 @@ mod inspect;
 mod links;
 mod mailboxes;
 mod monitors;
+mod published;
 mod slabs;
 mod slow;
 mod supervision;
