@@ -71,17 +71,18 @@ impl Digest {
     }
 
     fn extend(&mut self, mut bytes: &[u8]) {
-        while self.filled > 0
-            && let Some((byte, rest)) = bytes.split_first()
-        {
-            self.push(*byte);
-            bytes = rest;
-        }
         while let Some((word, rest)) = bytes.split_first_chunk::<8>() {
-            self.fold(u64::from_le_bytes(*word) ^ (8 << 60));
+            self.add_word(u64::from_le_bytes(*word));
             bytes = rest;
         }
         bytes.iter().for_each(|byte| self.push(*byte));
+    }
+
+    /// Adds eight bytes behind those that do not fill a word yet.
+    fn add_word(&mut self, bytes: u64) {
+        let word = self.word | bytes << (8 * self.filled);
+        self.fold(word ^ (8 << 60));
+        self.word = if self.filled == 0 { 0 } else { bytes >> (64 - 8 * self.filled) };
     }
 }
 
@@ -154,5 +155,25 @@ impl Trace {
 
     pub(crate) fn lines(&self) -> impl Iterator<Item = &str> {
         self.lines.iter().map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_a_call_ends_makes_no_difference() {
+        let bytes: Vec<u8> = (0_u8..61).map(|number| number.wrapping_mul(37)).collect();
+        let mut whole = Digest::default();
+        bytes.iter().for_each(|byte| whole.push(*byte));
+        for cut in 0..bytes.len() {
+            for next in cut..bytes.len() {
+                let mut parts = Digest::default();
+                let cuts = [&bytes[..cut], &bytes[cut..next], &bytes[next..]];
+                cuts.into_iter().for_each(|part| parts.add(part));
+                assert_eq!(parts.finish(), whole.finish(), "cut at {cut} and {next}");
+            }
+        }
     }
 }

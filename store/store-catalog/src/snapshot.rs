@@ -171,7 +171,14 @@ impl Snapshot {
 
     /// Puts an item at its key, in place of the version before.
     pub(crate) fn insert(&mut self, item: &Arc<Item>) {
-        self.remove(item.key());
+        let takes_place = |before: Arc<Item>| {
+            before.uid() == item.uid()
+                && before.stored().columns.owners == item.stored().columns.owners
+        };
+        // What is found by the same as before is not taken out of every order to be put in again.
+        if !self.get(item.key()).is_some_and(takes_place) {
+            self.remove(item.key());
+        }
         self.by_key.insert_mut(ByKey(Arc::clone(item)));
         if !item.uid().is_empty() {
             self.by_uid.insert_mut(ByUid(hash(item.uid()), Arc::clone(item)));

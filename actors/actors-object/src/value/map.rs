@@ -110,10 +110,11 @@ impl Map {
 
     /// Sets a field only if it is not there or `null`; says whether it did.
     pub fn set_default(&mut self, name: impl Into<Name>, value: impl Into<Value>) -> bool {
-        let place = self.entry(name, || Value::Null);
-        let absent = matches!(place, Value::Null);
+        let name = name.into();
+        // What is there is not copied to be left as it is.
+        let absent = self.get(&name).is_none_or(|value| matches!(value, Value::Null));
         if absent {
-            *place = value.into();
+            self.insert(name, value);
         }
         absent
     }
