@@ -17,7 +17,7 @@ use crate::{
 const RENEWED_AT: Duration = Duration::from_secs(120 * 86_400);
 
 /// What is left beyond that when the server reads its keys, which is the first thing that it does.
-const MARGIN: Duration = Duration::from_secs(5);
+const MARGIN: Duration = Duration::from_secs(10);
 
 /// The certificate that a connection was shown.
 fn shown(connection: &Connection) -> CertificateDer<'static> {

@@ -65,8 +65,9 @@ async fn without_a_quorum_what_needs_one_is_refused_at_once_and_the_rest_is_serv
         assert_eq!(refused.code, 503);
         assert_eq!(refused.details.unwrap().retry_after_seconds, 1);
     }
+    // Four waits for a leader or for a confirmation would be longer.
     let took = Clock.mono().since(asked);
-    assert!(took < Duration::from_secs(1), "it took {took:?}");
+    assert!(took < Duration::from_secs(8), "it took {took:?}");
     // Who asks for no fresh answer gets what is here.
     let mut request = member.calls.request(Verb::Get, place(Some("a")), None);
     request.options = Options { resource_version: Some("0".to_owned()), ..Options::default() };
