@@ -10,7 +10,7 @@ use actors_core::Now;
 use actors_object::Object;
 use serde::{Deserialize, Serialize};
 
-use crate::{Key, Kind, Plan, Refusal, World};
+use crate::{Key, Kind, Plan, Refusal, World, kind::Named};
 
 /// Decides what should change for one object. Stateless: all it knows is in its arguments.
 ///
@@ -129,20 +129,21 @@ impl Relations {
     /// The keys that `object` wakes, for a controller of `primary`.
     pub(crate) fn keys(&self, primary: &Primary, object: &Object, world: &dyn World) -> Vec<Key> {
         let mut keys = Vec::new();
+        let named = Named::of(object);
         if let Primary::Of(kind) = primary
-            && kind.is_kind_of(object)
+            && kind.is(&named)
         {
             keys.push(Key::of(object));
         }
         if let Primary::Of(kind) = primary
-            && self.owns.iter().any(|owned| owned.is_kind_of(object))
+            && self.owns.iter().any(|owned| owned.is(&named))
             && let Some(owner) = object.controller_of()
             && Kind::owned(owner.api_version.clone(), owner.kind.clone()).is_same(kind)
         {
             keys.push(Key::new(kind, object.namespace(), owner.name));
         }
         for watch in &self.watches {
-            if watch.kind.as_ref().is_none_or(|kind| kind.is_kind_of(object)) {
+            if watch.kind.as_ref().is_none_or(|kind| kind.is(&named)) {
                 keys.extend((watch.map)(object, world));
             }
         }

@@ -61,15 +61,31 @@ impl Kind {
     /// Whether `object` is of this kind, in whichever version.
     #[must_use]
     pub fn is_kind_of(&self, object: &Object) -> bool {
-        let version = object.api_version();
-        let group = version.split_once('/').map_or("", |(group, _)| group);
-        object.kind() == self.kind() && group == self.group()
+        self.is(&Named::of(object))
+    }
+
+    /// The same for who asks of many kinds.
+    pub(crate) fn is(&self, named: &Named<'_>) -> bool {
+        named.kind == self.kind() && named.group == self.group()
     }
 
     /// Whether both name one kind, in whichever versions.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         self.kind == other.kind && self.group() == other.group()
+    }
+}
+
+/// What an object says of its kind, looked up once.
+pub(crate) struct Named<'a> {
+    kind: &'a str,
+    group: &'a str,
+}
+
+impl<'a> Named<'a> {
+    pub(crate) fn of(object: &'a Object) -> Self {
+        let group = object.api_version().split_once('/').map_or("", |(group, _)| group);
+        Self { kind: object.kind(), group }
     }
 }
 

@@ -7,7 +7,8 @@ use std::{sync::Arc, time::Duration};
 
 use mesh_wire::Lane;
 use quinn::{
-    ClientConfig, EndpointConfig, IdleTimeout, ServerConfig, TransportConfig, VarInt,
+    AckFrequencyConfig, ClientConfig, EndpointConfig, IdleTimeout, ServerConfig, TransportConfig,
+    VarInt,
     crypto::rustls::{QuicClientConfig, QuicServerConfig},
 };
 use quinn_proto::HashedConnectionIdGenerator;
@@ -24,6 +25,11 @@ const PROTOCOL: &[u8] = b"starling-mesh/1";
 /// What is assumed of the round trip before it is measured: a lost first datagram is sent again
 /// after three times as long.
 const INITIAL_RTT: Duration = Duration::from_millis(100);
+
+/// Packets that are acknowledged together, unless an answer carries the acknowledgement or time is
+/// up: each one by itself costs both ends nearly as much as a packet with something in it. Less than
+/// what may be under way on a new link, or its sender would wait for that time.
+const ACKNOWLEDGED_TOGETHER: u32 = 8;
 
 /// Calls that may wait to be looked at, and bytes that may come for each of them meanwhile.
 const INCOMING_MAX: usize = 256;
@@ -103,6 +109,8 @@ fn transport(limits: &Limits) -> TransportConfig {
     let streams = limits.streams_max.saturating_mul(2) + Lane::ALL.len() as u32;
     // So large that streams which nobody reads never keep the lanes from moving.
     let window = streams.saturating_mul(limits.stream_window);
+    let mut acknowledgements = AckFrequencyConfig::default();
+    acknowledgements.ack_eliciting_threshold(VarInt::from_u32(ACKNOWLEDGED_TOGETHER));
     let mut config = TransportConfig::default();
     config
         .max_idle_timeout(IdleTimeout::try_from(IDLE).ok())
@@ -117,6 +125,7 @@ fn transport(limits: &Limits) -> TransportConfig {
         .datagram_receive_buffer_size(None)
         .initial_rtt(INITIAL_RTT)
         .allow_spin(false)
+        .ack_frequency_config(Some(acknowledgements))
         .enable_segmentation_offload(limits.segmentation_offload);
     config
 }

@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use store_mvcc::{LEVEL_MAX, Outcome, Proposal, StateHash};
 use store_raft::{NodeId, RaftEvent, Refusal, Role, RoleView};
 use tokio::{
@@ -58,7 +59,8 @@ impl Attempts {
             | Answer::Noted
             | Answer::Hashes(_)
             | Answer::Level(_) => return Next::Done(Ok(answer)),
-            Answer::Unknown => {
+            // Several answers to one proposal say nothing about it.
+            Answer::Unknown | Answer::All(_) => {
                 self.in_doubt = true;
                 return if self.repeatable { Next::Again } else { self.give_up() };
             }
@@ -166,7 +168,10 @@ impl Store {
     async fn attempt_once(&self, request: &Request, role: RoleView) -> Answer {
         match role.leader {
             _ if role.role == Role::Leader => self.here(request.clone()).await,
-            Some(leader) => self.there(leader, request).await,
+            Some(leader) => match request {
+                Request::Propose(data) => self.shared.outbox.post(leader, data.clone()).await,
+                request => self.there(leader, request).await,
+            },
             None => Answer::NotLeader(None),
         }
     }
@@ -200,7 +205,10 @@ impl Store {
                 let told = self.peer.tell(RaftEvent::Transfer { to }).await;
                 return told.map_or(Answer::Unavailable, |()| Answer::Noted);
             }
-            Request::Hashes(_) | Request::Differs { .. } | Request::Level => {
+            Request::Hashes(_)
+            | Request::Differs { .. }
+            | Request::ProposeAll(_)
+            | Request::Level => {
                 return Answer::Malformed;
             }
         };
@@ -243,12 +251,26 @@ impl Store {
                 self.serve_differs(from, index, hash);
                 Answer::Noted
             }
-            Some(request) if self.can_be_logged(&request) => {
+            Some(Request::ProposeAll(all)) => {
+                let each = all.into_iter().map(|data| self.serve_proposal(data.into_vec()));
+                Answer::All(join_all(each).await)
+            }
+            Some(Request::Propose(data)) => self.serve_proposal(data).await,
+            Some(request) => {
                 let within = self.shared.config.propose_within;
                 timeout(within, self.here(request)).await.unwrap_or(Answer::Unknown)
             }
-            _ => Answer::Malformed,
+            None => Answer::Malformed,
         }
+    }
+
+    async fn serve_proposal(&self, data: Vec<u8>) -> Answer {
+        if !self.can_be_logged(&data) {
+            return Answer::Malformed;
+        }
+        let within = self.shared.config.propose_within;
+        let served = timeout(within, self.here(Request::Propose(data)));
+        served.await.unwrap_or(Answer::Unknown)
     }
 
     /// Stops this replica if its state is really another one than it should be.
@@ -274,8 +296,7 @@ impl Store {
     }
 
     /// An entry that cannot be applied would stop every replica.
-    fn can_be_logged(&self, request: &Request) -> bool {
-        let Request::Propose(data) = request else { return true };
+    fn can_be_logged(&self, data: &[u8]) -> bool {
         Proposal::decode(data).is_ok_and(|proposal| proposal.group == self.shared.config.group)
     }
 }

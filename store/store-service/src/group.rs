@@ -17,7 +17,7 @@ use crate::{
     Disks, OpenError, Store, StoreConfig, Transport, apply, control, herald, intake,
     locks::lock,
     log::{self, Contents},
-    peer,
+    outbox, peer,
     shared::Shared,
 };
 
@@ -84,6 +84,7 @@ impl Group {
             .child(disk_part("apply"), apply::child(shared))
             .child(peer_part(), peer::child(shared))
             .child(ChildSpec::permanent("intake"), intake::child(shared))
+            .child(ChildSpec::permanent("outbox"), outbox::child(shared))
             .child(ChildSpec::permanent("herald"), herald::child(shared))
             .child(ChildSpec::permanent("control"), control::child(shared));
         let shutdown = Duration::from_secs(60);

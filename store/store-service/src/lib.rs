@@ -23,6 +23,7 @@ mod interest;
 mod locks;
 mod log;
 mod membership;
+mod outbox;
 mod peer;
 mod pulse;
 mod queue;

@@ -24,6 +24,7 @@ use crate::{
     interest::Interest,
     locks::{lock, write},
     log::LogOp,
+    outbox::Outbox,
     queue::Queue,
     room::Part,
     trees::Trees,
@@ -141,6 +142,8 @@ pub(crate) struct Shared {
     pub(crate) opener: Option<Arc<dyn Opener>>,
     pub(crate) waiting: Arc<Waiting>,
     pub(crate) intake: Intake,
+    /// Proposals for the member that leads.
+    pub(crate) outbox: Outbox,
     /// Written by the log actor.
     pub(crate) log: Port<LogOp>,
     /// Written by the apply actor.
@@ -190,6 +193,7 @@ impl Shared {
             opener,
             waiting: Arc::default(),
             intake: Intake::default(),
+            outbox: Outbox::default(),
             log: Port::default(),
             apply: Port::default(),
             latest: RwLock::default(),

@@ -4,6 +4,7 @@
 //! Invariant: the first byte is the format's version; what a newer version wrote is refused.
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_bytes::ByteBuf;
 use store_mvcc::{Outcome, StateHash};
 use store_raft::{MemberChange, Members, NodeId};
 
@@ -30,6 +31,8 @@ pub(crate) enum Request {
     },
     /// Tell the highest feature level that your build can apply.
     Level,
+    /// Log these proposals, as the leader; each is an entry of its own, and none waits for another.
+    ProposeAll(Vec<ByteBuf>),
 }
 
 /// What it is told.
@@ -59,6 +62,8 @@ pub(crate) enum Answer {
     Malformed,
     /// The highest feature level that this build can apply.
     Level(u16),
+    /// What became of each of several proposals.
+    All(Vec<Answer>),
 }
 
 pub(crate) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
