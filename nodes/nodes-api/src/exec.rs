@@ -6,7 +6,7 @@
 
 use actix_web::{HttpResponse, rt, web};
 use actix_ws::{CloseCode, CloseReason, Message, MessageStream, Session};
-use actors_object::{ApiError, Map, Value, json};
+use actors_object::{ApiError, Map, Object, Value, json};
 use futures_util::StreamExt as _;
 use nodes_client::{ExecExit, ExecInput, ExecOutput, ExecRequest, ExecStream};
 use nodes_door::{Target, Verb};
@@ -49,7 +49,9 @@ pub(crate) async fn answer(
         return Err(ApiError::bad_request("you must specify at least 1 command for the container"));
     }
     // Last: who is refused falls back to another protocol, and is shown what that is refused for.
-    check_protocol(visit)?;
+    if let Err(refusal) = check_protocol(visit) {
+        return not_running(&pod, &request.container).ok_or(refusal);
+    }
     let running = visit.parts.streams.exec(request).await?;
     let (response, session, messages) =
         actix_ws::handle_with_protocols(visit.http, payload, &PROTOCOLS).map_err(|error| {
@@ -59,6 +61,19 @@ pub(crate) async fn answer(
     let revocation = identity::revocation(visit.http, visit.parts);
     rt::spawn(pump(session, messages.max_frame_size(FRAME_MAX), (running, revocation)));
     Ok(response)
+}
+
+/// The answer to a session with a container that does not run: no Status, but the text that clients show when they could
+/// not open a session at all.
+fn not_running(pod: &Object, container: &str) -> Option<HttpResponse> {
+    let lists = ["containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"];
+    let statuses = lists.iter().flat_map(|list| pod.list_at(&["status", list]));
+    let mut own = statuses.filter(|status| status.str_at(&["name"]) == Some(container));
+    if own.any(|status| status.path(&["state", "running"]).is_some()) {
+        return None;
+    }
+    let text = format!("container not found ({container:?})");
+    Some(HttpResponse::NotFound().content_type("text/plain; charset=utf-8").body(text))
 }
 
 fn check_protocol(visit: &Visit<'_>) -> Result<(), ApiError> {
@@ -191,6 +206,7 @@ mod tests {
     use std::{collections::BTreeSet, pin::Pin};
 
     use actix_web::{FromRequest as _, body, dev, error::PayloadError, test::TestRequest};
+    use actors_object::value;
     use bytes::Bytes;
     use futures_util::{Stream, stream};
     use tokio::sync::watch;
@@ -248,6 +264,20 @@ mod tests {
         assert!(told(lost()).contains(r#""code":500"#));
         let revoked = String::from_utf8(json::to_vec(&revoked())).expect("text");
         assert!(revoked.contains(REVOKED) && revoked.contains(r#""code":401"#), "{revoked}");
+    }
+
+    #[test]
+    fn a_container_that_does_not_run_is_not_found_and_one_that_runs_wants_another_protocol() {
+        let statuses = value!([
+            { "name": "up", "state": { "running": { "startedAt": "2026-11-21T08:00:00Z" } } },
+            { "name": "waits", "state": { "waiting": { "reason": "ErrImagePull" } } },
+        ]);
+        let pod = Object(value!({ "status": { "containerStatuses": statuses } }));
+        assert!(not_running(&pod, "up").is_none());
+        for container in ["waits", "new"] {
+            let answer = not_running(&pod, container).expect("an answer");
+            assert_eq!(answer.status(), 404);
+        }
     }
 
     #[test]

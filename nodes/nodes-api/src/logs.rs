@@ -16,13 +16,19 @@ use crate::{
     watch::Never,
 };
 
+const TEXT: &str = "text/plain; charset=utf-8";
+
 pub(crate) async fn answer(visit: &Visit<'_>, target: Target) -> Result<HttpResponse, ApiError> {
     // The door authorizes `get pods/log` and answers the pod.
     let pod =
         visit.parts.client.call(bare_request(visit, Verb::Get, target)?).await.into_object()?;
     let query = &visit.query;
+    // What is bound to no node has said nothing yet.
+    let Ok(node) = node_of(&pod) else {
+        return Ok(HttpResponse::Ok().content_type(TEXT).finish());
+    };
     let request = LogRequest {
-        node: node_of(&pod)?,
+        node,
         namespace: pod.namespace().to_owned(),
         pod: pod.name().to_owned(),
         uid: pod.uid().to_owned(),
@@ -38,7 +44,7 @@ pub(crate) async fn answer(visit: &Visit<'_>, target: Target) -> Result<HttpResp
     let log = visit.parts.streams.logs(request).await?;
     let revocation = identity::revocation(visit.http, visit.parts);
     let pieces = stream::unfold(Some((log, revocation)), next);
-    Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").streaming(pieces))
+    Ok(HttpResponse::Ok().content_type(TEXT).streaming(pieces))
 }
 
 /// A log that is still being told, and what ends it.
@@ -54,7 +60,7 @@ async fn next(told: Option<Told>) -> Option<(Result<Bytes, Never>, Option<Told>)
     }
 }
 
-/// The node that the pod runs on. Spec: a pod without one has neither logs nor containers yet, which is a bad request.
+/// The node that the pod runs on. Spec: a session with a pod that has none is a bad request.
 pub(crate) fn node_of(pod: &Object) -> Result<String, ApiError> {
     let node = pod.0.str_at(&["spec", "nodeName"]).filter(|node| !node.is_empty());
     let unbound = || format!("pod {} does not have a host assigned", pod.name());

@@ -135,7 +135,7 @@ fn what_is_no_configuration_is_refused() {
               201 ConfigMap a @101
               + /registry/configmaps/default/a
             APPLY /api/v1/namespaces/default/configmaps/a?fieldManager=a
-              409 Conflict: Operation cannot be fulfilled on configmaps "a": it has changed since the version that this request was made from; read it again and repeat the change
+              409 Conflict: Operation cannot be fulfilled on configmaps "a": the object has been modified; please apply your changes to the latest version and try again
             APPLY /api/v1/namespaces/default/configmaps/a/status?fieldManager=a
               404 NotFound: the server could not find the requested resource
             MERGE /api/v1/namespaces/default/configmaps/a

@@ -102,7 +102,7 @@ fn applied_resources_are_owned_and_nothing_else_changes() {
             APPLY /api/v1/namespaces/default/pods/p/resize?fieldManager=b
               409 Conflict: Apply failed with 1 conflict: conflict with "a" with subresource "resize": .spec.containers[name="c"].resources.requests.cpu
             APPLY /api/v1/namespaces/default/pods/p/resize?fieldManager=a
-              409 Conflict: Operation cannot be fulfilled on pods "p": it has changed since the version that this request was made from; read it again and repeat the change
+              409 Conflict: Operation cannot be fulfilled on pods "p": the object has been modified; please apply your changes to the latest version and try again
             APPLY /api/v1/namespaces/default/pods/p/resize?fieldManager=a
               422 Invalid: Pod "p" is invalid: [spec.containers[0].resources.requests: Forbidden: requests of cpu cannot be taken away, spec: Invalid value: {"volumes":[{"name":"kube-api-access-m29qv","projected":{"sources":[{"serviceAccountToken":{"expirationSeconds":3607,"path":"token"}},{"configMap":{"name":"kube-root-ca.crt","items":[{"key":"ca.crt","path":"ca.crt"}]}},{"downwardAPI":{"items":[{"path":"namespace","fieldRef":{"apiVersion":"v1","fieldPath":"metadata.namespace"}}]}}],"defaultMode":420}}],"containers":[{"name":"c","image":"i","resources":{},"volumeMounts":[{"name":"kube-api-access-m29qv","readOnly":true,"mountPath":"/var/run/secrets/kubernetes....: a resize cannot change the class of the pod's quality of service]
         "#]],

@@ -60,7 +60,7 @@ fn who_named_a_revision_is_told_that_it_moved() {
               200 ConfigMap a @102
               + /registry/configmaps/default/a
             MERGE /api/v1/namespaces/default/configmaps/a
-              409 Conflict: Operation cannot be fulfilled on configmaps "a": it has changed since the version that this request was made from; read it again and repeat the change
+              409 Conflict: Operation cannot be fulfilled on configmaps "a": the object has been modified; please apply your changes to the latest version and try again
         "#]],
     );
 }

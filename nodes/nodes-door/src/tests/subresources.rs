@@ -45,7 +45,7 @@ fn a_scale_sets_the_replicas() {
               + /registry/apps/deployments/default/web
                 spec = {"replicas":3}
             PUT /apis/apps/v1/namespaces/default/deployments/web/scale
-              409 Conflict: Operation cannot be fulfilled on deployments.apps "web": it has changed since the version that this request was made from; read it again and repeat the change
+              409 Conflict: Operation cannot be fulfilled on deployments.apps "web": the object has been modified; please apply your changes to the latest version and try again
             PUT /apis/apps/v1/namespaces/default/deployments/web/scale
               422 Invalid: Scale.autoscaling "web" is invalid: spec.replicas: Invalid value: -4: must be greater than or equal to 0
             GET /apis/apps/v1/namespaces/default/deployments/web

@@ -217,9 +217,9 @@ fn a_revision_that_a_client_names_must_be_the_objects() {
               201 ConfigMap a @101
               + /registry/configmaps/default/a
             PUT /api/v1/namespaces/default/configmaps/a
-              409 Conflict: Operation cannot be fulfilled on configmaps "a": it has changed since the version that this request was made from; read it again and repeat the change
+              409 Conflict: Operation cannot be fulfilled on configmaps "a": the object has been modified; please apply your changes to the latest version and try again
             MERGE /api/v1/namespaces/default/configmaps/a
-              409 Conflict: Operation cannot be fulfilled on configmaps "a": it has changed since the version that this request was made from; read it again and repeat the change
+              409 Conflict: Operation cannot be fulfilled on configmaps "a": the object has been modified; please apply your changes to the latest version and try again
             MERGE /api/v1/namespaces/default/configmaps/a
               409 Conflict: Operation cannot be fulfilled on configmaps "a": Precondition failed: UID in precondition: other, UID in object meta: b260b8a1-0343-4f5a-9dac-b4f1d32d06c4
             PUT /api/v1/namespaces/default/configmaps/a

@@ -186,7 +186,8 @@ pub(super) fn made(
 
 /// 409: the object is not the one that the client had read.
 pub(crate) fn modified(resource: &GroupResource, name: &str) -> ApiError {
-    let why = "it has changed since the version that this request was made from; read it again and \
-               repeat the change";
+    // The words that clients look for.
+    let why = "the object has been modified; please apply your changes to the latest version and \
+               try again";
     ApiError::conflict(resource, name, why)
 }
