@@ -22,7 +22,7 @@ use crate::{
     edge::Visit,
     encode::{list_metadata, metadata_json, push_json},
     negotiate::Form,
-    pieces::{PIECE, Pieces},
+    pieces::Pieces,
     protobuf::{self, Messages},
     table,
 };
@@ -78,7 +78,7 @@ pub(crate) async fn answer(
         }
         _ => None,
     };
-    let mut pieces = Pieces::of(PIECE);
+    let mut pieces = Pieces::default();
     let (writer, tail) = match (visit.form, kind, protobuf) {
         (form, _, Some(sized)) => {
             pieces.push(sized.head.into());

@@ -1,65 +1,52 @@
 //! Bytes on their way out, in pieces of one size.
 //!
-//! Way in: [`Pieces::of`] a size.  Invariant: a piece is never much larger than that; what is large already is cut, not
-//! copied.
+//! Way in: [`Pieces`].  Invariant: a piece is never much larger than [`PIECE`]; what is large already
+//! is cut, not copied.
 
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 
-/// About how many bytes of a list are given to a connection at once: what one of HTTP/1.1 holds for a client that does
-/// not read.
+/// About how many bytes are given to a connection at once: what one of HTTP/1.1 holds for a client that
+/// does not read.
 pub(crate) const PIECE: usize = 32 * 1024;
 
-/// The same of a watch, of which there may be very many: what they all hold together should be in the processor's caches.
-pub(crate) const FRAMES: usize = 16 * 1024;
+/// From here on bytes are cut instead of copied.
+const LARGE: usize = PIECE / 2;
 
 /// Room for a few frames.
 const SOME: usize = 4 * 1024;
 
 /// Bytes that were written and not yet taken.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Pieces {
-    /// How large a piece is.
-    size: usize,
     ready: VecDeque<Bytes>,
     filling: BytesMut,
 }
 
 impl Pieces {
-    /// None yet, of this size.
-    pub(crate) fn of(size: usize) -> Self {
-        Self { size, ready: VecDeque::new(), filling: BytesMut::new() }
-    }
-
-    /// How large a piece is.
-    pub(crate) fn size(&self) -> usize {
-        self.size
-    }
-
     /// Adds bytes that are shared with others.
     pub(crate) fn push(&mut self, mut bytes: Bytes) {
-        // From here on bytes are cut instead of copied.
-        if bytes.len() < self.size / 2 {
+        if bytes.len() < LARGE {
             return self.extend(&bytes);
         }
         self.close();
-        while bytes.len() > self.size {
-            self.ready.push_back(bytes.split_to(self.size));
+        while bytes.len() > PIECE {
+            self.ready.push_back(bytes.split_to(PIECE));
         }
         self.ready.push_back(bytes);
     }
 
     /// Adds bytes that are copied.
     pub(crate) fn extend(&mut self, bytes: &[u8]) {
-        for part in bytes.chunks(self.size) {
+        for part in bytes.chunks(PIECE) {
             if self.filling.capacity() - self.filling.len() < part.len() {
                 // What is more than a few frames becomes a whole piece.
-                let wanted = if self.filling.is_empty() { SOME } else { self.size + self.size / 2 };
+                let wanted = if self.filling.is_empty() { SOME } else { PIECE + LARGE };
                 self.filling.reserve(wanted.max(part.len()));
             }
             self.filling.extend_from_slice(part);
-            if self.filling.len() >= self.size {
+            if self.filling.len() >= PIECE {
                 self.close();
             }
         }
@@ -92,10 +79,9 @@ mod tests {
 
     #[test]
     fn what_goes_in_comes_out_in_order_and_in_bounds() {
-        const LARGE: usize = PIECE / 2;
         let sizes =
             [0, 1, LARGE - 1, LARGE, 10 * PIECE + 3, 5, PIECE, 2, LARGE, LARGE - 1, LARGE - 1];
-        let mut pieces = Pieces::of(PIECE);
+        let mut pieces = Pieces::default();
         let mut expected = Vec::new();
         for (number, size) in sizes.into_iter().enumerate() {
             let bytes = vec![u8::try_from(number).expect("few"); size];

@@ -35,10 +35,6 @@ const CONNECTIONS_MAX: usize = 10_000;
 /// waiting.
 const HANDSHAKES_MAX: usize = CONNECTIONS_MAX;
 
-/// From so many bytes on a connection of HTTP/1.1 writes before it asks for more: what is written is still in the caches
-/// then, and what is held for the next time is small.
-const UNWRITTEN: usize = 16 * 1024;
-
 /// How long a TLS handshake may take.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(5);
 
@@ -107,7 +103,6 @@ fn build(config: ServeConfig, parts: EdgeParts) -> Result<Server, ServeError> {
         app.default_service(web::to(handle))
     })
     .workers(config.workers)
-    .h1_write_buffer_size(UNWRITTEN)
     .max_connections(CONNECTIONS_MAX)
     .max_connection_rate(HANDSHAKES_MAX)
     .keep_alive(IDLE_FOR)

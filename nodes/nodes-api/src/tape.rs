@@ -19,7 +19,7 @@ use store_catalog::Item;
 use crate::{
     forms::{self, Word},
     negotiate::Form,
-    pieces::Pieces,
+    pieces::{PIECE, Pieces},
 };
 
 /// Most tapes of one worker; who watches what nobody else does hardly needs one.
@@ -77,7 +77,7 @@ impl Tape {
         for (event, frame) in events.iter().zip(self.frames.range(at..)) {
             let is_this = shared(event, form)
                 .is_some_and(|(item, form)| Arc::ptr_eq(item, &frame.item) && form == frame.form);
-            if !is_this || end - start >= out.size() {
+            if !is_this || end - start >= PIECE {
                 break;
             }
             end = frame.end;

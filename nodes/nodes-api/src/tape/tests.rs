@@ -28,7 +28,7 @@ fn frame(event: &WatchEvent) -> Vec<u8> {
 fn write(tape: &RefCell<Tape>, mut events: &[WatchEvent], out: &mut Vec<u8>) -> usize {
     let mut from_tape = 0;
     while !events.is_empty() {
-        let mut pieces = Pieces::of(1_024);
+        let mut pieces = Pieces::default();
         let mut played = tape.borrow().play(events, Form::Json, &mut pieces);
         from_tape += played;
         while let Some(piece) = pieces.take() {
