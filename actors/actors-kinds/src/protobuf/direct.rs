@@ -187,10 +187,7 @@ impl<'a> Direct<'a> {
             }
             Shape::Any => {
                 let start = out.open(number);
-                let json = self.json.skip()?;
-                let place = (Fill::Json, self.json.at - json.len()..self.json.at);
-                // Only of these it is plain where they end.
-                out.text(1, json, Some(place).filter(|_| json.starts_with('{')));
+                self.any(out)?;
                 out.close(start);
             }
             Shape::Object(id) => {
@@ -215,6 +212,30 @@ impl<'a> Direct<'a> {
             Cow::Owned(_) => None,
         };
         out.text(number, &text, place);
+        Some(())
+    }
+
+    /// JSON as it is: the only field of its message.
+    fn any<O: Out>(&mut self, out: &mut Writer<O>) -> Option<()> {
+        let json = self.json.skip()?;
+        if !O::RECORDS {
+            out.bytes(1, json.as_bytes());
+            return Some(());
+        }
+        let (before, bytes) = (self.json.at - json.len(), json.as_bytes());
+        let (start, mut from) = (out.open(1), 0);
+        while let Some(ahead) = bytes[from..].iter().position(|byte| *byte == b'"') {
+            let mut within = Cursor { text: json, at: from + ahead };
+            within.skip_string()?;
+            let text = from + ahead + 1..within.at - 1;
+            out.raw(&bytes[from..text.start]);
+            let place = (Fill::Part, before + text.start..before + text.end);
+            out.slot(place, |out| out.raw(&bytes[text.clone()]));
+            out.raw(b"\"");
+            from = within.at;
+        }
+        out.raw(&bytes[from..]);
+        out.close(start);
         Some(())
     }
 }

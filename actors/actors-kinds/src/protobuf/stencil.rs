@@ -10,9 +10,7 @@ use std::ops::Range;
 use actors_object::{json, timefmt};
 
 use super::{
-    Canonical,
-    cursor::Cursor,
-    direct, scalars,
+    Canonical, direct, scalars,
     wire::{Out, put_varint, varint_len},
 };
 use crate::facts::{Schema, Shape};
@@ -22,8 +20,8 @@ use crate::facts::{Schema, Shape};
 pub(crate) enum Fill {
     /// A text without escapes.
     Text,
-    /// An object that stands in the message as it does in JSON.
-    Json,
+    /// A name or a text within JSON that stands in the message as it is, escapes and all.
+    Part,
     /// A varint.
     Number,
     /// A stamp, and the fields of its message.
@@ -83,6 +81,7 @@ enum Step {
 #[derive(Debug, Clone)]
 pub(super) enum Found {
     Bytes(Range<usize>),
+    Part(Range<usize>),
     Number(u64),
     Instant(i64),
     Revision,
@@ -98,6 +97,8 @@ pub(super) struct Stencil {
 }
 
 impl Out for Recording {
+    const RECORDS: bool = true;
+
     fn extend(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
         self.total += bytes.len();
@@ -213,10 +214,9 @@ impl Found {
                 let end = at + text(json::plain_len(rest))?.len();
                 (Self::Bytes(at..end), end)
             }
-            Fill::Json => {
-                let mut cursor = Cursor { text: text(rest.len())?, at: 0 };
-                let end = at + cursor.skip().filter(|json| json.starts_with('{'))?.len();
-                (Self::Bytes(at..end), end)
+            Fill::Part => {
+                let end = at + text(part_len(rest)?)?.len();
+                (Self::Part(at..end), end)
             }
             Fill::Number => {
                 let len = rest.iter().position(|byte| matches!(byte, b',' | b'}' | b']'))?;
@@ -236,6 +236,7 @@ impl Found {
         let counted = |len: usize| varint_len(len as u64) + len;
         match self {
             Self::Bytes(range) => counted(range.len()),
+            Self::Part(range) => range.len(),
             Self::Number(number) => varint_len(*number),
             Self::Instant(nanos) => scalars::instant_len(*nanos),
             Self::Revision => counted(stored.revision.len()),
@@ -250,6 +251,7 @@ impl Found {
         match self {
             Self::Bytes(range) => counted(&stored.json[range.clone()]),
             Self::Revision => counted(stored.revision.as_bytes()),
+            Self::Part(range) => out.extend_from_slice(&stored.json[range.clone()]),
             Self::Number(number) => put_varint(out, *number),
             Self::Instant(nanos) => scalars::put_instant(*nanos, out),
         }
@@ -375,6 +377,19 @@ impl Stencil {
                 Step::Open => put_varint(out, lens.next().map_or(0, |len| *len as u64)),
                 Step::Close => {}
             }
+        }
+    }
+}
+
+/// How many bytes stand before the quote that ends a text.
+fn part_len(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        at += json::plain_len(bytes.get(at..)?);
+        match bytes.get(at)? {
+            b'"' => return Some(at),
+            b'\\' => at += 2,
+            _ => return None,
         }
     }
 }

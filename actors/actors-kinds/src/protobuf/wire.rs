@@ -127,6 +127,9 @@ pub(crate) fn signed(number: u64) -> i64 {
 
 /// Where bytes go, or where they are only counted.
 pub(crate) trait Out: Default {
+    /// Whether anything is made of [`Out::begin`].
+    const RECORDS: bool = false;
+
     /// Adds bytes.
     fn extend(&mut self, bytes: &[u8]);
 
