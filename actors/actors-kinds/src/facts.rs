@@ -154,7 +154,7 @@ impl TypeFacts {
 }
 
 /// The first bytes of a name as a number: most names of a type differ there.
-fn beginning(name: &str) -> u64 {
+pub(crate) fn beginning(name: &str) -> u64 {
     let short = || name.bytes().fold(0, |number, byte| number << 8 | u64::from(byte));
     match name.as_bytes().first_chunk() {
         Some(first) => u64::from_be_bytes(*first),

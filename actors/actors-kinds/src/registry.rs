@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use actors_object::{GroupResource, Gvk, Object, split_api_version};
 
-use crate::facts::{ResourceRow, Schema, Shape, Table, TableError, TypeFacts};
+use crate::facts::{ResourceRow, Schema, Shape, Table, TableError, TypeFacts, beginning};
 
 /// The generated facts, and what is served of them.
 const FACTS: &str = include_str!("../tables/facts.txt");
@@ -112,8 +112,9 @@ impl KindFacts {
 pub struct Registry {
     schema: Arc<Schema>,
     kinds: Vec<Arc<KindFacts>>,
-    /// Invariant: the same, ordered by [`by_name`].
-    by_name: Vec<Arc<KindFacts>>,
+    /// Invariant: the same, ordered by [`by_name`], each behind the [`beginning`] of its own name, so that most are
+    /// found without a look at them.
+    by_name: Vec<(u64, Arc<KindFacts>)>,
 }
 
 /// The order in which kinds are looked up: most differ in their own names.
@@ -163,9 +164,12 @@ impl Registry {
         let kind = Arc::new(kind);
         self.kinds.retain(|known| known.gvk != kind.gvk);
         self.kinds.push(Arc::clone(&kind));
-        match self.by_name.binary_search_by(|known| by_name(&known.gvk).cmp(&by_name(&kind.gvk))) {
-            Ok(at) => self.by_name[at] = kind,
-            Err(at) => self.by_name.insert(at, kind),
+        let order =
+            |(_, known): &(u64, Arc<KindFacts>)| by_name(&known.gvk).cmp(&by_name(&kind.gvk));
+        let entry = (beginning(&kind.gvk.kind), Arc::clone(&kind));
+        match self.by_name.binary_search_by(order) {
+            Ok(at) => self.by_name[at] = entry,
+            Err(at) => self.by_name.insert(at, entry),
         }
     }
 
@@ -189,8 +193,10 @@ impl Registry {
     }
 
     fn find(&self, wanted: (&str, &str, &str)) -> Option<&KindFacts> {
-        let at = self.by_name.binary_search_by(|known| by_name(&known.gvk).cmp(&wanted)).ok()?;
-        self.by_name.get(at).map(|kind| &**kind)
+        let first = beginning(wanted.0);
+        let from = self.by_name.partition_point(|(known, _)| *known < first);
+        let mut alike = self.by_name[from..].iter().take_while(|(known, _)| *known == first);
+        alike.find(|(_, kind)| by_name(&kind.gvk) == wanted).map(|(_, kind)| &**kind)
     }
 
     /// The kind that an object says it has.

@@ -22,20 +22,28 @@ impl Key {
     /// cluster-scoped kinds.
     #[must_use]
     pub fn object(group: &str, plural: &str, namespace: Option<&str>, name: &str) -> Self {
-        let mut key = Self::prefix(group, plural, namespace);
-        key.0.extend_from_slice(name.as_bytes());
-        key
+        Self::joined([Some(group), Some(plural), namespace], name)
     }
 
     /// What the keys of a kind (in one namespace, or in all) begin with; ends with `/`.
     #[must_use]
     pub fn prefix(group: &str, plural: &str, namespace: Option<&str>) -> Self {
-        let mut bytes = b"/registry/".to_vec();
-        let segments = [Some(group).filter(|group| !group.is_empty()), Some(plural), namespace];
-        for segment in segments.into_iter().flatten() {
+        Self::joined([Some(group), Some(plural), namespace], "")
+    }
+
+    /// A group is left out if it is empty.
+    fn joined([group, plural, namespace]: [Option<&str>; 3], name: &str) -> Self {
+        const ROOT: &[u8] = b"/registry/";
+        let segments = [group.filter(|group| !group.is_empty()), plural, namespace];
+        let segments = segments.into_iter().flatten();
+        let len: usize = segments.clone().map(|segment| segment.len() + 1).sum();
+        let mut bytes = Vec::with_capacity(ROOT.len() + len + name.len());
+        bytes.extend_from_slice(ROOT);
+        for segment in segments {
             bytes.extend_from_slice(segment.as_bytes());
             bytes.push(b'/');
         }
+        bytes.extend_from_slice(name.as_bytes());
         Self(bytes)
     }
 

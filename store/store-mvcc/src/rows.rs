@@ -108,12 +108,14 @@ impl Rows {
 
     /// Keys of any bytes keep their order: 0 is written as 0, 255, and the key's end as 0, 0.
     fn versions_start(self, key: &Key) -> Vec<u8> {
-        let mut row = self.row(b'k', &[]);
-        for byte in key.as_bytes() {
-            row.push(*byte);
-            if *byte == 0 {
-                row.push(u8::MAX);
-            }
+        let (mut row, key) = (self.row(b'k', &[]), key.as_bytes());
+        // Room for what is put behind it, too.
+        row.reserve_exact(key.len() + 2 + REVISION_LEN);
+        let mut parts = key.split(|byte| *byte == 0);
+        row.extend_from_slice(parts.next().unwrap_or_default());
+        for part in parts {
+            row.extend_from_slice(&[0, u8::MAX]);
+            row.extend_from_slice(part);
         }
         row
     }

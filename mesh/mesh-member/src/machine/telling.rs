@@ -172,8 +172,8 @@ impl MembershipMachine {
 
 /// What is believed of all members, ordered by node.
 pub(super) fn view(machine: &MembershipMachine, now: Now) -> Vec<MemberView> {
-    let mut views: Vec<MemberView> =
-        machine.members.values().map(|member| view_of(member, now.mono)).collect();
+    let mut views: Vec<MemberView> = Vec::with_capacity(machine.members.len() + 1);
+    views.extend(machine.members.values().map(|member| view_of(member, now.mono)));
     let own = MemberView {
         info: Arc::clone(&machine.me),
         state: machine.own_state(now),
