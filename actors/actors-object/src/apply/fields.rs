@@ -153,6 +153,7 @@ impl FieldSet {
         match parts(place, value) {
             Parts::Whole => return false,
             Parts::Fields(map, is_entry) => {
+                self.steps.reserve(map.len());
                 for (name, value) in in_order(map) {
                     let mut node = Node::default();
                     let has_parts = node.below.collect(&place.field(name), value);
@@ -164,6 +165,7 @@ impl FieldSet {
             Parts::Items(mut items) => {
                 let place = place.item();
                 items.sort_by(|(one, _), (other, _)| one.cmp(other));
+                self.steps.reserve(items.len());
                 for (step, item) in items {
                     let mut node = Node { own: true, below: Self::default() };
                     node.below.collect(&place, item);
