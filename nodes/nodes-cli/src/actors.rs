@@ -24,7 +24,8 @@ pub(crate) fn run(
     };
     let order = |verb: &str, path: &str, node: &Option<String>, (fault, done): (&str, &str)| {
         let url = format!("{}{fault}", url(verb, Some(path), node));
-        let answer = client.post(&url, &Value::Null)?;
+        let helped = |failure| help(&client, failure, (verb, path));
+        let answer = client.post(&url, &Value::Null).map_err(helped)?;
         let place = format!("{}:{}", text(&answer, "node"), text(&answer, "path"));
         output.answer(&format!("{place} {done}"), &answer)
     };
@@ -32,7 +33,8 @@ pub(crate) fn run(
         ActorsVerb::Tree { node } => look("", node, tree),
         ActorsVerb::Top { node } => look("/top", node, top),
         ActorsVerb::Show { path, node } => {
-            let seen = client.get(&url("/show", Some(path), node))?;
+            let seen = client.get(&url("/show", Some(path), node));
+            let seen = seen.map_err(|failure| help(&client, failure, ("/show", path)))?;
             output.answer(&show(&seen), &seen)
         }
         ActorsVerb::Kill { path, node, panic: true, .. } => {
@@ -51,6 +53,32 @@ pub(crate) fn run(
             order("/resume", path, node, ("", "handles messages again"))
         }
     }
+}
+
+/// The same failure; if nothing is at that path, with the command for what may have been meant.
+fn help(client: &Client, failure: Failure, (verb, path): (&str, &str)) -> Failure {
+    if failure.code != 4 {
+        return failure;
+    }
+    let seen = client.get(&url("", None, &None)).unwrap_or_default();
+    failure.next(match meant(&seen, path) {
+        Some((node, path)) => {
+            let verb = verb.trim_start_matches('/');
+            format!("starling actors {verb} {path} --node {node}")
+        }
+        None => "starling actors tree -o json   (every path, with its node)".to_owned(),
+    })
+}
+
+/// The actor of which this is the path on another node, or the end of the path, or the name.
+fn meant<'a>(seen: &'a Value, path: &str) -> Option<(&'a str, &'a str)> {
+    let asked = path.rsplit_once(':').map_or(path, |(_, path)| path);
+    let places = || actors(seen, "actors").map(|actor| (text(actor, "node"), text(actor, "path")));
+    let end = format!("/{asked}");
+    places()
+        .find(|(_, path)| *path == asked)
+        .or_else(|| places().find(|(_, path)| path.ends_with(&end)))
+        .or_else(|| places().find(|(_, path)| !asked.is_empty() && path.contains(asked)))
 }
 
 fn url(route: &str, path: Option<&str>, node: &Option<String>) -> String {
@@ -95,13 +123,23 @@ fn tree(seen: &Value) -> String {
 }
 
 fn top(seen: &Value) -> String {
-    let header =
-        ["NODE", "ACTOR", "KIND", "CPU", "MESSAGES/S", "MAILBOX", "RESTARTS", "LAST CRASH"];
+    let header = [
+        "NODE",
+        "ACTOR",
+        "KIND",
+        "STATE",
+        "CPU",
+        "MESSAGES/S",
+        "MAILBOX",
+        "RESTARTS",
+        "LAST CRASH",
+    ];
     let rows = actors(seen, "actors").take(ROWS_MAX).map(|actor| {
         vec![
             text(actor, "node").to_owned(),
             text(actor, "path").to_owned(),
             text(actor, "kind").to_owned(),
+            text(actor, "state").to_owned(),
             share(actor),
             number(actor, "messagesPerSecond"),
             mailbox(actor),
@@ -225,6 +263,23 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn who_names_an_actor_wrongly_is_told_which_may_be_meant() {
+        let seen = json!({"actors": [
+            {"node": "server-1", "path": "starling/health/nodes"},
+            {"node": "agent-1", "path": "starling/agent/pods"},
+        ]});
+        let check = |path: &str, expected| assert_eq!(meant(&seen, path), expected, "{path}");
+        let pods = Some(("agent-1", "starling/agent/pods"));
+        check("starling/agent/pods", pods);
+        check("agent-1:starling/agent/pods", pods);
+        check("pods", pods);
+        check("agent/pods", pods);
+        check("heal", Some(("server-1", "starling/health/nodes")));
+        check("", None);
+        check("none", None);
+    }
 
     #[test]
     fn one_actor_is_told_in_full() {

@@ -98,7 +98,11 @@ impl Output {
         if body.is_empty() {
             return Ok(());
         }
-        writeln!(std::io::stdout(), "{body}").map_err(|error| Failure::of(&error))
+        match writeln!(std::io::stdout(), "{body}") {
+            // Whoever reads has read enough, as `head` has.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            written => written.map_err(|error| Failure::of(&error)),
+        }
     }
 
     /// Tells people what is being done; programs do not hear it.

@@ -1,12 +1,13 @@
 //! The actors of all nodes, as operators look at and handle them through any server.
 //!
-//! Way in: [`ClusterActors`].  Never: a wait for a node that is not heard.
+//! Way in: [`ClusterActors`].  Never: a wait for a node that is not heard, unless it is the one that is
+//! asked for: its link may be up, and what keeps it from being heard be what the operator looks for.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use actors_core::Mono;
 use actors_object::{ApiError, GroupResource, timefmt};
-use actors_runtime::{Clock, DeadLetter, Details, Fault, Node, OrderError, System};
+use actors_runtime::{Clock, DeadLetter, Details, Fault, Node, NodeState, OrderError, System};
 use futures_util::future::join_all;
 use mesh_member::MemberState;
 use nodes_api::{ActorOrder, ActorPlace, ActorsPort};
@@ -58,7 +59,8 @@ impl ClusterActors {
         if let (Some(only), true) = (only, known.is_empty()) {
             return Err(no_node(only));
         }
-        let answers = known.iter().map(|(node, is_heard)| self.tree_of(node, *is_heard));
+        let answers =
+            known.iter().map(|(node, is_heard)| self.tree_of(node, *is_heard || only.is_some()));
         let answers = join_all(answers).await;
         let mut forest =
             Forest { actors: Vec::new(), missing: BTreeMap::new(), at: Clock.now().mono };
@@ -76,10 +78,10 @@ impl ClusterActors {
         }
     }
 
-    async fn tree_of(&self, node: &str, is_heard: bool) -> Result<Vec<Node>, String> {
+    async fn tree_of(&self, node: &str, is_asked: bool) -> Result<Vec<Node>, String> {
         match &self.mesh {
             _ if node == self.node => Ok(self.system.tree()),
-            Some(mesh) if is_heard => ask_tree(&mesh.mesh, node).await,
+            Some(mesh) if is_asked => ask_tree(&mesh.mesh, node).await,
             _ => Err("it is not heard".to_owned()),
         }
     }
@@ -90,17 +92,23 @@ impl ClusterActors {
         question: fn(String) -> ActorsQuestion,
     ) -> Result<(String, ActorsAnswer), ApiError> {
         let node = place.node.unwrap_or_else(|| self.node.clone());
-        let is_heard = *self.known().get(&node).ok_or_else(|| no_node(&node))?;
+        if !self.known().contains_key(&node) {
+            return Err(no_node(&node));
+        }
         let question = question(place.path);
         let answer = match &self.mesh {
             _ if node == self.node => Ok(question.answer(&self.system)),
-            Some(mesh) if is_heard => ask_actors(&mesh.mesh, &node, &question).await,
-            _ => Err("it is not heard".to_owned()),
+            Some(mesh) => ask_actors(&mesh.mesh, &node, &question).await,
+            None => Err("this server knows no others".to_owned()),
         };
         match answer.map_err(|why| unreachable(&node, &why))? {
             ActorsAnswer::Refused(OrderError::NotFound(path)) => {
                 let path = format!("{node}:{path}");
                 Err(ApiError::not_found(&GroupResource::new("", "actors"), &path))
+            }
+            ActorsAnswer::Refused(OrderError::WrongKind(path)) => {
+                let why = "supervisors, services and parts cannot be held back; machines (dedicated), slabs and keys can";
+                Err(ApiError::bad_request(format!("{node}:{path}: {why}")))
             }
             ActorsAnswer::Refused(error) => Err(ApiError::bad_request(format!("{node}:{error}"))),
             answer => Ok((node, answer)),
@@ -190,7 +198,7 @@ impl ActorsPort for ClusterActors {
     }
 }
 
-/// Who was at work between two looks, the busiest first.
+/// Who does not run as it should, and behind them who was at work between two looks, the busiest first.
 fn busiest(before: &Forest, after: &Forest) -> Vec<Value> {
     let id = |(node, actor): &(String, Node)| (node.clone(), actor.path.clone(), actor.incarnation);
     let seen: BTreeMap<_, _> =
@@ -202,18 +210,24 @@ fn busiest(before: &Forest, after: &Forest) -> Vec<Value> {
             // A life that began meanwhile did all its work meanwhile.
             let then = seen.get(&id(place)).copied().unwrap_or_default();
             let (busy, done) = gained(work(&place.1), then);
-            (busy + done > 0).then_some(((busy, done), place))
+            let is_held = is_held(place.1.state);
+            (is_held || busy + done > 0).then_some(((is_held, busy, done), place))
         })
         .collect();
     rows.sort_by_key(|(gained, _)| std::cmp::Reverse(*gained));
     let micros = micros(before.at, after.at);
     rows.into_iter()
-        .map(|(gained, (node, actor))| {
+        .map(|((_, busy, done), (node, actor))| {
             let mut row = told(node, actor);
-            add_rates(&mut row, gained, micros);
+            add_rates(&mut row, (busy, done), micros);
             row
         })
         .collect()
+}
+
+/// Whether somebody has to let it go on, or it waits for its next start.
+fn is_held(state: NodeState) -> bool {
+    matches!(state, NodeState::Suspended | NodeState::Parked | NodeState::Waiting)
 }
 
 /// Microseconds of work, and events handled.
@@ -290,7 +304,7 @@ fn wrong_answer(node: &str) -> ApiError {
 #[cfg(test)]
 mod tests {
     use actors_core::{Incarnation, Rng};
-    use actors_runtime::{NodeKind, NodeState};
+    use actors_runtime::NodeKind;
 
     use super::*;
 
@@ -320,12 +334,17 @@ mod tests {
         let forest = |at, actors| Forest { actors, missing: BTreeMap::new(), at: Mono(at) };
         let before = forest(
             0,
-            vec![actor("a", 1, (90, 9)), actor("b", 1, (1_000, 10)), actor("idle", 1, (5, 5))],
+            ["a", "b", "idle"]
+                .into_iter()
+                .zip([(90, 9), (1_000, 10), (5, 5)])
+                .map(|(name, work)| actor(name, 1, work))
+                .collect(),
         );
         let actors = vec![
             actor("a", 1, (200_090, 1_009)),
             actor("b", 2, (500_000, 20)),
             actor("idle", 1, (5, 5)),
+            ("one".to_owned(), Node { state: NodeState::Suspended, ..actor("held", 1, (5, 5)).1 }),
         ];
         let rows = busiest(&before, &forest(2_000_000_000, actors));
         let brief: Vec<_> = rows
@@ -334,7 +353,8 @@ mod tests {
                 format!("{} {} {}", row["path"], row["busyPermille"], row["messagesPerSecond"])
             })
             .collect();
-        assert_eq!(brief, ["\"starling/b\" 250 10", "\"starling/a\" 100 500"]);
+        let held = "\"starling/held\" 0 2";
+        assert_eq!(brief, [held, "\"starling/b\" 250 10", "\"starling/a\" 100 500"]);
     }
 
     #[tokio::test]

@@ -103,9 +103,10 @@ fn words(notice: &SupervisorNotice) -> (&'static str, String) {
             "SupervisorEscalated",
             format!("failed too often; its supervisor gives up; at last it {reason}"),
         ),
-        SupervisorNotice::Slow { taken, .. } => {
-            ("ActorSlow", format!("took {taken:?} for one message, or is at it still; others go on"))
-        }
+        SupervisorNotice::Slow { taken, .. } => (
+            "ActorSlow",
+            format!("took {taken:?} for one message, or is at it still; others go on"),
+        ),
         SupervisorNotice::Suspended { .. } => {
             ("ActorSuspended", "handles no messages until an operator resumes it".to_owned())
         }
