@@ -35,7 +35,10 @@ pub(crate) fn check_namespace(visit: &Visit<'_>, object: &Object) -> Result<(), 
     if !found.object().is_terminating() {
         return Ok(());
     }
-    let why = format!("namespace {namespace} is being terminated, nothing can be created in it");
+    // The words that clients look for.
+    let why = format!(
+        "unable to create new content in namespace {namespace} because it is being terminated"
+    );
     let name = if object.name().is_empty() { object.generate_name() } else { object.name() };
     Err(ApiError::forbidden(&visit.resource(), name, why).with_cause(
         "NamespaceTerminating",

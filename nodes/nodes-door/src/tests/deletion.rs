@@ -206,7 +206,7 @@ fn a_namespace_goes_when_it_is_finalized() {
         ",
         &expect![[r#"
             DELETE /api/v1/namespaces/kube-system
-              403 Forbidden: namespaces "kube-system" is forbidden: the cluster does not work without this namespace
+              403 Forbidden: namespaces "kube-system" is forbidden: this namespace may not be deleted
             POST /api/v1/namespaces
               201 Namespace a @101
               + /registry/namespaces/a

@@ -116,26 +116,26 @@ fn nothing_is_made_in_a_namespace_that_ends_meanwhile() {
         space,
         &requests,
         &expect![[r#"
-        POST /api/v1/namespaces
-          201 Namespace m @101
-          + /registry/namespaces/m
-        MERGE /api/v1/namespaces/m
-          200 Namespace m @102
-          + /registry/namespaces/m
-        POST /api/v1/namespaces/m/configmaps
-          201 ConfigMap early @103
-          + /registry/configmaps/m/early
-        DELETE /api/v1/namespaces/m
-          200 Namespace m @104
-          + /registry/namespaces/m
-        POST /api/v1/namespaces/m/configmaps
-          403 Forbidden: configmaps "a" is forbidden: namespace m is being terminated, nothing can be created in it
-        PUT /api/v1/namespaces/m/finalize
-          200 Namespace m @104
-          - /registry/namespaces/m
-        POST /api/v1/namespaces/m/events
-          404 NotFound: namespaces "m" not found
-    "#]],
+            POST /api/v1/namespaces
+              201 Namespace m @101
+              + /registry/namespaces/m
+            MERGE /api/v1/namespaces/m
+              200 Namespace m @102
+              + /registry/namespaces/m
+            POST /api/v1/namespaces/m/configmaps
+              201 ConfigMap early @103
+              + /registry/configmaps/m/early
+            DELETE /api/v1/namespaces/m
+              200 Namespace m @104
+              + /registry/namespaces/m
+            POST /api/v1/namespaces/m/configmaps
+              403 Forbidden: configmaps "a" is forbidden: unable to create new content in namespace m because it is being terminated
+            PUT /api/v1/namespaces/m/finalize
+              200 Namespace m @104
+              - /registry/namespaces/m
+            POST /api/v1/namespaces/m/events
+              404 NotFound: namespaces "m" not found
+        "#]],
     );
 }
 

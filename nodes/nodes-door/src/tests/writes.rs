@@ -393,7 +393,7 @@ fn nothing_is_created_where_there_is_no_namespace() {
               200 Namespace going @102
               + /registry/namespaces/going
             POST /api/v1/namespaces/going/configmaps
-              403 Forbidden: configmaps "a" is forbidden: namespace going is being terminated, nothing can be created in it
+              403 Forbidden: configmaps "a" is forbidden: unable to create new content in namespace going because it is being terminated
                 details.causes = [{"reason":"NamespaceTerminating","message":"namespace going is being terminated","field":"metadata.namespace"}]
         "#]],
     );

@@ -246,7 +246,7 @@ fn check_namespace(visit: &Visit<'_>, old: &Object) -> Result<(), ApiError> {
         return Ok(());
     }
     if IMMORTAL.contains(&old.name()) {
-        let why = "the cluster does not work without this namespace";
+        let why = "this namespace may not be deleted";
         return Err(ApiError::forbidden(&visit.resource(), old.name(), why));
     }
     Ok(())
