@@ -11,6 +11,7 @@ mod decode;
 mod direct;
 mod encode;
 mod pieces;
+mod recording;
 mod scalars;
 mod stencil;
 mod stencils;

@@ -11,8 +11,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use super::{
     Canonical, DEPTH_MAX,
     cursor::Cursor,
+    recording::Fill,
     scalars,
-    stencil::Fill,
     wire::{Out, Writer},
 };
 use crate::facts::{FieldFacts, Schema, Shape, TypeFacts};

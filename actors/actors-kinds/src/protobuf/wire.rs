@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::{ProtobufError, stencil::Fill};
+use super::{ProtobufError, recording::Fill};
 
 /// Reads the fields of one message.
 pub(crate) struct Reader<'a> {
