@@ -3,7 +3,10 @@
 //! Way in: [`Book::hear`] on every server, [`Book::plan`] where the shards are held.  Never: a write;
 //! [`super::machine`] sends the plan.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use actors_controller::{EventType, Plan, World};
 use actors_controllers::{
@@ -79,14 +82,16 @@ impl Book {
     /// server that begins to lead knows for how long it was said.
     pub(super) fn hear(&mut self, words: &Words, world: &dyn World, now: Now) {
         let nodes = world.list(&NODE, None);
-        self.pages.retain(|name, _| nodes.iter().any(|node| node.name() == name));
-        for node in &nodes {
-            let word = words.nodes.get(node.name()).map(|said| said.word);
+        let names: BTreeSet<&str> = nodes.iter().map(|node| node.name()).collect();
+        self.pages.retain(|name, _| names.contains(name.as_str()));
+        for name in names {
+            let word = words.nodes.get(name).map(|said| said.word);
             let (passed, is_told, is_announced) = (false, false, false);
             let fresh = Page { word, since: now.mono, passed, is_told, is_announced };
-            let page = self.pages.entry(node.name().to_owned()).or_insert_with(|| fresh.clone());
-            if page.word != word {
-                *page = Page { passed: page.passed, is_told: page.is_told, ..fresh };
+            match self.pages.get_mut(name) {
+                Some(page) if page.word == word => {}
+                Some(page) => *page = Page { passed: page.passed, is_told: page.is_told, ..fresh },
+                None => drop(self.pages.insert(name.to_owned(), fresh)),
             }
         }
         self.brake.look(self.silence(), now);
