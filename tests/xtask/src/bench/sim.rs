@@ -1,7 +1,8 @@
 //! `bench sim`: events a second of the simulated worlds, on one core.
 //!
 //! Way in: [`measure`].  The processor's time is that of the whole process, its start and the
-//! judges' work at the end included.
+//! judges' work at the end included. Built as `starling sim` is for users, and in one piece: the
+//! assertions of tests are not in it, all judges and invariants are.
 
 use std::{env, path::PathBuf, process::Command, time::Duration};
 
@@ -30,13 +31,13 @@ pub(crate) fn measure(runs: usize) -> Result<Vec<Row>> {
 }
 
 fn build() -> Result<PathBuf> {
-    let arguments = ["build", "--profile", "sim", "-p", "tests-sim", "--example", "events"];
+    let arguments = ["build", "--profile", "whole", "-p", "tests-sim", "--example", "events"];
     if !Command::new("cargo").args(arguments).status()?.success() {
         bail!("the measured program cannot be built");
     }
     let target =
         env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
-    Ok(target.join("sim/examples/events"))
+    Ok(target.join("whole/examples/events"))
 }
 
 /// Thousands of events for each second of the processor.
