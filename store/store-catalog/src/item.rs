@@ -3,7 +3,10 @@
 //! Way in: [`Item`].  Invariant: a form is made on first demand and shared by all readers: the tree
 //! for as long as the version lives, encodings for as long as the [`Shelf`] has room.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::{
+    borrow::Cow,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+};
 
 use actors_object::{Object, json};
 use bytes::Bytes;
@@ -209,22 +212,23 @@ impl Item {
     /// # Errors
     /// [`ItemError`], the same each time.
     pub fn pieces(&self) -> Result<[Bytes; 3], ItemError> {
-        let (plain, at) = self.canonical()?;
+        let plain = self.plain()?;
+        let at = self.revision_at(&plain)?;
         let field = format!(",\"resourceVersion\":\"{}\"", self.revision);
         Ok([plain.slice(..at), field.into(), plain.slice(at..)])
     }
 
     /// Its canonical JSON without `resourceVersion`, and the place in there where that belongs.
+    /// What is not sealed is lent, not shared: who reads many writes to no counter of theirs.
     ///
     /// # Errors
     /// [`ItemError`], the same each time.
-    pub fn canonical(&self) -> Result<(Bytes, usize), ItemError> {
-        let plain = self.plain()?;
-        let at = usize::try_from(self.stored.columns.rv_at).unwrap_or(usize::MAX);
-        if at > plain.len() {
-            let cause = "the place of resourceVersion lies behind its end".to_owned();
-            return Err(self.malformed(cause));
-        }
+    pub fn canonical(&self) -> Result<(Cow<'_, [u8]>, usize), ItemError> {
+        let plain = match self.stored.columns.sealed {
+            false => Cow::Borrowed(&self.stored.value[..]),
+            true => Cow::Owned(self.plain()?.into()),
+        };
+        let at = self.revision_at(&plain)?;
         Ok((plain, at))
     }
 
@@ -304,6 +308,16 @@ impl Item {
         let opened = self.opener.as_ref().ok_or_else(|| "there is no key here".to_owned());
         let opened = opened.and_then(|opener| opener.open(&self.stored));
         opened.map_err(|cause| ItemError::Sealed { key: self.stored.key.clone(), cause })
+    }
+
+    /// The place of `resourceVersion` in the canonical JSON.
+    fn revision_at(&self, plain: &[u8]) -> Result<usize, ItemError> {
+        let at = usize::try_from(self.stored.columns.rv_at).unwrap_or(usize::MAX);
+        if at > plain.len() {
+            let cause = "the place of resourceVersion lies behind its end".to_owned();
+            return Err(self.malformed(cause));
+        }
+        Ok(at)
     }
 
     fn decode(&self) -> Result<Arc<Object>, ItemError> {
