@@ -64,6 +64,14 @@ fn on_a_node(name: &'static str, test: impl FnOnce(&Node) + Send) {
 struct Node {
     network: BridgeNetwork,
     pod_range: Cidr,
+    /// What it remembers is there.
+    folder: PathBuf,
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.folder));
+    }
 }
 
 impl Node {
@@ -71,9 +79,10 @@ impl Node {
         let status = Command::new("ip").args(["link", "set", "lo", "up"]).status().expect("ip");
         assert!(status.success(), "loopback of the node");
         let pod_range = config.pod_range;
+        let folder = config.address_file.parent().expect("a folder").to_owned();
         let network = BridgeNetwork::open(config).expect("a network");
         network.set_up().expect("set up");
-        Self { network, pod_range }
+        Self { network, pod_range, folder }
     }
 
     fn pod(&self, name: &str) -> Pod {
