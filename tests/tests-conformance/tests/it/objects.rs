@@ -19,15 +19,17 @@ struct Kind {
     body: Value,
     /// A merge patch of its status, and where to look for what it set.
     status: Option<(Value, &'static str)>,
+    /// The condition that the cluster itself sets on each new one.
+    judged: Option<&'static str>,
 }
 
 impl Kind {
     fn cluster(api_version: &'static str, plural: &'static str, body: Value) -> Self {
-        Self { api_version, plural, namespaced: false, body, status: None }
+        Self { api_version, plural, namespaced: false, body, status: None, judged: None }
     }
 
     fn namespaced(api_version: &'static str, plural: &'static str, body: Value) -> Self {
-        Self { api_version, plural, namespaced: true, body, status: None }
+        Self { api_version, plural, namespaced: true, body, status: None, judged: None }
     }
 
     fn with_status(self, patch: Value, at: &'static str) -> Self {
@@ -109,15 +111,22 @@ fn use_all_verbs(kind: &Kind) {
     assert_eq!(made.types, object(1).types);
     assert_eq!(refusal(objects.create(&object(1))), 409);
     let one = name(1);
+    let made = match kind.judged {
+        None => {
+            watch.expect(&[&format!("ADDED {one}")]);
+            made
+        }
+        Some(condition) => {
+            let at = "/status/conditions/0/type";
+            watch.until(|_, object| object.pointer(at).is_some_and(|set| set == condition));
+            objects.get(&one).unwrap()
+        }
+    };
     assert_eq!(objects.get(&one).unwrap().metadata, made.metadata);
     assert_eq!(objects.list(&marked).unwrap().items.len(), 1);
     assert_eq!(objects.everywhere().list(&marked).unwrap().items.len(), 1);
     change(&objects, &one);
-    watch.expect(&[
-        &format!("ADDED {one}"),
-        &format!("MODIFIED {one}"),
-        &format!("MODIFIED {one}"),
-    ]);
+    watch.expect(&[&format!("MODIFIED {one}"), &format!("MODIFIED {one}")]);
     use_status(kind, &objects, &one);
 
     objects.delete(&one).unwrap();
@@ -278,7 +287,18 @@ fn flow_schemas_have_a_life() {
         }],
     } });
     let kind = Kind::cluster("flowcontrol.apiserver.k8s.io/v1", "flowschemas", body);
-    use_all_verbs(&with_condition(kind));
+    let mut kind = with_condition(Kind { judged: Some("Dangling"), ..kind });
+    // What the cluster says of it stays as it is, so that nobody else writes meanwhile.
+    let found = json!({
+        "type": "Dangling", "status": "False", "reason": "Found",
+        "message": "the PriorityLevelConfiguration \"global-default\" that it leads to exists",
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+    });
+    let conditions = kind.status.as_mut().and_then(|(patch, _)| {
+        patch.pointer_mut("/status/conditions").and_then(Value::as_array_mut)
+    });
+    conditions.unwrap().push(found);
+    use_all_verbs(&kind);
 }
 
 #[test]
