@@ -19,6 +19,14 @@ pub enum Fault {
         /// Behind how many events; 0 takes the order back.
         events: u32,
     },
+    /// A node stops in the middle of what one of its next events brings about: the first of its effects
+    /// are carried out, at least one, and the others, at least one, never are.
+    CrashAmid {
+        /// Which.
+        node: NodeId,
+        /// In which of those that have at least two effects; 0 takes the order back.
+        events: u32,
+    },
     /// A node that crashed starts again from its disk. Nothing if it is up.
     Start(NodeId),
     /// All links behave like this from now on, but those with faults of their own.

@@ -81,6 +81,8 @@ struct Core<E> {
     trace: Trace,
     buggify: Buggify,
     delivered: u64,
+    /// Where effects are cut off.
+    cuts: Rng,
 }
 
 #[derive(Debug)]
@@ -93,6 +95,10 @@ struct Node {
     rng: Rng,
     /// It crashes behind so many further events.
     crashes_after: Option<u32>,
+    /// It crashes amid the effects of the event that is so many further on.
+    crashes_amid: Option<u32>,
+    /// How many effects crashes kept from being carried out.
+    cut_off: u64,
 }
 
 #[derive(Debug)]
@@ -138,6 +144,19 @@ impl<E> Core<E> {
     fn node_mut(&mut self, id: NodeId) -> &mut Node {
         &mut self.nodes[id.0 as usize]
     }
+
+    /// How many of so many effects are carried out before the node crashes; `None`: it does not.
+    fn cut(&mut self, id: NodeId, effects: usize) -> Option<usize> {
+        let node = &mut self.nodes[id.0 as usize];
+        let left = node.crashes_amid.as_mut().filter(|_| effects > 1)?;
+        *left -= 1;
+        if *left > 0 {
+            return None;
+        }
+        let kept = usize::try_from(self.cuts.between(1, effects as u64 - 1)).unwrap_or(1);
+        node.cut_off += (effects - kept) as u64;
+        Some(kept)
+    }
 }
 
 impl<W: World> Sim<W> {
@@ -155,6 +174,7 @@ impl<W: World> Sim<W> {
             trace: Trace::new(trace_lines),
             buggify: Buggify::default(),
             delivered: 0,
+            cuts: rng.derive("cuts"),
             rng,
         };
         Self { world, core, out: Effects::default() }
@@ -170,7 +190,17 @@ impl<W: World> Sim<W> {
         let id = NodeId(u32::try_from(self.core.nodes.len()).unwrap_or(u32::MAX));
         let rng = self.core.rng.derive(&format!("node {}", id.0));
         let disk = SimDisk::new(rng.derive("disk"));
-        let node = Node { clock, disk, is_up: false, boot: 0, rng, crashes_after: None };
+        let (crashes_after, crashes_amid) = (None, None);
+        let node = Node {
+            clock,
+            disk,
+            is_up: false,
+            boot: 0,
+            rng,
+            crashes_after,
+            crashes_amid,
+            cut_off: 0,
+        };
         self.core.nodes.push(node);
         self.inject(Fault::Start(id));
         id
@@ -183,6 +213,9 @@ impl<W: World> Sim<W> {
             Fault::Crash(node) => self.crash(node),
             Fault::CrashAfter { node, events } => {
                 self.core.node_mut(node).crashes_after = (events > 0).then_some(events);
+            }
+            Fault::CrashAmid { node, events } => {
+                self.core.node_mut(node).crashes_amid = (events > 0).then_some(events);
             }
             Fault::Start(node) => self.start(node),
             Fault::Net(faults) => self.core.net.set_faults(faults),
@@ -215,7 +248,7 @@ impl<W: World> Sim<W> {
 
     fn crash(&mut self, id: NodeId) {
         let node = self.core.node_mut(id);
-        node.crashes_after = None;
+        (node.crashes_after, node.crashes_amid) = (None, None);
         if node.is_up {
             node.is_up = false;
             node.disk.crash();
@@ -285,9 +318,13 @@ impl<W: World> Sim<W> {
         let turn = Turn { now: node.clock.now(time), rng: &mut node.rng, view: &() };
         self.world.deliver(id, event, turn, &mut self.out);
         self.world.assert_invariants();
-        for effect in self.out.drain() {
+        let kept = self.core.cut(id, self.out.len());
+        for effect in self.out.drain().take(kept.unwrap_or(usize::MAX)) {
             self.core.trace.note(time, Some(id), '>', &effect);
             self.world.carry_out(id, effect, &mut Host { core: &mut self.core, node: id });
+        }
+        if kept.is_some() {
+            return self.inject(Fault::Crash(id));
         }
         if let Some(left) = &mut self.core.node_mut(id).crashes_after {
             *left -= 1;
@@ -343,6 +380,12 @@ impl<W: World> Sim<W> {
     #[must_use]
     pub fn is_up(&self, node: NodeId) -> bool {
         self.core.node(node).is_up
+    }
+
+    /// How many of a node's effects crashes cut off.
+    #[must_use]
+    pub fn cut_off(&self, node: NodeId) -> u64 {
+        self.core.node(node).cut_off
     }
 
     /// A node's disk, to look at from outside.

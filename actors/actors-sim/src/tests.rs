@@ -35,6 +35,11 @@ enum Event {
     Durable(u64),
     Lost,
     Tick,
+    /// So many are passed on at once.
+    Burst {
+        first: u64,
+        count: u64,
+    },
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -69,6 +74,9 @@ impl World for Ring {
             }
             Event::Durable(number) => out.push(Effect::PassOn(number + turn.rng.below(2))),
             Event::Lost => {}
+            Event::Burst { first, count } => {
+                (first..first + count).for_each(|number| out.push(Effect::PassOn(number)));
+            }
             Event::Tick => {
                 life.ticks += 1;
                 out.push(Effect::Tick);
@@ -213,6 +221,35 @@ fn a_partition_cuts_both_ways_or_one_until_it_heals() {
     sim.inject(Fault::Heal("split".into()));
     sim.tell(sim.time(), NodeId(0), Event::Number(1));
     assert!(sim.run_until(SECOND, |ring| ring.heard.len() > 10), "{}", sim.report());
+}
+
+#[test]
+fn a_crash_amid_effects_keeps_some_of_them_and_loses_the_others() {
+    let mut kept = BTreeMap::new();
+    for seed in 0..40 {
+        let mut sim = ring(seed, 2);
+        // The first one has a single effect, and cannot be cut.
+        sim.inject(Fault::CrashAmid { node: NodeId(0), events: 2 });
+        sim.tell(SimTime(0), NodeId(0), Event::Number(1));
+        for first in [10, 20, 30] {
+            sim.tell(SimTime(0), NodeId(0), Event::Burst { first, count: 4 });
+        }
+        sim.run_for(SECOND);
+        assert!(!sim.is_up(NodeId(0)), "{}", sim.report());
+        let cut_off = sim.cut_off(NodeId(0));
+        assert!((1..4).contains(&cut_off));
+        // Four of the first, some of the second, and nothing of the third one.
+        let passed = heard(&sim, 1) as u64;
+        assert_eq!(passed + cut_off, 8, "{}", sim.report());
+        *kept.entry(cut_off).or_insert(0) += 1;
+    }
+    assert_eq!(kept.len(), 3, "{kept:?}");
+    let mut sim = ring(1, 2);
+    sim.inject(Fault::CrashAmid { node: NodeId(0), events: 1 });
+    sim.inject(Fault::CrashAmid { node: NodeId(0), events: 0 });
+    sim.tell(SimTime(0), NodeId(0), Event::Burst { first: 1, count: 4 });
+    sim.run_for(SECOND);
+    assert!(sim.is_up(NodeId(0)) && sim.cut_off(NodeId(0)) == 0);
 }
 
 #[test]

@@ -78,9 +78,13 @@ fn server_fault(budget: Budget, cuts: u8, rng: &mut Rng) -> (FaultKind, Duration
     let target = server(budget, rng);
     match rng.below(100) {
         0..16 => (FaultKind::Crash(target), millis(rng, 100, 1_500)),
-        16..28 => {
+        16..22 => {
             let events = u32::try_from(rng.between(1, 60)).unwrap_or(1);
             (FaultKind::CrashAfter { target, events }, millis(rng, 100, 1_500))
+        }
+        22..28 => {
+            let events = u32::try_from(rng.between(1, 20)).unwrap_or(1);
+            (FaultKind::CrashAmid { target, events }, millis(rng, 100, 1_500))
         }
         28..36 if cuts < budget.power_cuts => (FaultKind::PowerCut, millis(rng, 100, 800)),
         28..52 => (FaultKind::Isolate(target), millis(rng, 400, 2_000)),

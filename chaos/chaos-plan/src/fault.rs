@@ -60,6 +60,14 @@ pub enum FaultKind {
         /// Behind how many events, at least 1; not at all if fewer happen before the end.
         events: u32,
     },
+    /// A machine loses its power in the middle of what one of its next events brings about: some of it
+    /// is done, the rest never is; at the end it starts again.
+    CrashAmid {
+        /// Which machine.
+        target: Target,
+        /// In which of the events that bring about several things, at least 1.
+        events: u32,
+    },
     /// All servers lose their power at the same instant; at the end they start again.
     PowerCut,
     /// A machine can reach nobody and nobody it.
@@ -159,6 +167,7 @@ impl FaultKind {
             Self::PowerCut => Severity::TakesAll,
             Self::Crash(target)
             | Self::CrashAfter { target, .. }
+            | Self::CrashAmid { target, .. }
             | Self::Isolate(target)
             | Self::Deaf(target)
             | Self::Mute(target)
@@ -190,10 +199,11 @@ impl FaultKind {
     }
 
     /// The names of all kinds.
-    pub const NAMES: [&'static str; 26] = [
+    pub const NAMES: [&'static str; 27] = [
         "agent crash",
         "crash",
         "crash between two events",
+        "crash amid effects",
         "power cut",
         "agent cut off",
         "partition",
@@ -226,6 +236,7 @@ impl FaultKind {
             Self::Crash(Target::Agent(_) | Target::Fenced) => "agent crash",
             Self::Crash(_) => "crash",
             Self::CrashAfter { .. } => "crash between two events",
+            Self::CrashAmid { .. } => "crash amid effects",
             Self::PowerCut => "power cut",
             Self::Isolate(Target::Agent(_) | Target::Fenced) => "agent cut off",
             Self::Isolate(_) => "partition",

@@ -39,6 +39,7 @@ impl Roster {
             }
             FaultKind::Crash(target)
             | FaultKind::CrashAfter { target, .. }
+            | FaultKind::CrashAmid { target, .. }
             | FaultKind::Isolate(target)
             | FaultKind::Deaf(target)
             | FaultKind::Mute(target)
@@ -90,6 +91,7 @@ mod tests {
         let faults = [
             FaultKind::Crash(target),
             FaultKind::CrashAfter { target, events: 7 },
+            FaultKind::CrashAmid { target, events: 7 },
             FaultKind::Pause(target),
             FaultKind::LoseProcess(target),
             FaultKind::Flap(target),

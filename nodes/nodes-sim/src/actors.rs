@@ -114,6 +114,7 @@ fn drive(sim: &mut Sim<Troupe>, plan: &Plan, disk: DiskFaults) -> Option<String>
     sim.inject(Fault::Net(NetFaults::default()));
     for node in nodes(plan) {
         sim.inject(Fault::CrashAfter { node, events: 0 });
+        sim.inject(Fault::CrashAmid { node, events: 0 });
         sim.inject(Fault::Disk { node, faults: disk });
         sim.inject(Fault::Start(node));
     }
@@ -185,6 +186,11 @@ fn faults_of(
                 // It is up when this begins, so that starting it does nothing then.
                 let starts = (Fault::Start(node), Some(Fault::Start(node)));
                 vec![(Fault::CrashAfter { node, events }, Some(ends)), starts]
+            }
+            FaultKind::CrashAmid { events, .. } => {
+                let ends = Fault::CrashAmid { node, events: 0 };
+                let starts = (Fault::Start(node), Some(Fault::Start(node)));
+                vec![(Fault::CrashAmid { node, events }, Some(ends)), starts]
             }
             FaultKind::ClockJump { by_ms, .. } => {
                 let jump = |by_ms: i64| Fault::WallJump { node, by_ns: by_ms * 1_000_000 };

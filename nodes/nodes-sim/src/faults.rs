@@ -131,6 +131,7 @@ fn is_felt(fault: FaultKind, begun: &Begun, record: &Record) -> bool {
     match fault {
         FaultKind::Crash(_)
         | FaultKind::CrashAfter { .. }
+        | FaultKind::CrashAmid { .. }
         | FaultKind::PowerCut
         | FaultKind::Pause(_)
         | FaultKind::LoseProcess(_)
@@ -167,6 +168,10 @@ fn strike(sim: &mut Sim<Cluster>, fault: FaultKind, node: NodeId, until: Mono) -
             sim.inject(Fault::CrashAfter { node, events });
             false
         }
+        FaultKind::CrashAmid { events, .. } => {
+            sim.inject(Fault::CrashAmid { node, events });
+            false
+        }
         FaultKind::Pause(_) => {
             sim.world.freeze(node, until);
             sim.is_up(node)
@@ -197,9 +202,10 @@ fn release(sim: &mut Sim<Cluster>, fault: FaultKind, node: NodeId) -> bool {
     let usual = sim.world.shared.knobs.disk;
     match fault {
         FaultKind::Crash(_) | FaultKind::PowerCut => sim.inject(Fault::Start(node)),
-        FaultKind::CrashAfter { .. } => {
+        FaultKind::CrashAfter { .. } | FaultKind::CrashAmid { .. } => {
             let has_crashed = !sim.is_up(node);
             sim.inject(Fault::CrashAfter { node, events: 0 });
+            sim.inject(Fault::CrashAmid { node, events: 0 });
             sim.inject(Fault::Start(node));
             return has_crashed;
         }

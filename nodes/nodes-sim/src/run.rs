@@ -132,6 +132,7 @@ fn settle(sim: &mut Sim<Cluster>, plan: &Plan) {
     for id in 0..sim.world.shared.config.nodes() {
         let node = NodeId(id);
         sim.inject(Fault::CrashAfter { node, events: 0 });
+        sim.inject(Fault::CrashAmid { node, events: 0 });
         sim.inject(Fault::Disk { node, faults: sim.world.shared.knobs.disk });
         sim.inject(Fault::Start(node));
         sim.tell(sim.time(), node, Event::Guard(Guard::Start));

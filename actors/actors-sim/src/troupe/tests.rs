@@ -29,6 +29,8 @@ fn run(seed: u64, mistake: Option<Mistake>) -> Sim<Troupe> {
     }));
     sim.schedule(secs(10), Fault::CrashAfter { node: NodeId(1), events: 3 });
     sim.schedule(secs(12), Fault::Start(NodeId(1)));
+    sim.schedule(secs(13), Fault::CrashAmid { node: NodeId(2), events: 2 });
+    sim.schedule(secs(15), Fault::Start(NodeId(2)));
     let cut = Cut::between("long", vec![NodeId(0)], vec![NodeId(2), NodeId(3)]);
     sim.schedule(secs(20), Fault::Cut(cut));
     sim.schedule(secs(30), Fault::HealAll);

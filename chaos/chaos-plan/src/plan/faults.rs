@@ -8,9 +8,10 @@ use super::{Plan, PlanError, Subject, file::Fields};
 use crate::{FaultKind, Rhythm, Step, Target, Way};
 
 /// What a file calls each kind of fault.
-const KINDS: [&str; 20] = [
+const KINDS: [&str; 21] = [
     "crash",
     "crash-after",
+    "crash-amid",
     "power-cut",
     "isolate",
     "deaf",
@@ -49,14 +50,15 @@ pub(super) fn read_step(plan: &Plan, fields: &Fields<'_>) -> Result<Step, PlanEr
 
 fn read_fault(plan: &Plan, fields: &Fields<'_>, kind: &str) -> Result<FaultKind, PlanError> {
     let of = || target(plan, fields, "of");
+    let events = || -> Result<u32, PlanError> {
+        let events = fields.need("events", fields.number("events", (1, 1_000_000)))?;
+        Ok(u32::try_from(events).unwrap_or(1))
+    };
     let per_million = || fields.need("perMillion", fields.per_million("perMillion"));
     Ok(match kind {
         "crash" => FaultKind::Crash(of()?),
-        "crash-after" => {
-            let events = fields.need("events", fields.number("events", (1, 1_000_000)))?;
-            let events = u32::try_from(events).unwrap_or(1);
-            FaultKind::CrashAfter { target: of()?, events }
-        }
+        "crash-after" => FaultKind::CrashAfter { events: events()?, target: of()? },
+        "crash-amid" => FaultKind::CrashAmid { events: events()?, target: of()? },
         "power-cut" => FaultKind::PowerCut,
         "isolate" => FaultKind::Isolate(of()?),
         "deaf" => FaultKind::Deaf(of()?),
