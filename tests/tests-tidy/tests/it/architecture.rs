@@ -14,11 +14,12 @@ const DIRECTION: [(&str, &[&str]); 6] = [
 ];
 
 /// Crates of others that decide nothing by clock, chance, thread, socket or file. The list grows by review only.
-const PURE: [&str; 26] = [
+const PURE: [&str; 28] = [
     "aes-gcm",
     "base64",
     "bytes",
     "cel",
+    "ecow",
     "flate2",
     "hmac",
     "indexmap",
@@ -37,6 +38,7 @@ const PURE: [&str; 26] = [
     "sha2",
     "slog",
     "smallvec",
+    "smol_str",
     "thiserror",
     "time",
     "unicode-width",
