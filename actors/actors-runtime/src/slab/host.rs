@@ -150,8 +150,13 @@ impl<K: Keyed> Watched for Slab<K> {
         let (step, slow) = body.look(now);
         match step {
             Step::Nothing => drop(body),
-            // Nobody waits yet; whoever comes goes on at once, and people see who is slow.
-            Step::Name(_) => body.relieve(now, true),
+            // Nobody waits yet; whoever comes goes on at once, and people see who is slow. The slab is nobody's
+            // then, so its actor is called: what comes when the slow one has ended has to be somebody's.
+            Step::Name(_) => {
+                body.relieve(now, true);
+                drop(body);
+                self.pool.wake_again();
+            }
             Step::Relieve => {
                 body.relieve(now, false);
                 self.call(body);

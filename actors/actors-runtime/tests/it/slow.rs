@@ -11,7 +11,7 @@ use actors_core::{
     SupervisorNotice, Turn,
 };
 use actors_runtime::{
-    Child, DeadReason, Driver, Inbox, KeyInbox, Keyed, NodeState, Root, SlabRef, SlabSpec,
+    Child, Clock, DeadReason, Driver, Inbox, KeyInbox, Keyed, NodeState, Root, SlabRef, SlabSpec,
 };
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +40,8 @@ enum Event {
     Note(u32),
     Hang,
     HangAndBoom,
+    /// Notes this by a timer, which fires when all have long gone home.
+    HangAndNote(u32),
     /// Its effect hangs, and panics then if this says so.
     HangInEffect {
         booms: bool,
@@ -49,6 +51,7 @@ enum Event {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 enum Effect {
     Say(String),
+    Later(u32),
     Hang { booms: bool },
 }
 
@@ -69,6 +72,10 @@ impl Machine for Hanger {
             Event::Hang => {
                 self.hang();
                 out.push(Effect::Say(format!("{} goes on", self.key)));
+            }
+            Event::HangAndNote(note) => {
+                self.hang();
+                out.push(Effect::Later(note));
             }
             Event::HangInEffect { booms } => {
                 out.push(Effect::Hang { booms });
@@ -105,6 +112,10 @@ impl Keyed for Hangers {
     fn submit(&self, effect: Effect, inbox: &KeyInbox<Event>) {
         match effect {
             Effect::Say(text) => self.said.say(text),
+            Effect::Later(note) => {
+                let at = Clock.mono().after(Duration::from_millis(50));
+                inbox.send_at(at, Event::Note(note));
+            }
             Effect::Hang { booms } => {
                 pass(&self.gates, &self.said, inbox.key());
                 assert!(!booms, "boom");
@@ -264,6 +275,19 @@ async fn others_go_on_while_one_key_is_slow_to_wake_and_others_to_begin_effects(
     slow.note("good", 7).await;
     slow.world.expect(&["good: 7"]).await;
     assert_eq!(slow.world.node("root/pods").unwrap().restarts, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_timer_of_a_key_that_hung_while_nobody_else_wanted_anything_is_heard() {
+    let mut slow = Slow::new().await;
+    let mut notices = slow.world.system.notices();
+    let open = slow.hang("slow", Event::HangAndNote(1)).await;
+    let told = notices.next().await.unwrap();
+    assert!(matches!(told.notice, SupervisorNotice::Slow { .. }), "{told:?}");
+    open.send(()).unwrap();
+    slow.world.expect(&["slow: 1"]).await;
+    slow.note("good", 2).await;
+    slow.world.expect(&["good: 2"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
