@@ -63,8 +63,8 @@ pub(super) struct Body<K: Keyed> {
 /// What a handler is lent.
 pub(super) enum Lent<K: Keyed> {
     Awake(Box<Awake<K>>),
-    /// Its machine is to be made first, with this.
-    Asleep(KeyInbox<EventOf<K>>, Rng),
+    /// Its machine is to be made first, with this. It stands elsewhere because it is large, and rare.
+    Asleep(Box<(KeyInbox<EventOf<K>>, Rng)>),
 }
 
 pub(super) struct Awake<K: Keyed> {
@@ -216,7 +216,7 @@ impl<K: Keyed> Body<K> {
         let (key, _) = self.pool.known(spot)?;
         let rng = self.rng.derive(&format!("{key}#{life}"));
         let (pool, slab) = (Arc::downgrade(&self.pool), Arc::clone(&self.life));
-        Some(Lent::Asleep(KeyInbox { pool, key, spot, life, slab }, rng))
+        Some(Lent::Asleep(Box::new((KeyInbox { pool, key, spot, life, slab }, rng))))
     }
 
     /// The handler of a key has ended in time.

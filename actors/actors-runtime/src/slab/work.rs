@@ -206,7 +206,8 @@ impl<K: Keyed> Run<'_, K> {
         let keyed = &*self.slab.keyed;
         let awake = match lent {
             Lent::Awake(awake) => awake,
-            Lent::Asleep(inbox, rng) => {
+            Lent::Asleep(made_with) => {
+                let (inbox, rng) = *made_with;
                 let machine = keyed.activate(&inbox)?;
                 Box::new(Awake { machine, rng, inbox })
             }
