@@ -101,15 +101,30 @@ fn watch(user: &User, tell: &mpsc::Sender<u64>) -> Heard {
     heard
 }
 
-/// Says a number until somebody acknowledges it.
+/// Says a number behind the one before it, until somebody acknowledges it. What nobody answered may still be done
+/// later: each request tests for the number before its own, so that an old one changes nothing.
 fn say(user: &User, number: u64, is_last: bool) {
-    let notes = format!("{{\"n\":\"{number}\",\"last\":\"{is_last}\"}}");
-    let patch = format!("{{\"metadata\":{{\"annotations\":{notes}}}}}");
-    let words = ["patch", "secret", NAME, "--type=merge", "--request-timeout=5s", "-p", &patch];
+    let patch = match number {
+        0 => r#"[{"op":"add","path":"/metadata/annotations","value":{"n":"0","last":"false"}}]"#
+            .to_owned(),
+        _ => format!(
+            r#"[{{"op":"test","path":"/metadata/annotations/n","value":"{}"}},{{"op":"replace","path":"/metadata/annotations","value":{{"n":"{number}","last":"{is_last}"}}}}]"#,
+            number - 1
+        ),
+    };
+    let words = ["patch", "secret", NAME, "--type=json", "--request-timeout=20s", "-p", &patch];
+    let look = [
+        "get",
+        "secret",
+        NAME,
+        "--request-timeout=20s",
+        "-o",
+        "jsonpath={.metadata.annotations.n}",
+    ];
     let end: Mono = Clock.mono().after(PATIENCE);
     loop {
         let ran = user.try_kubectl(&words);
-        if ran.code == 0 {
+        if ran.code == 0 || user.try_kubectl(&look).out == number.to_string() {
             return;
         }
         assert!(Clock.mono() < end, "{number} was never acknowledged: {}", ran.err);
