@@ -14,7 +14,7 @@
 
 use std::time::Duration;
 
-use actors_object::Object;
+use actors_object::{Object, span};
 
 /// The annotation of a pod that names how long it may run without word from a quorum: `30s`,
 /// `1m30s`.
@@ -35,8 +35,9 @@ pub fn is_fenced(pod: &Object) -> bool {
 /// that are not understood.
 #[must_use]
 pub fn fence_after(pod: &Object) -> Option<Duration> {
-    let span = parse_span(pod.annotation(FENCE_AFTER)?)?;
-    Some(span.max(FENCE_AFTER_MIN))
+    let span = span::parse(pod.annotation(FENCE_AFTER)?)?;
+    let is_sound = !span.is_zero() && span <= FENCE_AFTER_MAX;
+    is_sound.then(|| span.max(FENCE_AFTER_MIN))
 }
 
 /// How long after the verdict was committed a pod with this fence has surely ended: the fence, the
@@ -45,28 +46,6 @@ pub fn fence_after(pod: &Object) -> Option<Duration> {
 #[must_use]
 pub fn surely_ended_after(fence_after: Duration) -> Duration {
     fence_after + fence_after / 100 + Duration::from_secs(2)
-}
-
-/// A span as Go writes it, in whole numbers of `h`, `m`, `s` and `ms`.
-fn parse_span(text: &str) -> Option<Duration> {
-    let mut rest = text;
-    let mut total = Duration::ZERO;
-    while !rest.is_empty() {
-        let digits = rest.find(|one: char| !one.is_ascii_digit())?;
-        let number: u32 = rest.get(..digits)?.parse().ok()?;
-        let unit = rest.get(digits..)?;
-        let letters = unit.find(|one: char| one.is_ascii_digit()).unwrap_or(unit.len());
-        let one = match unit.get(..letters)? {
-            "h" => Duration::from_hours(1),
-            "m" => Duration::from_mins(1),
-            "s" => Duration::from_secs(1),
-            "ms" => Duration::from_millis(1),
-            _ => return None,
-        };
-        total = total.checked_add(one.checked_mul(number)?)?;
-        rest = unit.get(letters..)?;
-    }
-    (total > Duration::ZERO && total <= FENCE_AFTER_MAX).then_some(total)
 }
 
 #[cfg(test)]

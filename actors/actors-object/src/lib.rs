@@ -18,6 +18,7 @@ pub mod patch;
 mod path;
 pub mod quantity;
 pub mod selector;
+pub mod span;
 pub mod timefmt;
 pub mod uid;
 mod value;

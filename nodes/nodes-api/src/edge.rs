@@ -2,7 +2,7 @@
 //!
 //! Way in: [`handle`].  Order: who, may they, what, how, the door, the form of the answer.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -13,7 +13,8 @@ use actors_kinds::Registry;
 use actors_object::ApiError;
 use actors_runtime::Clock;
 use nodes_client::{Authenticator, Client, NodeStreams};
-use nodes_door::{Body, Identity, Media, PatchKind, Request, Target, Verb};
+use nodes_door::{Body, Identity, Media, PatchKind, Request, Response, Target, Verb};
+use tokio::time::timeout;
 
 use crate::{
     ActorsPort, MeshPort, Readiness, actors,
@@ -194,12 +195,24 @@ async fn resource(
         &request.target.version,
         &request.target.resource,
     );
+    let patience = visit.query.patience()?;
     let asked = Asked::begin(visit, &mut request);
-    let response = visit.parts.client.call(request).await;
+    let response = within(patience, visit.parts.client.call(request)).await;
     if let Some(asked) = asked {
         asked.end(&response);
     }
     encode::response(response, visit, kind, Clock.now()).await
+}
+
+/// Waits for an answer as long as its client does. What is given up is not tried again behind the client's back: a
+/// write whose proposal is under way may still be done, one that lost a race is not decided anew.
+async fn within(patience: Duration, answer: impl Future<Output = Response>) -> Response {
+    let given_up = |_| {
+        let why =
+            "request did not complete within the requested time; whether it was done is not known";
+        ApiError::timeout(format!("{why} (timeout={patience:?})"), 0).into()
+    };
+    timeout(patience, answer).await.unwrap_or_else(given_up)
 }
 
 /// The verb of a method and a target. Spec: Kubernetes documentation, "Determine the request verb".
@@ -271,4 +284,30 @@ pub(crate) fn bare_request(
     target: Target,
 ) -> Result<Request, ApiError> {
     request(visit, verb, target, Bytes::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use nodes_door::ResponseBody;
+
+    use super::*;
+
+    #[actix_web::test]
+    async fn who_waits_no_longer_is_told_that_nobody_knows() {
+        let response = within(Duration::from_millis(1), pending()).await;
+        let ResponseBody::Error(error) = response.body else { panic!("no error") };
+        assert_eq!((error.code, error.reason), (504, actors_object::Reason::Timeout));
+        assert!(error.message.contains("timeout=1ms"), "{}", error.message);
+        // A header that says when to come again would make clients repeat a write by themselves.
+        assert_eq!(error.details.map_or(0, |details| details.retry_after_seconds), 0);
+    }
+
+    #[actix_web::test]
+    async fn an_answer_that_is_there_is_not_late() {
+        let answer = ready(ApiError::no_such_resource().into());
+        let response = within(Duration::ZERO, answer).await;
+        assert_eq!(response.code, 404);
+    }
 }

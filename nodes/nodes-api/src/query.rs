@@ -2,15 +2,18 @@
 //!
 //! Way in: [`Query::parse`].  Spec: Kubernetes API reference, "Common parameters" and "DeleteOptions".
 
-use std::fmt::Display;
+use std::{fmt::Display, time::Duration};
 
 use actors_kinds::{
     Registry,
     protobuf::{self, Envelope},
 };
-use actors_object::{ApiError, Map, Value, json, yaml};
+use actors_object::{ApiError, Map, Value, json, span, yaml};
 use bytes::Bytes;
 use nodes_door::{FieldValidation, Media, Options};
+
+/// The longest time that a request may take which is no stream: upstream's default.
+pub(crate) const REQUEST_MAX: Duration = Duration::from_secs(60);
 
 /// The pairs of a query string, decoded, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -60,6 +63,17 @@ impl Query {
             text.parse().map_err(|_| bad(name, &text, "must be a number, 0 or more"))
         };
         self.text(name).map(parse).transpose()
+    }
+
+    /// How long the request may take: what the client says, and never more than [`REQUEST_MAX`].
+    /// Spec: Kubernetes API reference, kube-apiserver's `--request-timeout`; client-go sends `timeout` for kubectl's
+    /// `--request-timeout`.
+    pub(crate) fn patience(&self) -> Result<Duration, ApiError> {
+        let Some(text) = self.text("timeout") else { return Ok(REQUEST_MAX) };
+        let span = span::parse(&text)
+            .ok_or_else(|| bad("timeout", &text, "must be a span of time as in 30s or 1m30s"))?;
+        // Nought means that the client does not say.
+        Ok(if span.is_zero() { REQUEST_MAX } else { span.min(REQUEST_MAX) })
     }
 
     /// The door's options.
@@ -197,6 +211,17 @@ mod tests {
     fn a_broken_escape_is_kept_as_it_is() {
         assert_eq!(decode("a%2"), "a%2");
         assert_eq!(decode("%zz%41"), "%zzA");
+    }
+
+    #[test]
+    fn a_request_lasts_as_long_as_its_client_says_and_a_minute_at_most() {
+        let patience = |text: &str| Query::parse(text).patience().map_err(|error| error.message);
+        assert_eq!(patience("timeout=5s"), Ok(Duration::from_secs(5)));
+        assert_eq!(patience("timeout=1m30s"), Ok(REQUEST_MAX));
+        assert_eq!(patience("timeout=0s"), Ok(REQUEST_MAX));
+        assert_eq!(patience("limit=5"), Ok(REQUEST_MAX));
+        let refused = patience("timeout=5").expect_err("no unit");
+        assert!(refused.contains("timeout") && refused.contains("30s"), "{refused}");
     }
 
     #[test]
