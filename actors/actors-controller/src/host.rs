@@ -208,13 +208,17 @@ impl ControllerHost {
 
     fn changed(&mut self, turn: &Turn<'_, dyn World>, change: &Change) {
         let states = [Some(&change.object), change.previous.as_ref()];
+        let mut cause = None;
         for object in states.into_iter().flatten() {
             for key in self.relations.keys(&self.primary, object, turn.view) {
-                let generation = (Key::of(object) == key).then(|| object.generation());
-                self.queue.release_if_new(&key, generation);
-                let subject = Key::of(&change.object);
-                let cause = Cause::Changed { subject, revision: change.revision };
-                self.queue.wake(key, cause, turn.now.mono);
+                if key.is_of(object) {
+                    self.queue.release_if_new(&key, object.generation());
+                }
+                let cause = cause.get_or_insert_with(|| Cause::Changed {
+                    subject: Key::of(&change.object),
+                    revision: change.revision,
+                });
+                self.queue.wake(key, cause.clone(), turn.now.mono);
             }
         }
     }
@@ -227,16 +231,16 @@ impl ControllerHost {
         };
         kinds.sort();
         let after = self.queue.take_resync_cursor();
-        let mut last = after.clone();
+        let mut last = None;
         for object in kinds.iter().flat_map(|kind| turn.view.list(kind, None)) {
             let key = Key::of(&object);
             if after.as_ref().is_some_and(|after| key <= *after) {
                 continue;
             }
-            if self.queue.wake(key.clone(), Cause::Resync, turn.now.mono) {
-                last = Some(key);
+            if self.queue.wake(key, Cause::Resync, turn.now.mono) {
+                last = Some(object);
             } else {
-                self.queue.set_resync_cursor(last);
+                self.queue.set_resync_cursor(last.map(|last| Key::of(&last)).or(after));
                 out.push(HostEffect::Notice(HostNotice::Overflow));
                 return;
             }

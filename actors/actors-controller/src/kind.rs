@@ -2,14 +2,14 @@
 //!
 //! Way in: [`Kind`], [`Key`], [`Target`].
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, cmp::Ordering, fmt};
 
 use actors_object::Object;
 use serde::{Deserialize, Serialize};
 
 /// A kind as objects write it: `apiVersion` and `kind`. Constant for built-in kinds, owned for
 /// others.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Kind {
     api_version: Cow<'static, str>,
     kind: Cow<'static, str>,
@@ -31,7 +31,7 @@ impl Kind {
     /// The kind of `object`.
     #[must_use]
     pub fn of(object: &Object) -> Self {
-        Self::owned(object.api_version(), object.kind())
+        Self { api_version: word(object.api_version()), kind: word(object.kind()) }
     }
 
     /// `group/version`, or the version alone in the core group.
@@ -76,6 +76,36 @@ impl Kind {
     }
 }
 
+/// The words of the objects that there are most of: a kind that is read from one of these needs no
+/// memory of its own.
+const WORDS: [&str; 20] = [
+    "v1",
+    "Pod",
+    "Node",
+    "Event",
+    "Lease",
+    "Secret",
+    "apps/v1",
+    "Service",
+    "batch/v1",
+    "ConfigMap",
+    "Endpoints",
+    "Namespace",
+    "Deployment",
+    "ReplicaSet",
+    "ClusterRole",
+    "EndpointSlice",
+    "ServiceAccount",
+    "discovery.k8s.io/v1",
+    "coordination.k8s.io/v1",
+    "rbac.authorization.k8s.io/v1",
+];
+
+fn word(text: &str) -> Cow<'static, str> {
+    let known = WORDS.iter().find(|word| **word == text);
+    known.map_or_else(|| Cow::Owned(text.to_owned()), |word| Cow::Borrowed(*word))
+}
+
 /// What an object says of its kind, looked up once.
 pub(crate) struct Named<'a> {
     kind: &'a str,
@@ -86,6 +116,24 @@ impl<'a> Named<'a> {
     pub(crate) fn of(object: &'a Object) -> Self {
         let group = object.api_version().split_once('/').map_or("", |(group, _)| group);
         Self { kind: object.kind(), group }
+    }
+}
+
+impl Ord for Kind {
+    /// By `apiVersion`, then by `kind`; the same text in the same place is not read.
+    fn cmp(&self, other: &Self) -> Ordering {
+        let order = |one: &str, other: &str| match std::ptr::eq(one, other) {
+            true => Ordering::Equal,
+            false => one.cmp(other),
+        };
+        let by_version = order(&self.api_version, &other.api_version);
+        by_version.then_with(|| order(&self.kind, &other.kind))
+    }
+}
+
+impl PartialOrd for Kind {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -116,7 +164,16 @@ impl Key {
     /// The key of `object`.
     #[must_use]
     pub fn of(object: &Object) -> Self {
-        Self::new(&Kind::of(object), object.namespace(), object.name())
+        let (namespace, name) = (object.namespace().to_owned(), object.name().to_owned());
+        Self { kind: Kind::of(object), namespace, name }
+    }
+
+    /// Whether it is the key of `object`.
+    pub(crate) fn is_of(&self, object: &Object) -> bool {
+        self.name == object.name()
+            && self.namespace == object.namespace()
+            && self.kind.kind == object.kind()
+            && self.kind.api_version == object.api_version()
     }
 }
 

@@ -132,27 +132,29 @@ impl World for Recorded<'_> {
     fn get(&self, kind: &Kind, namespace: &str, name: &str) -> Option<Arc<Object>> {
         let found = self.access.reads.includes(kind).then(|| self.world.get(kind, namespace, name));
         let found = found.flatten();
-        self.note(usize::from(found.is_some()), || format!("{kind} {namespace}/{name}"));
+        self.note(usize::from(found.is_some()), || {
+            [kind.kind(), " ", namespace, "/", name].concat()
+        });
         found
     }
 
     fn list(&self, kind: &Kind, namespace: Option<&str>) -> Vec<Arc<Object>> {
         let allowed = self.access.reads.includes(kind);
         let found = if allowed { self.world.list(kind, namespace) } else { Vec::new() };
-        self.note(found.len(), || format!("{kind} {}/*", namespace.unwrap_or("*")));
+        self.note(found.len(), || [kind.kind(), " ", namespace.unwrap_or("*"), "/*"].concat());
         found
     }
 
     fn by_uid(&self, uid: &str) -> Option<Arc<Object>> {
         let found = self.world.by_uid(uid).filter(|object| self.visible(object));
-        self.note(usize::from(found.is_some()), || format!("uid {uid}"));
+        self.note(usize::from(found.is_some()), || ["uid ", uid].concat());
         found
     }
 
     fn owned_by(&self, uid: &str) -> Vec<Arc<Object>> {
         let mut found = self.world.owned_by(uid);
         found.retain(|object| self.visible(object));
-        self.note(found.len(), || format!("owned by {uid}"));
+        self.note(found.len(), || ["owned by ", uid].concat());
         found
     }
 
@@ -169,14 +171,16 @@ impl World for Recorded<'_> {
         let allowed = self.access.reads.includes(kind);
         let found =
             if allowed { self.world.matching(kind, namespace, selector) } else { Vec::new() };
-        self.note(found.len(), || format!("{kind} {}/* by label", namespace.unwrap_or("*")));
+        self.note(found.len(), || {
+            [kind.kind(), " ", namespace.unwrap_or("*"), "/* by label"].concat()
+        });
         found
     }
 
     fn with_field(&self, kind: &Kind, field: &str, value: &str) -> Vec<Arc<Object>> {
         let allowed = self.access.reads.includes(kind);
         let found = if allowed { self.world.with_field(kind, field, value) } else { Vec::new() };
-        self.note(found.len(), || format!("{kind} {field}={value}"));
+        self.note(found.len(), || [kind.kind(), " ", field, "=", value].concat());
         found
     }
 }

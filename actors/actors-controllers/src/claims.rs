@@ -33,8 +33,8 @@ pub(crate) fn claim(
 ) -> Vec<Arc<Object>> {
     let mut claimed = Vec::new();
     for object in world.matching(kind, Some(owner.namespace()), selector) {
-        match object.controller_of() {
-            Some(controller) if controller.uid == owner.uid() => claimed.push(object),
+        match controller_uid(&object) {
+            Some(controller) if controller == owner.uid() => claimed.push(object),
             Some(_) => {}
             None if owner.is_terminating() || object.is_terminating() => {}
             None => {
@@ -44,14 +44,21 @@ pub(crate) fn claim(
         }
     }
     for object in world.owned_by(owner.uid()) {
-        let controlled = object.controller_of().is_some_and(|own| own.uid == owner.uid());
-        let strays = kind.is_kind_of(&object) && controlled && !selector.matches(&*object);
+        let is_controlled = || controller_uid(&object) == Some(owner.uid());
+        let strays = kind.is_kind_of(&object) && !selector.matches(&*object) && is_controlled();
         if strays && !owner.is_terminating() && !object.is_terminating() {
             release(owner, &object, plan);
         }
     }
     claimed.sort_by(|one, other| one.name().cmp(other.name()));
     claimed
+}
+
+/// The uid of the owner that is the object's managing controller.
+fn controller_uid(object: &Object) -> Option<&str> {
+    let owners = object.list_at(&["metadata", "ownerReferences"]);
+    let controller = owners.iter().find(|owner| owner.at("controller").as_bool() == Some(true))?;
+    Some(controller.at("uid").as_str().unwrap_or_default())
 }
 
 fn adopt(owner: &Object, object: &Object, plan: &mut Plan) {

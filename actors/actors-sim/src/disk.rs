@@ -102,8 +102,8 @@ struct Disk {
     faults: DiskFaults,
     /// Rises with every crash; handles of an older boot fail.
     boot: u64,
-    logs: BTreeMap<String, File<LogImage>>,
-    states: BTreeMap<String, File<StateImage>>,
+    logs: BTreeMap<Arc<str>, File<LogImage>>,
+    states: BTreeMap<Arc<str>, File<StateImage>>,
     tally: DiskTally,
 }
 
@@ -134,8 +134,8 @@ struct File<I: Image> {
 /// durable.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mark {
-    logs: BTreeMap<String, u64>,
-    states: BTreeMap<String, u64>,
+    logs: BTreeMap<Arc<str>, u64>,
+    states: BTreeMap<Arc<str>, u64>,
 }
 
 impl<I: Image> Default for File<I> {
@@ -192,19 +192,19 @@ impl SimDisk {
 
     /// Opens a log, empty if it is new.
     #[must_use]
-    pub fn log(&self, name: impl Into<String>) -> SimLog {
-        let name = name.into();
+    pub fn log(&self, name: impl Into<Arc<str>>) -> SimLog {
+        let name: Arc<str> = name.into();
         let mut disk = self.lock();
-        disk.logs.entry(name.clone()).or_default();
+        disk.logs.entry(Arc::clone(&name)).or_default();
         SimLog { disk: self.clone(), boot: disk.boot, name }
     }
 
     /// Opens an ordered map, empty if it is new.
     #[must_use]
-    pub fn state(&self, name: impl Into<String>) -> SimState {
-        let name = name.into();
+    pub fn state(&self, name: impl Into<Arc<str>>) -> SimState {
+        let name: Arc<str> = name.into();
         let mut disk = self.lock();
-        disk.states.entry(name.clone()).or_default();
+        disk.states.entry(Arc::clone(&name)).or_default();
         SimState { disk: self.clone(), boot: disk.boot, name }
     }
 
@@ -234,8 +234,12 @@ impl SimDisk {
     pub fn mark(&self) -> Mark {
         let disk = self.lock();
         Mark {
-            logs: disk.logs.iter().map(|(name, file)| (name.clone(), file.issued)).collect(),
-            states: disk.states.iter().map(|(name, file)| (name.clone(), file.issued)).collect(),
+            logs: disk.logs.iter().map(|(name, file)| (Arc::clone(name), file.issued)).collect(),
+            states: disk
+                .states
+                .iter()
+                .map(|(name, file)| (Arc::clone(name), file.issued))
+                .collect(),
         }
     }
 

@@ -55,7 +55,7 @@ pub(crate) struct Mesh {
     life: u64,
     machine: MembershipMachine,
     carrier: SeededCarrier,
-    links: BTreeMap<String, Link>,
+    links: BTreeMap<NodeId, Link>,
     /// The newest view, until somebody took it.
     news: Option<Vec<MemberView>>,
     queue: VecDeque<Input>,
@@ -64,6 +64,7 @@ pub(crate) struct Mesh {
 
 #[derive(Debug)]
 struct Link {
+    peer: String,
     life: u64,
     is_up: bool,
     heard: Mono,
@@ -147,7 +148,7 @@ impl Mesh {
         (life, word): (u64, Word),
     ) {
         let peer = ctx.shared.name(from).to_owned();
-        self.hear(&peer, life, ctx.now.mono);
+        self.hear((from, &peer), life, ctx.now.mono);
         self.queue.push_back(match word {
             Word::Member(message) => Input::Member(MemberEvent::Message {
                 from: peer,
@@ -159,14 +160,14 @@ impl Mesh {
         self.work(ctx);
     }
 
-    fn hear(&mut self, peer: &str, life: u64, now: Mono) {
-        let link = match self.links.get_mut(peer) {
-            Some(link) => link,
-            None => {
-                let fresh = Link { life, is_up: false, heard: now, probed: None };
-                self.links.entry(peer.to_owned()).or_insert(fresh)
-            }
-        };
+    fn hear(&mut self, (from, peer): (NodeId, &str), life: u64, now: Mono) {
+        let link = self.links.entry(from).or_insert_with(|| Link {
+            peer: peer.to_owned(),
+            life,
+            is_up: false,
+            heard: now,
+            probed: None,
+        });
         let mut changes = Vec::new();
         if link.is_up && life > link.life {
             changes.push(LinkChange::Down { why: LinkEnd::Reset });
@@ -183,12 +184,13 @@ impl Mesh {
     }
 
     fn look_for_silence(&mut self, now: Mono) {
-        for (peer, link) in &mut self.links {
-            if link.is_up && now.since(link.heard) >= Self::IDLE {
-                link.is_up = false;
-                let (peer, change) = (peer.clone(), LinkChange::Down { why: LinkEnd::Idle });
-                self.queue.push_back(Input::Member(MemberEvent::Link { peer, change }));
-            }
+        let is_silent = |link: &&mut Link| link.is_up && now.since(link.heard) >= Self::IDLE;
+        let mut silent: Vec<&mut Link> = self.links.values_mut().filter(is_silent).collect();
+        silent.sort_by(|one, other| one.peer.cmp(&other.peer));
+        for link in silent {
+            link.is_up = false;
+            let (peer, change) = (link.peer.clone(), LinkChange::Down { why: LinkEnd::Idle });
+            self.queue.push_back(Input::Member(MemberEvent::Link { peer, change }));
         }
     }
 
@@ -220,7 +222,8 @@ impl Mesh {
             MemberEffect::Send { to, message } => self.send(ctx, &to, Word::Member(message)),
             MemberEffect::Wake { at } => ctx.at(at, Local::MemberTick),
             MemberEffect::Probe { peer, begins } => {
-                let Some(link) = self.links.get_mut(&peer) else { return };
+                let link = id_of(&peer, &self.config).and_then(|id| self.links.get_mut(&id));
+                let Some(link) = link else { return };
                 let stirred = !begins && link.probed.is_some_and(|probed| link.heard > probed);
                 link.probed = Some(ctx.now.mono);
                 if stirred {

@@ -4,7 +4,7 @@
 //! `due`, every key that catches up is in `catching`, every queued one in `ready`. 3. never more
 //! than `keys_max` keys.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque, btree_map};
 
 use actors_core::Mono;
 
@@ -62,24 +62,30 @@ impl Queue {
     /// to changes for a while, but not to a resync: the cause of its refusals may be over, as when
     /// this member has just become the one that may write.
     pub(super) fn wake(&mut self, key: Key, cause: Cause, now: Mono) -> bool {
-        let Some(entry) = self.entries.get_mut(&key) else {
-            if self.entries.len() >= self.keys_max {
+        let is_full = self.entries.len() >= self.keys_max;
+        let mut known = match self.entries.entry(key) {
+            btree_map::Entry::Occupied(known) => known,
+            btree_map::Entry::Vacant(_) if is_full => {
                 self.missed.get_or_insert(None);
                 return false;
             }
-            let entry = Entry { phase: Phase::Queued, causes: vec![cause], failures: 0 };
-            self.entries.insert(key.clone(), entry);
-            self.ready.push_back(key);
-            return true;
+            btree_map::Entry::Vacant(place) => {
+                self.ready.push_back(place.key().clone());
+                place.insert(Entry { phase: Phase::Queued, causes: vec![cause], failures: 0 });
+                return true;
+            }
         };
         let resync = cause == Cause::Resync;
+        let entry = known.get_mut();
         entry.add_cause(cause);
         if let Phase::Resting { due, wakes_from } = entry.phase {
             let earlier = if resync { now } else { wakes_from.max(now) };
             if earlier < due {
                 entry.phase = Phase::Resting { due: earlier, wakes_from };
-                self.due.remove(&(due, key.clone()));
-                self.due.insert((earlier, key));
+                let mut resting = (due, known.key().clone());
+                self.due.remove(&resting);
+                resting.0 = earlier;
+                self.due.insert(resting);
             }
         }
         true
@@ -152,24 +158,24 @@ impl Queue {
     }
 
     fn follow(&mut self, key: Key, after: After, now: Mono) {
-        let Some(entry) = self.entries.get_mut(&key) else { return };
-        let woken = !entry.causes.is_empty();
+        let btree_map::Entry::Occupied(mut known) = self.entries.entry(key) else { return };
+        let woken = !known.get().causes.is_empty();
         let (due, wakes_from) = match after {
             After::Sleep if !woken => {
-                self.entries.remove(&key);
+                known.remove();
                 return;
             }
             After::Requeue(at) if !woken => (at, now),
             After::Retry(at, from) if woken => (at.min(from.max(now)), from),
             After::Retry(at, from) => (at, from),
             After::Sleep | After::Requeue(_) => {
-                entry.phase = Phase::Queued;
-                self.ready.push_back(key);
+                known.get_mut().phase = Phase::Queued;
+                self.ready.push_back(known.key().clone());
                 return;
             }
         };
-        entry.phase = Phase::Resting { due, wakes_from };
-        self.due.insert((due, key));
+        known.get_mut().phase = Phase::Resting { due, wakes_from };
+        self.due.insert((due, known.key().clone()));
     }
 
     /// Lets the busy `key` rest until `due`, whatever happens around it.
@@ -181,9 +187,9 @@ impl Queue {
     }
 
     /// Ends the rest of a parked key whose object has another generation than when it was parked.
-    pub(super) fn release_if_new(&mut self, key: &Key, generation: Option<i64>) {
+    pub(super) fn release_if_new(&mut self, key: &Key, current: i64) {
         let phase = self.entries.get(key).map(|entry| entry.phase);
-        if let (Some(Phase::Parked { generation: parked, .. }), Some(current)) = (phase, generation)
+        if let Some(Phase::Parked { generation: parked, .. }) = phase
             && parked != current
         {
             self.release(key);
@@ -217,13 +223,17 @@ impl Queue {
 
     pub(super) fn assert_invariants(&self) {
         assert!(self.entries.len() <= self.keys_max, "more keys than the bound");
-        let count = |wanted: fn(&Phase) -> bool| {
-            self.entries.values().filter(|entry| wanted(&entry.phase)).count()
-        };
-        assert_eq!(count(|phase| *phase == Phase::Queued), self.ready.len(), "ready queue");
-        let resting = |phase: &Phase| matches!(phase, Phase::Resting { .. } | Phase::Parked { .. });
-        assert_eq!(count(resting), self.due.len(), "timers");
-        let catching = |phase: &Phase| matches!(phase, Phase::CatchingUp { .. });
-        assert_eq!(count(catching), self.catching.len(), "keys that catch up");
+        let (mut queued, mut resting, mut catching) = (0, 0, 0);
+        for entry in self.entries.values() {
+            match entry.phase {
+                Phase::Queued => queued += 1,
+                Phase::Running => {}
+                Phase::CatchingUp { .. } => catching += 1,
+                Phase::Resting { .. } | Phase::Parked { .. } => resting += 1,
+            }
+        }
+        assert_eq!(queued, self.ready.len(), "ready queue");
+        assert_eq!(resting, self.due.len(), "timers");
+        assert_eq!(catching, self.catching.len(), "keys that catch up");
     }
 }

@@ -44,12 +44,17 @@ impl ControllerHost {
         plan.revision = turn.view.revision();
         self.tidy(&mut plan, (&key, object.as_deref()), turn, out);
         let lines: Vec<String> = plan.items.iter().map(Item::to_string).collect();
+        // A plan that is not sent needs them no longer.
+        let reads = match lines.is_empty() {
+            true => std::mem::take(&mut plan.reads),
+            false => plan.reads.clone(),
+        };
         let trace = Trace {
             at: turn.now.wall,
             key: key.clone(),
             causes,
             revision: plan.revision,
-            reads: plan.reads.clone(),
+            reads,
             plan: lines.iter().take(Trace::LINES_MAX).cloned().collect(),
             outcome: Vec::new(),
         };

@@ -82,11 +82,11 @@ impl Image for LogImage {
 pub struct SimLog {
     pub(super) disk: SimDisk,
     pub(super) boot: u64,
-    pub(super) name: String,
+    pub(super) name: Arc<str>,
 }
 
 impl SimLog {
-    fn with<T>(&self, work: impl FnOnce(&mut Disk, &str) -> T) -> Result<T, DiskError> {
+    fn with<T>(&self, work: impl FnOnce(&mut Disk, &Arc<str>) -> T) -> Result<T, DiskError> {
         Ok(work(&mut *self.disk.open(self.boot)?, &self.name))
     }
 
@@ -100,8 +100,8 @@ impl SimLog {
 }
 
 /// The file was made when the log was opened, and files are never removed.
-fn file<'a>(disk: &'a mut Disk, name: &str) -> &'a mut File<LogImage> {
-    disk.logs.entry(name.to_owned()).or_default()
+fn file<'a>(disk: &'a mut Disk, name: &Arc<str>) -> &'a mut File<LogImage> {
+    disk.logs.entry(Arc::clone(name)).or_default()
 }
 
 impl LogStore for SimLog {

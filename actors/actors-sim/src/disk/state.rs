@@ -53,18 +53,18 @@ impl Image for StateImage {
 pub struct SimState {
     pub(super) disk: SimDisk,
     pub(super) boot: u64,
-    pub(super) name: String,
+    pub(super) name: Arc<str>,
 }
 
 impl SimState {
-    fn with<T>(&self, work: impl FnOnce(&mut Disk, &str) -> T) -> Result<T, DiskError> {
+    fn with<T>(&self, work: impl FnOnce(&mut Disk, &Arc<str>) -> T) -> Result<T, DiskError> {
         Ok(work(&mut *self.disk.open(self.boot)?, &self.name))
     }
 }
 
 /// The file was made when the map was opened, and files are never removed.
-fn file<'a>(disk: &'a mut Disk, name: &str) -> &'a mut File<StateImage> {
-    disk.states.entry(name.to_owned()).or_default()
+fn file<'a>(disk: &'a mut Disk, name: &Arc<str>) -> &'a mut File<StateImage> {
+    disk.states.entry(Arc::clone(name)).or_default()
 }
 
 impl StateStore for SimState {

@@ -16,7 +16,7 @@ pub(super) enum Calm {
     Nobody,
     /// One member that is well and was just heard, and this is what it says of itself: each further
     /// word only puts off what its silence would bring.
-    One { node: String, info: Arc<MemberInfo>, elections: u64 },
+    One { info: Arc<MemberInfo>, elections: u64 },
     /// More, or one that is not well, or silent.
     Broken,
 }
@@ -40,8 +40,8 @@ impl Calm {
         let is_calm = |member: &&Member| member.is_fresh(now) && !member.is_deaf;
         match machine.members.get(node).filter(is_calm) {
             Some(member) => {
-                let (node, info) = (node.clone(), Arc::clone(&member.info));
-                Self::One { node, info, elections: machine.elections }
+                let info = Arc::clone(&member.info);
+                Self::One { info, elections: machine.elections }
             }
             None => Self::Broken,
         }
@@ -51,9 +51,9 @@ impl Calm {
     pub(super) fn is_kept(&self, machine: &MembershipMachine) -> bool {
         match self {
             Self::Nobody => true,
-            Self::One { node, info, elections } => {
+            Self::One { info, elections } => {
                 let is_calm = |member: &&Member| member.is_well() && !member.is_deaf;
-                let member = machine.members.get(node).filter(is_calm);
+                let member = machine.members.get(&info.node).filter(is_calm);
                 let is_same = member.is_some_and(|member| Arc::ptr_eq(&member.info, info));
                 is_same && machine.elections == *elections
             }

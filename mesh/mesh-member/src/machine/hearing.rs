@@ -37,22 +37,16 @@ impl MembershipMachine {
                 false
             }
             MemberMessage::Heartbeat { incarnation, deaf_ms, standings } => {
-                let is_known = self
-                    .members
-                    .get(&from.node)
-                    .is_some_and(|member| member.info.started >= incarnation);
-                if !is_known {
+                let known = self.members.get_mut(&from.node);
+                let Some(member) = known.filter(|member| member.info.started >= incarnation) else {
                     // A new member, or a new life of one: it shall say who it is.
                     self.say_hello(&from.node, true, out);
                     return false;
-                }
-                let is_current =
-                    |member: &Member| !member.has_left && member.info.started == incarnation;
-                let current = self.members.get_mut(&from.node).filter(|one| is_current(one));
-                let Some(member) = current else {
+                };
+                if member.has_left || member.info.started != incarnation {
                     self.tell_of_itself(&from.node, out);
                     return false;
-                };
+                }
                 let was_odd = member.is_deaf || member.state != crate::MemberState::Alive;
                 member.hear_whether_deaf(now.mono, deaf_ms);
                 let is_odd = was_odd || member.is_deaf;
@@ -180,6 +174,7 @@ impl MembershipMachine {
             link: said.link,
         };
         member.opinions.insert(by.to_owned(), (now.mono, opinion));
+        self.is_regrouped = true;
     }
 }
 

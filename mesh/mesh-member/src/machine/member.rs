@@ -86,6 +86,11 @@ impl Member {
         self.is_echo && self.beaten.is_some_and(is_fresh)
     }
 
+    /// Whether it is sent the heartbeats of a member that is a judge, or not.
+    pub(super) fn listens_to(&self, is_judge: bool) -> bool {
+        !self.has_left && (is_judge || self.votes)
+    }
+
     /// Whether a verdict about it stands.
     pub(super) fn is_dead(&self) -> bool {
         self.flips % 2 == 1

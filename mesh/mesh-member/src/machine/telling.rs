@@ -62,8 +62,7 @@ impl MembershipMachine {
 
     /// Sends one to those who did not get one lately as an answer to their own.
     fn beat_due(&mut self, now: Mono, out: &mut Out) {
-        let mut due = self.listeners();
-        due.retain(|node| self.members.get(node).is_some_and(|member| !member.is_answered(now)));
+        let due = self.listening(|member| !member.is_answered(now));
         self.beat_them(due, now, out);
     }
 
@@ -83,36 +82,41 @@ impl MembershipMachine {
 
     /// A heartbeat was heard: answers with its own, unless it has just spoken.
     pub(super) fn echo(&mut self, to: &str, now: Mono, out: &mut Out) {
-        let spoke = self.members.get(to).and_then(|member| member.beaten);
-        let has_just = spoke.is_some_and(|at| now.since(at) < Timing::ECHO_AFTER);
-        if self.judged.has_left || has_just || !self.listens(to) {
+        let is_judge = self.is_judge();
+        let Some(member) = self.members.get_mut(to) else { return };
+        let has_just = member.beaten.is_some_and(|at| now.since(at) < Timing::ECHO_AFTER);
+        if self.judged.has_left || has_just || !member.listens_to(is_judge) {
             return;
         }
+        (member.beaten, member.is_echo) = (Some(now), true);
         let message = self.heartbeat(now);
-        if let Some(member) = self.members.get_mut(to) {
-            (member.beaten, member.is_echo) = (Some(now), true);
-        }
         out.push(MemberEffect::Send { to: to.to_owned(), message });
     }
 
-    /// Whether it is sent heartbeats.
-    fn listens(&self, node: &str) -> bool {
-        let is_judge = self.voters.is_empty() || self.is_voter(&self.me.node);
-        let is_there = self.members.get(node).is_some_and(|member| !member.has_left);
-        is_there && (is_judge || self.is_voter(node))
+    fn listeners(&self) -> Vec<String> {
+        self.listening(|_| true)
     }
 
-    fn listeners(&self) -> Vec<String> {
-        self.members.keys().filter(|node| self.listens(node)).cloned().collect()
+    /// Those who are sent heartbeats, as far as they are meant.
+    fn listening(&self, is_meant: impl Fn(&Member) -> bool) -> Vec<String> {
+        let is_judge = self.is_judge();
+        let listens = |member: &Member| member.listens_to(is_judge) && is_meant(member);
+        let them = self.members.iter().filter(|(_, member)| listens(member));
+        them.map(|(node, _)| node.clone()).collect()
+    }
+
+    /// Whether everybody wants to hear this member.
+    fn is_judge(&self) -> bool {
+        self.hears_all()
     }
 
     pub(super) fn heartbeat(&self, now: Mono) -> MemberMessage {
-        let is_judge = self.voters.is_empty() || self.is_voter(&self.me.node);
         let told = |member: &&Member| {
-            let is_fresh = now.since(member.stands_since) <= Timing::MEMORY;
-            is_judge && (!member.is_present() || (member.flips > 0 && is_fresh))
+            let is_fresh = || now.since(member.stands_since) <= Timing::MEMORY;
+            !member.is_present() || (member.flips > 0 && is_fresh())
         };
-        let standings = self.members.values().filter(told).map(Member::standing).collect();
+        let members = self.is_judge().then(|| self.members.values());
+        let standings = members.into_iter().flatten().filter(told).map(Member::standing).collect();
         MemberMessage::Heartbeat {
             incarnation: self.me.started,
             deaf_ms: self.deaf_ms(now),

@@ -265,6 +265,8 @@ impl Server {
         if let Err(error) = self.replica.mvcc.commit() {
             return self.stop(ctx, &error);
         }
+        // Whoever holds the state as it was would have the catalog copy what it changes.
+        self.replica.mvcc.set_residents(None);
         let position = *self.replica.mvcc.position();
         let published = self.replica.catalog.publish(&changes, position.revision);
         published.events.iter().for_each(|event| ctx.record.versions.share(event.item()));

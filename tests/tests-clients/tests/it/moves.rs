@@ -131,6 +131,19 @@ fn say(user: &User, number: u64, is_last: bool) {
     }
 }
 
+/// Waits until a server that was lost is Ready, through whatever is still cut off with it.
+fn await_ready(user: &User, server: &str) {
+    let node = format!("node/{server}");
+    let words = ["wait", &node, "--for=condition=Ready", "--timeout=30s"];
+    let end = Clock.mono().after(PATIENCE);
+    while Clock.mono() < end {
+        if user.try_kubectl(&words).code == 0 {
+            return;
+        }
+    }
+    panic!("{server} is not Ready again: {:?}", user.try_kubectl(&words));
+}
+
 /// Ends the writer, also when the test has failed.
 struct Stop<'a>(&'a AtomicBool);
 
@@ -180,8 +193,7 @@ fn a_watch_that_moves_to_another_server_has_no_gap() {
             cluster.starling(&["node", "kill", server]);
             await_heard(&news, BETWEEN);
             cluster.starling(&["node", "start", server]);
-            let node = format!("node/{server}");
-            cluster.kubectl(&["wait", &node, "--for=condition=Ready", "--timeout=120s"]);
+            await_ready(&user, server);
             await_heard(&news, BETWEEN);
         }
         drop(ends);
