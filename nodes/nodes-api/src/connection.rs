@@ -89,6 +89,20 @@ pub(crate) fn gone(http: &HttpRequest) -> Gone {
 }
 
 impl Gone {
+    /// That of a connection which stays.
+    #[cfg(test)]
+    pub(crate) fn never() -> Self {
+        Self(None)
+    }
+
+    /// That of a connection which lasts as long as the other half.
+    #[cfg(test)]
+    pub(crate) fn with() -> (impl Drop, Self) {
+        let alive = watch::Sender::new(());
+        let gone = Self(Some(alive.subscribe()));
+        (alive, gone)
+    }
+
     /// Resolves when the connection is gone.
     pub(crate) async fn wait(&mut self) {
         match &mut self.0 {

@@ -19,7 +19,8 @@ use tokio::time::timeout;
 use crate::{
     ActorsPort, MeshPort, Readiness, actors,
     body::read,
-    connection, discovery,
+    connection::{self, Gone},
+    discovery,
     documents::Documents,
     encode, exec, health,
     identity::identify,
@@ -197,22 +198,30 @@ async fn resource(
     );
     let patience = visit.query.patience()?;
     let asked = Asked::begin(visit, &mut request);
-    let response = within(patience, visit.parts.client.call(request)).await;
+    let gone = connection::gone(visit.http);
+    let response = within((patience, gone), visit.parts.client.call(request)).await;
     if let Some(asked) = asked {
         asked.end(&response);
     }
     encode::response(response, visit, kind, Clock.now()).await
 }
 
-/// Waits for an answer as long as its client does. What is given up is not tried again behind the client's back: a
-/// write whose proposal is under way may still be done, one that lost a race is not decided anew.
-async fn within(patience: Duration, answer: impl Future<Output = Response>) -> Response {
-    let given_up = |_| {
-        let why =
-            "request did not complete within the requested time; whether it was done is not known";
-        ApiError::timeout(format!("{why} (timeout={patience:?})"), 0).into()
-    };
-    timeout(patience, answer).await.unwrap_or_else(given_up)
+/// Waits for an answer as long as its client does: the time that it said, or up to the end of its connection. What is
+/// given up is not tried again behind the client's back: a write whose proposal is under way may still be done, one that
+/// lost a race is not decided anew.
+async fn within(
+    (patience, mut gone): (Duration, Gone),
+    answer: impl Future<Output = Response>,
+) -> Response {
+    let unknown =
+        |why: &str| ApiError::timeout(format!("{why}; whether it was done is not known"), 0).into();
+    tokio::select! {
+        biased;
+        answered = timeout(patience, answer) => answered.unwrap_or_else(|_| {
+            unknown(&format!("request did not complete within the requested time ({patience:?})"))
+        }),
+        () = gone.wait() => unknown("the connection of the request is gone"),
+    }
 }
 
 /// The verb of a method and a target. Spec: Kubernetes documentation, "Determine the request verb".
@@ -293,21 +302,36 @@ mod tests {
     use nodes_door::ResponseBody;
 
     use super::*;
+    use crate::query::REQUEST_MAX;
 
-    #[actix_web::test]
-    async fn who_waits_no_longer_is_told_that_nobody_knows() {
-        let response = within(Duration::from_millis(1), pending()).await;
+    fn check(response: Response, why: &str) {
         let ResponseBody::Error(error) = response.body else { panic!("no error") };
         assert_eq!((error.code, error.reason), (504, actors_object::Reason::Timeout));
-        assert!(error.message.contains("timeout=1ms"), "{}", error.message);
+        assert!(error.message.contains(why), "{}", error.message);
         // A header that says when to come again would make clients repeat a write by themselves.
         assert_eq!(error.details.map_or(0, |details| details.retry_after_seconds), 0);
     }
 
     #[actix_web::test]
+    async fn who_waits_no_longer_is_told_that_nobody_knows() {
+        let asked = (Duration::from_millis(1), Gone::never());
+        check(within(asked, pending()).await, "within the requested time (1ms)");
+    }
+
+    #[actix_web::test]
+    async fn what_was_asked_over_a_connection_that_is_gone_is_given_up() {
+        let (connection, gone) = Gone::with();
+        drop(connection);
+        check(
+            within((REQUEST_MAX, gone), pending()).await,
+            "the connection of the request is gone",
+        );
+    }
+
+    #[actix_web::test]
     async fn an_answer_that_is_there_is_not_late() {
         let answer = ready(ApiError::no_such_resource().into());
-        let response = within(Duration::ZERO, answer).await;
+        let response = within((Duration::ZERO, Gone::never()), answer).await;
         assert_eq!(response.code, 404);
     }
 }
