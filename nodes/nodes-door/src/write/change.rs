@@ -18,7 +18,7 @@ use super::{
     allocate, charge,
     create::{create_object, place},
     delete,
-    draft::{Answer, Draft, OnConflict, Render, made, modified},
+    draft::{Answer, Draft, OnConflict, Render, gathered, made, modified},
     encode::{self, encode},
     ownership,
 };
@@ -193,7 +193,7 @@ fn propose(
     }
     let own = encode::change(&mut encoded, &item, visit)?;
     let draft = Draft {
-        ops: [vec![own], allocations, charges].concat(),
+        ops: gathered(own, [allocations, charges]),
         answer: Answer::Object {
             kind: Arc::clone(visit.kind),
             key: item.key().clone(),

@@ -8,7 +8,7 @@ use store_mvcc::{Expect, Op};
 
 use super::{
     Scope, allocate, charge, checks,
-    draft::{Answer, Draft, OnConflict},
+    draft::{Answer, Draft, OnConflict, gathered},
     encode::encode,
     ownership,
 };
@@ -89,7 +89,7 @@ fn propose(visit: &mut Visit<'_>, object: Object, generated: bool) -> Decision {
     let (value, columns) = encoded.finish(&key, visit)?;
     let own = Op::Put { key: key.clone(), value, columns, expect: Expect::Absent, lease: None };
     let draft = Draft {
-        ops: [vec![own], allocations, charges, checks::of_creation(visit)].concat(),
+        ops: gathered(own, [allocations, charges, checks::of_creation(visit)]),
         answer: Answer::Object {
             kind: Arc::clone(visit.kind),
             key,

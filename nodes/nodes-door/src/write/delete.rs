@@ -14,7 +14,7 @@ use store_mvcc::{Expect, Op};
 
 use super::{
     allocate,
-    draft::{Answer, Draft, OnConflict, Render, made},
+    draft::{Answer, Draft, OnConflict, Render, gathered, made},
     encode::{self, encode},
 };
 use crate::{
@@ -176,7 +176,7 @@ pub(super) fn finish(
         None => Response::new(200, ResponseBody::Success(gone(visit, item, old))),
     };
     let draft = Draft {
-        ops: [vec![own], allocations].concat(),
+        ops: gathered(own, [allocations]),
         answer: Answer::Ready(Box::new(response)),
         on_conflict: OnConflict::Again,
         base: Some(item.revision()),

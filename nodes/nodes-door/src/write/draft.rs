@@ -32,6 +32,13 @@ pub(crate) struct Draft {
     pub(crate) warnings: Vec<String>,
 }
 
+/// The operations of a draft: that of its object first. They are moved, for their columns are many small texts.
+pub(super) fn gathered<const N: usize>(own: Op, beside: [Vec<Op>; N]) -> Vec<Op> {
+    let mut ops = vec![own];
+    beside.into_iter().for_each(|more| ops.extend(more));
+    ops
+}
+
 /// What is answered in the end.
 #[derive(Debug, Clone)]
 pub(crate) enum Answer {

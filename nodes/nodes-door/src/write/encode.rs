@@ -59,6 +59,9 @@ pub(super) fn encode_as(
     Ok(Encoded { object, plain, values, columns, is_secret: kind.is("", "Secret") })
 }
 
+/// How long most objects are at most; one that outgrows its buffer is copied.
+const EXPECTED_BYTES: usize = 4_096;
+
 /// What sealing adds, and a little more.
 const SEAL_OVERHEAD: usize = 64;
 
@@ -74,21 +77,21 @@ impl Encoded {
         sealer.is_some_and(|sealer| sealer.open(of, &stored.value).is_ok_and(|it| it == self.plain))
     }
 
-    /// The bytes that are proposed, and their columns.
+    /// The bytes that are proposed, and their columns: both are taken out.
     pub(super) fn finish(
         &mut self,
         key: &Key,
         visit: &mut Visit<'_>,
     ) -> Result<(Bytes, Columns), ApiError> {
         if !self.is_secret {
-            return Ok((std::mem::take(&mut self.plain).into(), self.columns.clone()));
+            return Ok((std::mem::take(&mut self.plain).into(), std::mem::take(&mut self.columns)));
         }
         let missing = "this server has no key to seal Secrets with";
         let sealer = visit.door.sealer.as_ref().ok_or_else(|| ApiError::internal(missing))?;
         let of = (key, self.columns.uid.as_str());
         let sealed = sealer.seal(of, &self.plain, visit.rng).map_err(ApiError::internal)?;
         self.columns.sealed = true;
-        Ok((sealed, self.columns.clone()))
+        Ok((sealed, std::mem::take(&mut self.columns)))
     }
 }
 
@@ -104,7 +107,7 @@ pub(super) fn change(
     let (key, revision) = (item.key().clone(), stored.mod_revision);
     let small = || splices(&stored.value, &encoded.plain, &encoded.values);
     if let Some(splices) = (!encoded.is_secret).then(small).flatten() {
-        let columns = encoded.columns.clone();
+        let columns = std::mem::take(&mut encoded.columns);
         return Ok(Op::Delta { key, expect: revision, splices, columns });
     }
     let (value, columns) = encoded.finish(&key, visit)?;
@@ -133,7 +136,7 @@ fn canonical(
 ) -> Result<(Vec<u8>, Vec<Range<usize>>), ApiError> {
     let lost = || ApiError::internal("an object without a uid cannot be stored");
     let root = object.as_map().ok_or_else(lost)?;
-    let mut out = Vec::with_capacity(1_024);
+    let mut out = Vec::with_capacity(EXPECTED_BYTES);
     let (mut place, mut values) = (None, Vec::with_capacity(root.len()));
     write_map(root, &mut out, |name, value, out| {
         let start = out.len();
