@@ -287,14 +287,14 @@ impl Gate {
         tree: Option<Tree>,
     ) -> Result<Outcome, ProposeError> {
         let store = &self.inner.store;
-        let mut outcome = store.propose_tree(proposal.clone(), tree).await;
+        let mut outcome = store.propose_tree(&proposal, tree).await;
         if !matches!(outcome, Err(ProposeError::Unknown)) {
             return outcome;
         }
         let deadline = Instant::now() + UNKNOWN_FOR;
         let mut leadership = store.leadership();
         while Instant::now() < deadline {
-            outcome = store.propose(proposal.clone()).await;
+            outcome = store.propose_tree(&proposal, None).await;
             match &outcome {
                 // That can last; the first time is done as soon as there is room, or was.
                 Err(ProposeError::DiskFull { .. }) => break,

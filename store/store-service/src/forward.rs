@@ -145,6 +145,8 @@ impl Store {
             }
         };
         tokio::select! {
+            // First, so that who is woken by it looks at nothing else.
+            biased;
             answer = self.attempt_once(request, role) => answer,
             () = moved => Answer::Unknown,
             () = self.without_room() => Answer::Unknown,

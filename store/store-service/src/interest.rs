@@ -110,8 +110,7 @@ impl Interest {
         for event in events {
             let bytes = event.key.as_bytes();
             for length in table.lengths.range(..=bytes.len()).map(|(length, _)| *length) {
-                let prefix = Key::from_bytes(&bytes[..length]);
-                touched.extend(table.groups.get_key_value(&prefix));
+                touched.extend(table.groups.get_key_value(&bytes[..length]));
             }
         }
         let quiet = self.examined();
