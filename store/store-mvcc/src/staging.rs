@@ -106,7 +106,8 @@ impl Staging {
             hasher.update([u8::from(value.is_some())]);
             hash_bytes(&mut hasher, value.as_deref().unwrap_or_default());
         }
-        self.applied.append(&mut self.entry);
+        // Not `append`: that rebuilds the whole map, once for each entry of a batch.
+        self.applied.extend(std::mem::take(&mut self.entry));
         StateHash(hasher.finalize().into())
     }
 
