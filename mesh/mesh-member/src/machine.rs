@@ -16,13 +16,10 @@ mod electorate;
 mod hearing;
 mod judging;
 mod member;
+mod roster;
 mod telling;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use actors_core::{Effects, Machine, Mono, Now, Turn, Wall};
 
@@ -32,6 +29,7 @@ use crate::{
 };
 use calm::Calm;
 use member::Member;
+use roster::Roster;
 
 type Out = Effects<MemberEffect>;
 
@@ -45,7 +43,7 @@ pub struct MembershipMachine {
     elections: u64,
     /// They were told by this process's own store, not by a server.
     knows_voters: bool,
-    members: BTreeMap<String, Member>,
+    members: Roster,
     /// When the first event came: nothing was heard before.
     started: Mono,
     phase: Phase,
@@ -106,7 +104,7 @@ impl MembershipMachine {
             voters: BTreeSet::new(),
             elections: 0,
             knows_voters: false,
-            members: BTreeMap::new(),
+            members: Roster::default(),
             started: Mono::default(),
             phase: Phase::New,
             wake: None,
@@ -241,7 +239,7 @@ impl MembershipMachine {
             .filter(|(node, member)| !member.is_present() && !self.voters.contains(*node));
         let oldest = gone.min_by_key(|(_, member)| member.stands_since);
         let oldest = oldest.map(|(node, _)| node.clone());
-        oldest.is_some_and(|node| self.members.remove(&node).is_some())
+        oldest.is_some_and(|node| self.members.remove(&node))
     }
 
     fn forget_the_old(&mut self, now: Mono, out: &mut Out) {
@@ -322,7 +320,7 @@ impl MembershipMachine {
         if is_news {
             self.voters = voters;
             self.elections += 1;
-            for (node, member) in &mut self.members {
+            for (node, member) in self.members.iter_mut() {
                 member.votes = self.voters.contains(node);
             }
         }
@@ -405,7 +403,7 @@ impl Machine for MembershipMachine {
         }
         assert!(self.members.len() < Self::KNOWN_MAX, "{} members are known", self.members.len());
         assert!(!self.members.contains_key(&self.me.node), "a member is among the others");
-        for (node, member) in &self.members {
+        for (node, member) in self.members.iter() {
             assert_eq!(*node, member.info.node);
             assert!(member.opinions.len() <= Self::KNOWN_MAX, "{node}: too many opinions");
         }

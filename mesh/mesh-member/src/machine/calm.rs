@@ -8,7 +8,7 @@ use std::sync::Arc;
 use actors_core::Mono;
 
 use super::{Member, MembershipMachine};
-use crate::{MemberEvent, MemberInfo, MemberMessage};
+use crate::{CarrierEvent, MemberEvent, MemberInfo, MemberMessage};
 
 /// What an event is about, as it was before the event.
 pub(super) enum Calm {
@@ -27,6 +27,14 @@ impl Calm {
         use MemberMessage::{Answer, Ask, Heartbeat, Hello, Leaving, Verdict};
         let node = match event {
             MemberEvent::Tick => return Self::Nobody,
+            // What a member says of its present life is no sign of it, and says nothing of others.
+            MemberEvent::Carrier(CarrierEvent::Info(info)) => {
+                let known = machine.members.get(&info.node);
+                return match known.is_some_and(|known| info.started <= known.info.started) {
+                    true => Self::Nobody,
+                    false => Self::Broken,
+                };
+            }
             MemberEvent::Link { peer, .. } | MemberEvent::Stirred { peer } => peer,
             MemberEvent::Message { from, message, .. } => match message {
                 Heartbeat { standings, .. } if standings.is_empty() => from,

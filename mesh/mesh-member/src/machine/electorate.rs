@@ -61,14 +61,10 @@ impl MembershipMachine {
 
     /// When this member last heard as many others as it needs to trust its own ears.
     pub(super) fn majority_heard(&self, now: Mono) -> Mono {
-        let heard = |node: &String| {
-            let heard = self.members.get(node).and_then(|member| member.heard);
-            heard.unwrap_or(self.started)
-        };
         let others = || self.members.iter().filter(|(_, member)| !member.has_left);
         let all_heard = || others().map(|(_, member)| member.heard.unwrap_or(self.started));
         let of_all = |needed: usize| latest(all_heard(), needed.saturating_sub(1), now);
-        let voters = || self.voters.iter().filter(|node| **node != self.me.node).map(heard);
+        let voters = || self.voters_heard();
         let count = || others().count() + 1;
         match (self.voters.len(), self.is_voter(&self.me.node)) {
             (0, _) => of_all(majority_of_all(count())),
@@ -80,6 +76,18 @@ impl MembershipMachine {
             // Whoever has no say needs one voter to work with.
             (_, false) => latest(voters(), 1, now),
         }
+    }
+}
+
+impl MembershipMachine {
+    /// When each of the other voters was heard last; those who are not known yet count as heard when
+    /// this member began.
+    fn voters_heard(&self) -> impl Iterator<Item = Mono> {
+        let known = || self.members.values().filter(|member| member.votes);
+        let others = self.voters.len() - usize::from(self.is_voter(&self.me.node));
+        let unknown = others.saturating_sub(known().count());
+        let heard = known().map(|member| member.heard.unwrap_or(self.started));
+        heard.chain(std::iter::repeat_n(self.started, unknown))
     }
 }
 

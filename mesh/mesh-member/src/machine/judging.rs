@@ -86,10 +86,9 @@ impl MembershipMachine {
     /// Reaches a verdict, or takes one back, if it is time.
     fn review_standing(&mut self, now: Now, node: &str, out: &mut Out) {
         self.note_return(now.mono, node);
-        if !self.may_judge() {
+        if !self.may_judge() || !self.hears_all() {
             return;
         }
-        let Some(electorate) = self.electorate(node) else { return };
         let Some(member) = self.members.get(node).filter(|member| !member.has_left) else {
             return;
         };
@@ -101,15 +100,19 @@ impl MembershipMachine {
             return;
         }
         let silence = member.silence(now.mono);
-        let agree = electorate.others.iter().filter(|by| member.agrees(by, now.mono)).count() + 1;
         let was_heard_lately = member.quiet(now.mono) < Timing::AGREES;
+        if silence < Timing::VERDICT.min(Timing::VERDICT_ALONE) || was_heard_lately {
+            return;
+        }
+        let Some(electorate) = self.electorate(node) else { return };
+        let agree = electorate.others.iter().filter(|by| member.agrees(by, now.mono)).count() + 1;
         let patience = match electorate.needed {
             0 | 1 => Timing::VERDICT_ALONE,
             _ => Timing::VERDICT,
         };
         // After a power cut nobody has heard of anybody: machines need time to come back.
         let patience = if member.was_heard_by_anyone() { patience } else { Timing::GRACE };
-        if silence >= patience && agree >= electorate.needed && !was_heard_lately {
+        if silence >= patience && agree >= electorate.needed {
             self.flip(now, node, out);
         }
     }
@@ -231,7 +234,6 @@ impl MembershipMachine {
         if !self.watches(node) {
             return;
         }
-        let electorate = self.electorate(node);
         let Some(member) = self.members.get_mut(node).filter(|member| member.is_present()) else {
             return;
         };
@@ -246,6 +248,7 @@ impl MembershipMachine {
         out.push(MemberEffect::Probe { peer: node.to_owned(), begins });
         // It is called itself: whatever comes back shows that it lives.
         asks.entry(node.to_owned()).or_default().push(node.to_owned());
+        let electorate = self.electorate(node);
         for other in electorate.map(|electorate| electorate.others).unwrap_or_default() {
             if self.members.get(&other).is_some_and(Member::is_present) {
                 asks.entry(other).or_default().push(node.to_owned());
