@@ -15,7 +15,12 @@ use super::{
     record::Spot,
     state::{Order, State},
 };
-use crate::{fault::Fault, observer::DeadReason, task::lock, trace::Letter};
+use crate::{
+    fault::Fault,
+    observer::DeadReason,
+    task::lock,
+    trace::{Letter, Trace},
+};
 
 /// Most events of one key that are taken at a time.
 const RUN_MAX: u32 = 16;
@@ -50,8 +55,18 @@ pub(super) enum Taken {
 pub(super) struct Item<E> {
     pub(super) spot: Spot,
     pub(super) life: u64,
+    /// On whose behalf. It is not a part of the event, for what is optional is copied once more.
+    pub(super) trace: Trace,
     /// `None`: the key starts again after a failure, even without an event.
-    pub(super) event: Option<(Letter<E>, bool)>,
+    pub(super) event: Option<E>,
+    /// Whether it is the key's own.
+    pub(super) is_own: bool,
+}
+
+impl<E> Item<E> {
+    fn new((spot, life): (Spot, u64), Letter { event, trace }: Letter<E>, is_own: bool) -> Self {
+        Self { spot, life, trace, event: Some(event), is_own }
+    }
 }
 
 /// One thing that was handled.
@@ -97,7 +112,7 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
             take_told(state, batch, max);
             take_ready(state, batch, max);
             let is_done = batch.is_empty() && state.ready.is_empty();
-            let mut is_idle = false;
+            let (mut is_idle, mut spare) = (false, None);
             if is_done {
                 let mut hall = lock(&self.hall);
                 is_idle = hall.is_empty();
@@ -105,6 +120,7 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
                     state.is_awake = false;
                     hall.sleep();
                     is_awaited |= hall.is_awaited;
+                    spare = hall.take_spare();
                 }
             }
             if is_awaited && (is_idle || !batch.is_empty()) {
@@ -112,6 +128,7 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
                 self.room.notify_waiters();
             }
             if is_idle {
+                drop((spare, state.told.take_spare()));
                 return Taken::Idle;
             }
             if !batch.is_empty() {
@@ -134,17 +151,17 @@ impl<E: std::fmt::Debug + Send + 'static> Pool<E> {
         let mut state = lock(&self.state);
         let state = &mut *state;
         let mut hall = lock(&self.hall);
-        for Item { spot, life, event } in batch.drain(..).rev() {
+        for Item { spot, life, trace, event, is_own } in batch.drain(..).rev() {
             let Some(record) = state.at(spot) else { continue };
             match event {
                 None => record.revive = true,
                 // The end of an effect of a life that is over.
-                Some((letter, true)) if record.life != life => {
-                    self.bury(&record.key, DeadReason::Ended, letter.trace);
+                Some(_) if is_own && record.life != life => {
+                    self.bury(&record.key, DeadReason::Ended, trace);
                     continue;
                 }
-                Some((event, is_own)) => {
-                    record.give_back(event, is_own);
+                Some(event) => {
+                    record.give_back(Letter { event, trace }, is_own);
                     state.waiting += 1;
                     hall.narrow(spot.place);
                 }
@@ -249,7 +266,7 @@ fn take_told<E>(state: &mut State<E>, batch: &mut VecDeque<Item<E>>, max: usize)
         record.batch = (number, taken + 1);
         record.is_dormant = false;
         let spot = Spot { place, serial: record.serial };
-        batch.push_back(Item { spot, life: record.life, event: Some((letter, false)) });
+        batch.push_back(Item::new((spot, record.life), letter, false));
     }
 }
 
@@ -266,12 +283,13 @@ fn take_ready<E>(state: &mut State<E>, batch: &mut VecDeque<Item<E>>, max: usize
         record.is_dormant = false;
         let (spot, life) = (Spot { place, serial: record.serial }, record.life);
         if std::mem::take(&mut record.revive) {
-            batch.push_back(Item { spot, life, event: None });
+            let (trace, event) = (Trace::NONE, None);
+            batch.push_back(Item { spot, life, trace, event, is_own: false });
         }
         let mut run = 0;
         while run < RUN_MAX && batch.len() < max {
-            let Some(taken) = record.pop() else { break };
-            batch.push_back(Item { spot, life, event: Some(taken) });
+            let Some((letter, is_own)) = record.pop() else { break };
+            batch.push_back(Item::new((spot, life), letter, is_own));
             run += 1;
         }
         record.batch = (number, record.taken(number) + run);

@@ -219,24 +219,28 @@ impl<K: Keyed> Body<K> {
         Some(Lent::Asleep(Box::new((KeyInbox { pool, key, spot, life, slab }, rng))))
     }
 
-    /// The handler of a key has ended in time.
-    pub(super) fn is_back(&mut self, spot: Spot) {
-        if let Some(charge) = &mut self.charge {
-            charge.handled.take_if(|(_, at)| *at == spot);
-        }
+    /// A handler has ended. Whether that was in time: nobody relieved `me` meanwhile.
+    #[inline]
+    pub(super) fn is_back(&mut self, me: u64) -> bool {
+        let charge = self.charge.as_mut().filter(|charge| charge.number == me);
+        charge.map(|charge| charge.handled = None).is_some()
     }
 
     /// Puts a machine back that was lent, or was made meanwhile.
+    #[inline]
     pub(super) fn put(&mut self, spot: Spot, awake: Option<Box<Awake<K>>>) {
-        let place = spot.place as usize;
         if awake.is_none() {
             return;
         }
-        if self.awake.len() <= place {
-            self.awake.resize_with(place + 1, || None);
-        }
-        self.awake[place] = awake;
         self.awake_count += 1;
+        let place = spot.place as usize;
+        match self.awake.get_mut(place) {
+            Some(free) => *free = awake,
+            None => {
+                self.awake.resize_with(place, || None);
+                self.awake.push(awake);
+            }
+        }
     }
 
     /// There is no such key, or a panic said this; `trace` is that of the event, if there was one.

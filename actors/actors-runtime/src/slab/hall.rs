@@ -14,7 +14,7 @@ use crate::{
     trace::{Letter, Trace},
 };
 
-/// Most messages whose memory is kept when none are there.
+/// Most messages whose memory is kept when none come any more.
 const KEPT_MAX: usize = 16_384;
 
 /// For how many messages memory is fetched at a time.
@@ -105,10 +105,9 @@ impl<E> Told<E> {
             return None;
         }
         let slot = self.slots.get_mut(self.given)?;
+        let (place, event) = (slot.place, slot.event.take()?);
         let trace = self.traces.get((slot.trace as usize).wrapping_sub(1));
-        let letter =
-            Letter { event: slot.event.take()?, trace: trace.copied().unwrap_or_default() };
-        let place = slot.place;
+        let letter = Letter { event, trace: *trace.unwrap_or(&Trace::NONE) };
         self.given += 1;
         if self.given == self.len {
             self.reset();
@@ -121,12 +120,15 @@ impl<E> Told<E> {
         self.len - self.given
     }
 
+    /// Its memory is kept, for the same is soon needed again as long as messages come.
     fn reset(&mut self) {
         self.traces.clear();
         (self.len, self.given, self.newest) = (0, 0, 0);
-        if self.slots.len() > KEPT_MAX {
-            *self = Self::default();
-        }
+    }
+
+    /// Takes the memory of many messages out, if none are there, to be dropped without the hall's lock.
+    pub(super) fn take_spare(&mut self) -> Option<Self> {
+        (self.len == 0 && self.slots.len() > KEPT_MAX).then(|| std::mem::take(self))
     }
 }
 
@@ -225,6 +227,11 @@ impl<E> Hall<E> {
         }
     }
 
+    /// As [`Told::take_spare`].
+    pub(super) fn take_spare(&mut self) -> Option<Told<E>> {
+        self.told.take_spare()
+    }
+
     /// Nobody comes any more, before the next message.
     pub(super) fn sleep(&mut self) {
         self.is_awake = false;
@@ -285,5 +292,27 @@ mod tests {
         // Another key's spot is not let in, wherever it points.
         hall.open(spot(1), 9);
         assert_eq!(hall.push(Spot { place: 1, serial: 99 }, 0), Err(0));
+    }
+
+    #[test]
+    fn the_memory_of_many_messages_is_kept_until_somebody_takes_it() {
+        let (mut hall, mut taken) = (Hall::new(), Told::default());
+        let spot = Spot { place: 0, serial: 1 };
+        for _ in 0..3 {
+            hall.open(spot, KEPT_MAX + 1);
+            (0..=KEPT_MAX).for_each(|number| assert_eq!(hall.push(spot, number), Ok(())));
+            assert!(hall.take_spare().is_none(), "it holds messages");
+            hall.take(&mut taken);
+            assert!(taken.take_spare().is_none(), "it holds messages");
+            while taken.next().is_some() {}
+        }
+        assert!(hall.take_spare().is_some() && taken.take_spare().is_some());
+        assert!(hall.take_spare().is_none() && taken.take_spare().is_none());
+        // That of few is nobody's to take.
+        hall.open(spot, 1);
+        assert_eq!(hall.push(spot, 0), Ok(()));
+        hall.take(&mut taken);
+        assert_eq!(taken.next().map(|(_, letter)| letter.event), Some(0));
+        assert!(taken.take_spare().is_none());
     }
 }

@@ -13,12 +13,7 @@ use super::{
     host::{Guard, Slab},
     record::Spot,
 };
-use crate::{
-    clock::Clock,
-    meter::nanos,
-    task::barrier,
-    trace::{Letter, Trace},
-};
+use crate::{clock::Clock, meter::nanos, task::barrier, trace::Trace};
 
 /// How many events are handled before the actor looks at its other ports.
 const BATCH_MAX: usize = 1_024;
@@ -105,8 +100,8 @@ struct Run<'a, K: Keyed> {
     measured: Measured,
     /// `None` during a handler, and once somebody relieved us.
     body: Option<Guard<'a, K>>,
-    /// For whom something is done, and on whose behalf.
-    at: Option<(Spot, Option<Trace>)>,
+    /// For whom something is done, and whether that is an event.
+    at: Option<(Spot, bool)>,
     /// Whose handler runs, or ended just now.
     lent: Option<Box<Awake<K>>>,
     out: Effects<EffectOf<K>>,
@@ -181,21 +176,19 @@ impl<K: Keyed> Run<'_, K> {
     }
 
     /// One event and its effects.
-    fn handle(&mut self, Item { spot, life, event }: Item<EventOf<K>>) -> Came {
-        let trace = event.as_ref().map(|(letter, _)| letter.trace);
-        self.at = Some((spot, trace));
-        trace.unwrap_or_default().set();
+    fn handle(&mut self, Item { spot, life, trace, event, .. }: Item<EventOf<K>>) -> Came {
+        self.at = Some((spot, event.is_some()));
+        trace.set();
         let lent = self.body.as_mut().and_then(|body| body.lend(spot, life));
         let Some(lent) = lent else { return Came::Nobody };
         self.body = None;
-        let may_rest = self.turn(lent, event.map(|(Letter { event, .. }, _)| event));
-        let body = self.slab.lock();
-        if !body.is_mine(self.me) {
+        let may_rest = self.turn(lent, event);
+        let mut body = self.slab.lock();
+        if !body.is_back(self.me) {
             self.land(body, spot, Ok(may_rest));
             return Came::Relieved;
         }
         let body = self.body.insert(body);
-        body.is_back(spot);
         body.put(spot, self.lent.take());
         may_rest.map_or(Came::Nobody, |may_rest| Came::Handled { may_rest })
     }
@@ -221,14 +214,18 @@ impl<K: Keyed> Run<'_, K> {
             if cfg!(debug_assertions) {
                 machine.assert_invariants();
             }
-            self.out.drain().for_each(|effect| keyed.submit(effect, inbox));
+            // Most often there are none, and to drain nothing costs something too.
+            if !self.out.is_empty() {
+                self.out.drain().for_each(|effect| keyed.submit(effect, inbox));
+            }
         }
         Some(keyed.is_at_rest(machine))
     }
 
     /// There is nobody, or a panic said this: what else was taken waits.
     fn conclude(&mut self, panicked: Option<String>) -> Ended {
-        if let (Some(body), Some((spot, trace))) = (&mut self.body, self.at) {
+        if let (Some(body), Some((spot, is_event))) = (&mut self.body, self.at) {
+            let trace = is_event.then(Trace::current);
             body.conclude(spot, panicked, trace, self.measured.now);
         }
         Ended::Broken
@@ -243,11 +240,10 @@ impl<K: Keyed> Run<'_, K> {
             Some(body) => body,
             None => self.slab.lock(),
         };
-        if !body.is_mine(self.me) {
+        if !body.is_back(self.me) {
             self.land(body, spot, Err(text));
             return Ended::Relieved;
         }
-        body.is_back(spot);
         body.put(spot, self.lent.take());
         self.body = Some(body);
         self.conclude(Some(text))
@@ -271,7 +267,7 @@ impl<K: Keyed> Run<'_, K> {
             Ok(None) => None,
             Err(text) => Some(text),
         };
-        let trace = self.at.and_then(|(_, trace)| trace);
+        let trace = self.at.and_then(|(_, is_event)| is_event.then(Trace::current));
         body.conclude(spot, panicked, trace, then);
     }
 }
