@@ -10,7 +10,8 @@ use actors_core::{
     Backoff, ChildSpec, ExitReason, Intensity, MailboxPolicy, OnLimit, SupervisorNotice, WhenFull,
 };
 use actors_runtime::{
-    Child, KeyInbox, Keyed, NodeState, Notice, Notices, Refusal, SlabRef, SlabSpec,
+    Child, DeadReason, KeyInbox, Keyed, NodeState, Notice, Notices, Refusal, SlabRef, SlabSpec,
+    Trace,
 };
 
 use tokio::sync::Semaphore;
@@ -164,6 +165,21 @@ async fn a_poisoned_key_is_parked_alone_until_it_is_unparked() {
     world.expect(&["bad awake 4"]).await;
     slab.tell("bad", Event::Note(5)).await.unwrap();
     world.expect(&["bad awake 5", "bad: 5"]).await;
+}
+
+#[tokio::test]
+async fn a_dead_letter_of_a_key_tells_on_whose_behalf_it_was_sent() {
+    let (mut world, slab) = world(WhenFull::Refuse).await;
+    let [one, other] = [1, 2].map(|number| Trace { trace: [number; 16], span: [number; 8] });
+    one.cover(slab.tell("bad", Event::Boom)).await.unwrap();
+    world.expect(&["bad awake 1", "bad awake 2"]).await;
+    other.cover(slab.tell("nobody", Event::Note(1))).await.unwrap();
+    slab.tell("good", Event::Note(2)).await.unwrap();
+    world.expect(&["nobody awake 1", "good awake 1", "good: 2"]).await;
+    let dead: Vec<_> = world.system.dead_letters().recent.into();
+    let dead: Vec<_> = dead.into_iter().map(|letter| (letter.reason, letter.trace)).collect();
+    let (one, other) = (Some(one.to_string()), Some(other.to_string()));
+    assert_eq!(dead, [(DeadReason::Poison, one), (DeadReason::Ended, other)]);
 }
 
 #[tokio::test]

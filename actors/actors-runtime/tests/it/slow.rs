@@ -12,6 +12,7 @@ use actors_core::{
 };
 use actors_runtime::{
     Child, Clock, DeadReason, Driver, Inbox, KeyInbox, Keyed, NodeState, Root, SlabRef, SlabSpec,
+    Trace,
 };
 use serde::{Deserialize, Serialize};
 
@@ -293,12 +294,16 @@ async fn a_timer_of_a_key_that_hung_while_nobody_else_wanted_anything_is_heard()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_that_hangs_fails_alone_and_obeys_when_it_is_back() {
     let mut slow = Slow::new().await;
-    let open = slow.hang("bad", Event::HangAndBoom).await;
+    let trace = Trace { trace: [7; 16], span: [8; 8] };
+    let open = trace.cover(slow.hang("bad", Event::HangAndBoom)).await;
     slow.note("bad", 1).await;
     slow.note("good", 2).await;
     slow.world.expect(&["good: 2"]).await;
     open.send(()).unwrap();
     slow.world.expect(&["bad: 1"]).await;
+    let dead: Vec<_> = slow.world.system.dead_letters().recent.into();
+    let dead: Vec<_> = dead.into_iter().map(|letter| (letter.reason, letter.trace)).collect();
+    assert_eq!(dead, [(DeadReason::Poison, Some(trace.to_string()))]);
     let open = slow.hang("bad", Event::Hang).await;
     // Only a handler that comes back can be ended.
     slow.world.system.kill("root/pods/bad").unwrap();
