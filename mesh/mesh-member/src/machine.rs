@@ -17,6 +17,7 @@ mod hearing;
 mod judging;
 mod member;
 mod roster;
+mod strangers;
 mod telling;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
@@ -59,6 +60,8 @@ pub struct MembershipMachine {
     deaf: Option<Deaf>,
     /// What others hold of this member.
     judged: Judged,
+    /// Since when a voter is known by name alone.
+    strangers_since: Option<Mono>,
     /// Something changed that others may want to know.
     is_changed: bool,
     /// What this member says of itself changed, and the carrier does not know.
@@ -113,6 +116,7 @@ impl MembershipMachine {
             next_due: Mono::default(),
             deaf: None,
             judged: Judged::default(),
+            strangers_since: None,
             is_changed: true,
             is_unpublished: true,
             left_out: 0,
@@ -377,6 +381,7 @@ impl Machine for MembershipMachine {
             }
             MemberEvent::Voters(voters) => {
                 self.handle_voters(voters, out);
+                self.seek_voters(now.mono, out);
                 true
             }
             MemberEvent::Forget { node } => {

@@ -30,7 +30,11 @@ impl MembershipMachine {
         }
         match message {
             MemberMessage::Hello { info, voters, wants_answer } => {
+                let known = self.elections;
                 self.handle_hello(now.mono, &from, info, voters);
+                if self.elections != known {
+                    self.seek_voters(now.mono, out);
+                }
                 if wants_answer {
                     self.say_hello(&from.node, false, out);
                 }

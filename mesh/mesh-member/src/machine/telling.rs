@@ -19,6 +19,7 @@ impl MembershipMachine {
         if now.mono >= self.next_beat {
             self.forget_the_old(now.mono, out);
             self.beat_due(now.mono, out);
+            self.seek_voters(now.mono, out);
         }
         if std::mem::take(&mut self.is_unpublished) {
             out.push(MemberEffect::Carrier(CarrierCommand::Publish((*self.me).clone())));

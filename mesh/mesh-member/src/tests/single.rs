@@ -7,7 +7,8 @@ use mesh_wire::Role;
 
 use super::cell::EPOCH;
 use crate::{
-    CarrierEvent, MemberEffect, MemberEvent, MemberInfo, MemberMessage, MembershipMachine, Standing,
+    CarrierCommand, CarrierEvent, MemberEffect, MemberEvent, MemberInfo, MemberMessage,
+    MembershipMachine, Standing, Timing,
 };
 
 struct Bench {
@@ -39,6 +40,14 @@ impl Bench {
         let info = MemberInfo::new(node, role, EPOCH);
         let message = MemberMessage::Hello { info, voters: Vec::new(), wants_answer: true };
         self.tell(MemberEvent::Message { from: node.into(), role, message })
+    }
+
+    /// All that it does from one heartbeat to the next, while it hears somebody.
+    fn beat(&mut self, of: &str) -> Vec<MemberEffect> {
+        self.now = self.now.after(Timing::BEAT);
+        let mut effects = self.hello(of, Role::Server);
+        effects.extend(self.tell(MemberEvent::Tick));
+        effects
     }
 
     fn word(&self, node: &str) -> Option<&'static str> {
@@ -201,4 +210,53 @@ fn alarms_do_not_multiply() {
         }
     }
     assert!(handled < 100, "{handled} alarms in a minute");
+}
+
+/// Whom the carrier is told to exchange with.
+fn asked(effects: &[MemberEffect]) -> Vec<&str> {
+    let mut asked = Vec::new();
+    for effect in effects {
+        if let MemberEffect::Carrier(CarrierCommand::Exchange { node }) = effect {
+            asked.push(node.as_str());
+        }
+    }
+    asked
+}
+
+#[test]
+fn whoever_knows_a_voter_by_name_alone_asks_until_it_knows_more() {
+    let voters = || vec!["me".into(), "server-1".into(), "server-3".into()];
+    let mut bench = Bench::new(Role::Server);
+    bench.hello("server-1", Role::Server);
+    // At once, for the one that can tell may soon be lost.
+    assert_eq!(asked(&bench.tell(MemberEvent::Voters(voters()))), ["server-1"]);
+    // And at each heartbeat.
+    assert_eq!(asked(&bench.beat("server-1")), ["server-1"]);
+    let third = MemberInfo::new("server-3", Role::Server, EPOCH);
+    bench.tell(MemberEvent::Carrier(CarrierEvent::Info(third)));
+    assert_eq!(asked(&bench.beat("server-1")), [""; 0]);
+}
+
+#[test]
+fn an_agent_asks_for_the_voters_that_a_server_names() {
+    let mut bench = Bench::new(Role::Agent);
+    let info = MemberInfo::new("server-1", Role::Server, EPOCH);
+    let voters = vec!["server-1".into(), "server-2".into()];
+    let message = MemberMessage::Hello { info, voters, wants_answer: false };
+    let from = "server-1".to_owned();
+    let effects = bench.tell(MemberEvent::Message { from, role: Role::Server, message });
+    assert_eq!(asked(&effects), ["server-1"]);
+}
+
+#[test]
+fn a_voter_whom_nobody_knows_is_asked_for_no_longer_than_a_power_cut_lasts() {
+    let mut bench = Bench::new(Role::Server);
+    bench.hello("server-1", Role::Server);
+    bench.tell(MemberEvent::Voters(vec!["me".into(), "server-1".into(), "gone".into()]));
+    let mut rounds = 0;
+    for _ in 0..60 {
+        rounds += asked(&bench.beat("server-1")).len();
+    }
+    let most = usize::try_from(Timing::GRACE.as_millis() / Timing::BEAT.as_millis()).unwrap();
+    assert!((1..=most).contains(&rounds), "{rounds}");
 }
