@@ -40,6 +40,7 @@ pub(crate) fn run(
     {
         return answer();
     }
+    let mut last = Value::Null;
     for line in BufReader::new(stream).lines() {
         let event: Value = serde_json::from_str(&line.map_err(|error| Failure::of(&error))?)
             .map_err(|error| Failure::new(format!("the watch sent no JSON: {error}")))?;
@@ -53,9 +54,13 @@ pub(crate) fn run(
         if met {
             return answer();
         }
+        last = event["object"].clone();
     }
-    let cause =
+    let mut cause =
         format!("{} is not {} after {} s", options.object, options.condition, options.timeout);
+    if let Some(trouble) = trouble(&last).or_else(|| trouble_below(&client, options, &last)) {
+        cause = format!("{cause}: {trouble}");
+    }
     Err(Failure::new(cause).next(format!("kubectl describe {}", options.object)))
 }
 
@@ -70,9 +75,63 @@ fn has_condition(object: &Value, wanted: &str) -> bool {
     fresh && conditions.iter().any(holds)
 }
 
+/// What the first pod that a workload selects waits for, if one of them says.
+fn trouble_below(client: &Client, options: &WaitOptions, workload: &Value) -> Option<String> {
+    let labels = workload["spec"]["selector"]["matchLabels"].as_object()?;
+    let pair = |(key, value): (&String, &Value)| Some(format!("{key}={}", value.as_str()?));
+    let selector: Vec<String> = labels.iter().filter_map(pair).collect();
+    let namespace = escape(&options.namespace);
+    let selector = escape(&selector.join(","));
+    let pods = format!("/api/v1/namespaces/{namespace}/pods?labelSelector={selector}");
+    client.get(&pods).ok()?["items"].as_array()?.iter().find_map(trouble)
+}
+
+/// What a pod waits for: a node, or one of its containers for something. Spec: Kubernetes API reference, `PodCondition`
+/// and `ContainerStateWaiting`.
+fn trouble(pod: &Value) -> Option<String> {
+    let status = &pod["status"];
+    let said = |what: &Value| {
+        let words =
+            [&what["reason"], &what["message"]].map(|word| word.as_str().unwrap_or_default());
+        let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+        (!words.is_empty()).then(|| words.join(": "))
+    };
+    let conditions = status["conditions"].as_array();
+    let unplaced = conditions
+        .into_iter()
+        .flatten()
+        .find(|condition| condition["type"] == "PodScheduled" && condition["status"] == "False");
+    let containers =
+        ["initContainerStatuses", "containerStatuses"].map(|list| status[list].as_array());
+    let mut waiting =
+        containers.into_iter().flatten().flatten().map(|one| &one["state"]["waiting"]);
+    let why = unplaced.and_then(said).or_else(|| waiting.find_map(said))?;
+    Some(format!("pod {} waits: {why}", pod["metadata"]["name"].as_str().unwrap_or_default()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pod_says_what_it_waits_for() {
+        let pod = |status: Value| json!({"metadata": {"name": "web-1"}, "status": status});
+        let unplaced = json!({"conditions": [
+            {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/5 nodes"},
+        ]});
+        let expected = Some("pod web-1 waits: Unschedulable: 0/5 nodes".to_owned());
+        assert_eq!(trouble(&pod(unplaced)), expected);
+        let without_image = json!({
+            "conditions": [{"type": "PodScheduled", "status": "True"}],
+            "containerStatuses": [
+                {"state": {"running": {}}},
+                {"state": {"waiting": {"reason": "ErrImagePull", "message": "no such image"}}},
+            ],
+        });
+        let expected = Some("pod web-1 waits: ErrImagePull: no such image".to_owned());
+        assert_eq!(trouble(&pod(without_image)), expected);
+        assert_eq!(trouble(&pod(json!({"containerStatuses": [{"state": {"running": {}}}]}))), None);
+    }
 
     #[test]
     fn a_condition_counts_only_for_the_newest_generation() {
