@@ -9,7 +9,8 @@
 //! of 200 ms for the same three seconds (measured: 3.0 s at the median, and about nine messages a
 //! round and member), an idle cluster would do little else. What members say of themselves is
 //! spread by chitchat in slow rounds ([`GossipSettings::round`]), and at once where it matters:
-//! when a link comes up, both ends exchange what they know.
+//! when a link comes up, both ends exchange what they know, and so does whoever knows a voter by
+//! name alone, with others that it hears.
 //!
 //! **chitchat inside the mesh.** Its messages travel as frames of authenticated peers, never as
 //! datagrams of anyone. Its encoder is private, so that a pair of sockets on the loopback interface
