@@ -2,7 +2,7 @@
 //!
 //! Way in: [`handle`].  Order: who, may they, what, how, the door, the form of the answer.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -198,7 +198,7 @@ async fn resource(
     );
     let patience = visit.query.patience()?;
     let asked = Asked::begin(visit, &mut request);
-    let gone = connection::gone(visit.http);
+    let gone = || connection::gone(visit.http);
     let response = within((patience, gone), visit.parts.client.call(request)).await;
     if let Some(asked) = asked {
         asked.end(&response);
@@ -210,9 +210,15 @@ async fn resource(
 /// given up is not tried again behind the client's back: a write whose proposal is under way may still be done, one that
 /// lost a race is not decided anew.
 async fn within(
-    (patience, mut gone): (Duration, Gone),
+    (patience, gone): (Duration, impl FnOnce() -> Gone),
     answer: impl Future<Output = Response>,
 ) -> Response {
+    let mut answer = pin!(answer);
+    // Most reads are answered at once, and need no alarm.
+    if let Poll::Ready(answered) = poll_fn(|task| Poll::Ready(answer.as_mut().poll(task))).await {
+        return answered;
+    }
+    let mut gone = gone();
     let unknown =
         |why: &str| ApiError::timeout(format!("{why}; whether it was done is not known"), 0).into();
     tokio::select! {
@@ -314,7 +320,7 @@ mod tests {
 
     #[actix_web::test]
     async fn who_waits_no_longer_is_told_that_nobody_knows() {
-        let asked = (Duration::from_millis(1), Gone::never());
+        let asked = (Duration::from_millis(1), Gone::never);
         check(within(asked, pending()).await, "within the requested time (1ms)");
     }
 
@@ -323,7 +329,7 @@ mod tests {
         let (connection, gone) = Gone::with();
         drop(connection);
         check(
-            within((REQUEST_MAX, gone), pending()).await,
+            within((REQUEST_MAX, || gone), pending()).await,
             "the connection of the request is gone",
         );
     }
@@ -331,7 +337,7 @@ mod tests {
     #[actix_web::test]
     async fn an_answer_that_is_there_is_not_late() {
         let answer = ready(ApiError::no_such_resource().into());
-        let response = within((Duration::ZERO, Gone::never()), answer).await;
+        let response = within((Duration::ZERO, Gone::never), answer).await;
         assert_eq!(response.code, 404);
     }
 }
