@@ -33,7 +33,7 @@ pub(crate) fn claim(
 ) -> Vec<Arc<Object>> {
     let mut claimed = Vec::new();
     for object in world.matching(kind, Some(owner.namespace()), selector) {
-        match controller_uid(&object) {
+        match object.controller_uid() {
             Some(controller) if controller == owner.uid() => claimed.push(object),
             Some(_) => {}
             None if owner.is_terminating() || object.is_terminating() => {}
@@ -44,7 +44,7 @@ pub(crate) fn claim(
         }
     }
     for object in world.owned_by(owner.uid()) {
-        let is_controlled = || controller_uid(&object) == Some(owner.uid());
+        let is_controlled = || object.controller_uid() == Some(owner.uid());
         let strays = kind.is_kind_of(&object) && !selector.matches(&*object) && is_controlled();
         if strays && !owner.is_terminating() && !object.is_terminating() {
             release(owner, &object, plan);
@@ -52,13 +52,6 @@ pub(crate) fn claim(
     }
     claimed.sort_by(|one, other| one.name().cmp(other.name()));
     claimed
-}
-
-/// The uid of the owner that is the object's managing controller.
-fn controller_uid(object: &Object) -> Option<&str> {
-    let owners = object.list_at(&["metadata", "ownerReferences"]);
-    let controller = owners.iter().find(|owner| owner.at("controller").as_bool() == Some(true))?;
-    Some(controller.at("uid").as_str().unwrap_or_default())
 }
 
 fn adopt(owner: &Object, object: &Object, plan: &mut Plan) {

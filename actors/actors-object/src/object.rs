@@ -209,11 +209,18 @@ impl Object {
     /// The owner that is the object's managing controller.
     #[must_use]
     pub fn controller_of(&self) -> Option<OwnerRef> {
+        self.controller_entry().map(OwnerRef::from_value)
+    }
+
+    /// The uid of [`Self::controller_of`], read in place.
+    #[must_use]
+    pub fn controller_uid(&self) -> Option<&str> {
+        Some(self.controller_entry()?.at("uid").as_str().unwrap_or_default())
+    }
+
+    fn controller_entry(&self) -> Option<&Value> {
         let entries = self.list_at(&["metadata", "ownerReferences"]);
-        entries
-            .iter()
-            .find(|entry| entry.at("controller").as_bool() == Some(true))
-            .map(OwnerRef::from_value)
+        entries.iter().find(|entry| entry.at("controller").as_bool() == Some(true))
     }
 
     /// `spec`, or `null`.

@@ -164,7 +164,7 @@ impl MembershipMachine {
         self.calm_until = Mono::default();
     }
 
-    /// Whether anybody's silence means something here: judges listen to all.
+    /// Whether anybody's silence means something here: judges listen to all, and everybody wants to hear them.
     fn hears_all(&self) -> bool {
         self.voters.is_empty() || self.is_voter(&self.me.node)
     }

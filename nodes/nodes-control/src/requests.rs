@@ -9,6 +9,17 @@ use nodes_door::{
     Body, Identity, Media, Options, PatchKind, Request, Response, ResponseBody, Target, Verb,
 };
 
+/// What managedFields say of the controllers' writes, as in any Kubernetes cluster.
+const CONTROLLERS: &str = "kube-controller-manager";
+
+/// The program that an identity writes as: `kube-controller-manager` for the controllers' service accounts, for a
+/// component its own name without `system:`. Users and tools look for these names in `managedFields`. Spec: Kubernetes
+/// documentation, "Server-Side Apply", "Managers".
+fn program_of(identity: &Identity) -> &str {
+    let component = identity.user.strip_prefix("system:").unwrap_or(&identity.user);
+    if component.starts_with("serviceaccount:") { CONTROLLERS } else { component }
+}
+
 /// The request of one item.
 ///
 /// # Errors
@@ -30,7 +41,7 @@ pub fn of_item(item: &Item, identity: &Identity, registry: &Registry) -> Result<
             media: Media::Json,
             bytes: body.map(|body| json::to_vec(&body)).unwrap_or_default().into(),
         },
-        user_agent: identity.user.clone(),
+        user_agent: program_of(identity).to_owned(),
     };
     let merge = Verb::Patch(PatchKind::Merge);
     Ok(match item {
@@ -126,5 +137,18 @@ fn refusal(item: &Item, error: &ApiError) -> Refusal {
         reason: error.reason.as_str().to_owned(),
         message: error.message.clone(),
         cause: causes.first().map(|cause| cause.reason.clone()).unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_are_in_the_name_of_the_programs_that_every_cluster_has() {
+        let of = |identity: &Identity| program_of(identity).to_owned();
+        assert_eq!(of(&crate::identity("deployment")), "kube-controller-manager");
+        assert_eq!(of(&Identity::new("system:kube-scheduler", &[])), "kube-scheduler");
+        assert_eq!(of(&Identity::new("ann", &[])), "ann");
     }
 }

@@ -147,15 +147,15 @@ impl std::io::Write for Patient {
     }
 }
 
+/// What is told without `STARLING_LOG`. A client that resets a stream is its own affair, of which actix warns each time.
+const TOLD: &str = "info,actix_http::h2::dispatcher=error";
+
 /// What is told of a process's life goes to standard error, which its guardian points to a file.
 fn log_to_stderr() {
+    #[expect(clippy::disallowed_methods, reason = "the app's own setting, read once")]
+    let told = std::env::var("STARLING_LOG").unwrap_or_else(|_| TOLD.to_owned());
     tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::builder()
-                .with_default_directive(tracing::Level::INFO.into())
-                .with_env_var("STARLING_LOG")
-                .from_env_lossy(),
-        )
+        .with_env_filter(tracing_subscriber::EnvFilter::builder().parse_lossy(told))
         .with_ansi(false)
         .with_writer(|| Patient(std::io::stderr()))
         .init();

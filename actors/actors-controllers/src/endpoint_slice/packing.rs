@@ -84,9 +84,7 @@ impl SliceSet<'_> {
             [(SERVICE_NAME, self.service), (MANAGED_BY, self.manager)].into_iter().collect();
         let selector = LabelSelector::from_map(&tie);
         let mut found = world.matching(&ENDPOINT_SLICE, Some(self.owner.namespace()), &selector);
-        let owned = |slice: &Object| {
-            slice.controller_of().is_some_and(|owner| owner.uid == self.owner.uid())
-        };
+        let owned = |slice: &Object| slice.controller_uid() == Some(self.owner.uid());
         found.retain(|slice| owned(slice) && !slice.is_terminating());
         found
     }

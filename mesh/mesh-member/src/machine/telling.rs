@@ -83,7 +83,7 @@ impl MembershipMachine {
 
     /// A heartbeat was heard: answers with its own, unless it has just spoken.
     pub(super) fn echo(&mut self, to: &str, now: Mono, out: &mut Out) {
-        let is_judge = self.is_judge();
+        let is_judge = self.hears_all();
         let Some(member) = self.members.get_mut(to) else { return };
         let has_just = member.beaten.is_some_and(|at| now.since(at) < Timing::ECHO_AFTER);
         if self.judged.has_left || has_just || !member.listens_to(is_judge) {
@@ -100,15 +100,10 @@ impl MembershipMachine {
 
     /// Those who are sent heartbeats, as far as they are meant.
     fn listening(&self, is_meant: impl Fn(&Member) -> bool) -> Vec<String> {
-        let is_judge = self.is_judge();
+        let is_judge = self.hears_all();
         let listens = |member: &Member| member.listens_to(is_judge) && is_meant(member);
         let them = self.members.iter().filter(|(_, member)| listens(member));
         them.map(|(node, _)| node.clone()).collect()
-    }
-
-    /// Whether everybody wants to hear this member.
-    fn is_judge(&self) -> bool {
-        self.hears_all()
     }
 
     pub(super) fn heartbeat(&self, now: Mono) -> MemberMessage {
@@ -116,7 +111,7 @@ impl MembershipMachine {
             let is_fresh = || now.since(member.stands_since) <= Timing::MEMORY;
             !member.is_present() || (member.flips > 0 && is_fresh())
         };
-        let members = self.is_judge().then(|| self.members.values());
+        let members = self.hears_all().then(|| self.members.values());
         let standings = members.into_iter().flatten().filter(told).map(Member::standing).collect();
         MemberMessage::Heartbeat {
             incarnation: self.me.started,

@@ -237,16 +237,25 @@ fn manager_of(visit: &Visit<'_>, operation: Operation) -> Result<Manager, ApiErr
         let why = format!("fieldManager must have at most {NAME_MAX} printable characters");
         return Err(ApiError::bad_request(why));
     }
-    let name: String = match given.unwrap_or(agent) {
-        "" => "unknown".to_owned(),
-        name => name.chars().filter(|letter| !letter.is_control()).take(NAME_MAX / 4).collect(),
-    };
+    let name = given.map_or_else(|| printable(agent), str::to_owned);
     Ok(Manager {
         operation,
-        name: given.map_or(name, str::to_owned),
+        name: if name.is_empty() { "unknown".to_owned() } else { name },
         api_version: visit.kind.gvk.api_version(),
         subresource: visit.sub.map(|sub| sub.name.clone()).unwrap_or_default(),
     })
+}
+
+/// The printable letters of a client's name for itself, as many as fit into [`NAME_MAX`] bytes.
+fn printable(name: &str) -> String {
+    let mut kept = String::new();
+    for letter in name.chars().filter(|letter| !letter.is_control()) {
+        if kept.len() + letter.len_utf8() > NAME_MAX {
+            break;
+        }
+        kept.push(letter);
+    }
+    kept
 }
 
 fn reach(visit: &Visit<'_>, scope: Scope) -> Reach<'static> {
@@ -297,4 +306,16 @@ fn owner_of(conflict: &Conflict) -> String {
         let _written = write!(owner, " using {api_version}");
     }
     owner
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_programs_name_is_cut_where_a_managers_may_end() {
+        assert_eq!(printable("kube\u{7}ctl"), "kubectl");
+        assert_eq!(printable(&"n".repeat(200)), "n".repeat(NAME_MAX));
+        assert_eq!(printable(&format!("{}\u{e9}", "n".repeat(NAME_MAX - 1))).len(), NAME_MAX - 1);
+    }
 }
