@@ -183,12 +183,15 @@ pub(crate) fn known(arguments: &Arguments, caller: &Caller<'_>) -> Result<Cluste
     let records = Records::open(&caller.place).map_err(|error| unusable(&error))?;
     records.find(&arguments.name).cloned().ok_or_else(|| {
         let names: Vec<&str> = records.all().iter().map(|record| record.name.as_str()).collect();
-        let there = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        let (there, next) = match names.first() {
+            None => ("none".to_owned(), format!("starling up --name {}", arguments.name)),
+            Some(first) => (names.join(", "), format!("the same with --name {first}")),
+        };
         Failure::new(format!(
             "there is no cluster {:?} on this machine; there is: {there}",
             arguments.name
         ))
-        .next(format!("starling up --name {}", arguments.name))
+        .next(next)
         .code(3)
     })
 }
