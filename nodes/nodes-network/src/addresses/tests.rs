@@ -2,20 +2,14 @@
 
 use super::*;
 
-fn folder(name: &str) -> PathBuf {
-    let folder =
-        std::env::temp_dir().join(format!("starling-addresses-{}-{name}", std::process::id()));
-    fs::create_dir_all(&folder).expect("a folder");
-    folder.join("addresses")
-}
-
 fn open(path: &Path) -> AddressBook {
     AddressBook::open(path, "10.42.0.0/28".parse().expect("a range")).expect("a book")
 }
 
 #[test]
 fn no_address_is_given_twice_under_churn_and_freed_ones_come_last() {
-    let path = folder("churn");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("addresses");
     let mut book = open(&path);
     let mut held: BTreeMap<String, Ipv4Addr> = BTreeMap::new();
     let mut freed_at: BTreeMap<Ipv4Addr, usize> = BTreeMap::new();
@@ -44,7 +38,8 @@ fn no_address_is_given_twice_under_churn_and_freed_ones_come_last() {
 
 #[test]
 fn a_full_range_says_so_and_an_owner_keeps_its_address() {
-    let path = folder("full");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("addresses");
     let mut book = open(&path);
     for number in 0..13 {
         book.assign(&format!("pod-{number}")).expect("an address");
@@ -58,7 +53,8 @@ fn a_full_range_says_so_and_an_owner_keeps_its_address() {
 
 #[test]
 fn a_torn_file_loses_lines_not_the_book() {
-    let path = folder("torn");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("addresses");
     fs::write(&path, "10.42.0.9 -\n10.42.0.2 a\n10.42.0.2 b\n10.99.0.2 c\n10.42.0")
         .expect("written");
     let book = open(&path);

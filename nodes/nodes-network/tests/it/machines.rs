@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeSet,
-    fs,
     io::{Read as _, Write as _},
     net::{Ipv4Addr, TcpListener, TcpStream},
     path::PathBuf,
@@ -12,6 +11,7 @@ use std::{
 };
 
 use nodes_network::{BridgeConfig, Desired, Endpoint, Machine, PodNetwork as _, within};
+use tempfile::TempDir;
 
 use super::{Node, Pod, SERVICE, ask, enter, namespace, service};
 use crate::Protocol;
@@ -22,6 +22,7 @@ struct Host {
     node: Node,
     machine: Machine,
     _stop: mpsc::Sender<()>,
+    _folder: TempDir,
 }
 
 impl Host {
@@ -67,9 +68,8 @@ struct Wish {
     pod_range: &'static str,
 }
 
-fn host(test: &str, wish: &Wish, (netns, stop): (PathBuf, mpsc::Sender<()>)) -> Host {
-    let folder = std::env::temp_dir().join(format!("starling-net-{}-{test}", std::process::id()));
-    fs::create_dir_all(&folder).expect("a folder");
+fn host(wish: &Wish, (netns, stop): (PathBuf, mpsc::Sender<()>)) -> Host {
+    let folder = tempfile::tempdir().expect("a folder");
     let range = |text: &str| text.parse().expect("a range");
     let config = BridgeConfig {
         index: 3,
@@ -79,12 +79,12 @@ fn host(test: &str, wish: &Wish, (netns, stop): (PathBuf, mpsc::Sender<()>)) -> 
         cluster_range: range("10.42.0.0/16"),
         service_range: range("10.96.0.0/16"),
         vni: 4_242,
-        address_file: folder.join(format!("addresses-{}", wish.name)),
+        address_file: folder.path().join("addresses"),
     };
     let machine =
         Machine { name: wish.name.into(), address: wish.address, pod_range: config.pod_range };
     let node = within(&netns, || Node::new(config)).expect("a node");
-    Host { netns, node, machine, _stop: stop }
+    Host { netns, node, machine, _stop: stop, _folder: folder }
 }
 
 const A: Wish = Wish { name: "a", address: Ipv4Addr::new(192, 0, 2, 1), pod_range: "10.42.0.0/24" };
@@ -124,7 +124,7 @@ fn on_one_network(name: &str, test: impl FnOnce(&Host, &Host)) {
     within(&two.0, || shell("ip addr add 192.0.2.2/24 dev eth1; ip link set eth1 up"))
         .expect("a machine");
     let b = Wish { name: "b", address: Ipv4Addr::new(192, 0, 2, 2), pod_range: "10.42.1.0/24" };
-    test(&host(name, &A, one), &host(name, &b, two));
+    test(&host(&A, one), &host(&b, two));
 }
 
 /// Two machines with a router between them, which knows nothing of pods.
@@ -157,7 +157,7 @@ fn behind_a_router(name: &str, test: impl FnOnce(&Host, &Host, &std::path::Path)
     }
     let far = Ipv4Addr::new(198, 51, 100, 2);
     let b = Wish { name: "b", address: far, pod_range: "10.42.1.0/24" };
-    test(&host(name, &A, one), &host(name, &b, two), &router.0);
+    test(&host(&A, one), &host(&b, two), &router.0);
 }
 
 fn web(pod: &Pod, local: bool, nodes: BTreeSet<Ipv4Addr>) -> Desired {

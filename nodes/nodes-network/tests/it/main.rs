@@ -13,7 +13,7 @@ mod machines;
 
 use std::{
     collections::BTreeSet,
-    fs::{self, File},
+    fs::File,
     io::{Read as _, Write as _},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     path::{Path, PathBuf},
@@ -43,9 +43,7 @@ fn on_a_node(name: &'static str, test: impl FnOnce(&Node) + Send) {
     thread::scope(|scope| {
         let node = scope.spawn(|| {
             unshare(CloneFlags::CLONE_NEWNET).expect("a namespace");
-            let folder =
-                std::env::temp_dir().join(format!("starling-net-{}-{name}", std::process::id()));
-            fs::create_dir_all(&folder).expect("a folder");
+            let folder = tempfile::tempdir().expect("a folder");
             test(&Node::new(BridgeConfig {
                 index: 7,
                 node: "a".into(),
@@ -54,7 +52,7 @@ fn on_a_node(name: &'static str, test: impl FnOnce(&Node) + Send) {
                 cluster_range: "10.42.0.0/16".parse().expect("a range"),
                 service_range: "10.96.0.0/16".parse().expect("a range"),
                 vni: 7,
-                address_file: folder.join("addresses"),
+                address_file: folder.path().join("addresses"),
             }));
         });
         node.join().expect("the test on its node");
@@ -64,14 +62,6 @@ fn on_a_node(name: &'static str, test: impl FnOnce(&Node) + Send) {
 struct Node {
     network: BridgeNetwork,
     pod_range: Cidr,
-    /// What it remembers is there.
-    folder: PathBuf,
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        drop(fs::remove_dir_all(&self.folder));
-    }
 }
 
 impl Node {
@@ -79,10 +69,9 @@ impl Node {
         let status = Command::new("ip").args(["link", "set", "lo", "up"]).status().expect("ip");
         assert!(status.success(), "loopback of the node");
         let pod_range = config.pod_range;
-        let folder = config.address_file.parent().expect("a folder").to_owned();
         let network = BridgeNetwork::open(config).expect("a network");
         network.set_up().expect("set up");
-        Self { network, pod_range, folder }
+        Self { network, pod_range }
     }
 
     fn pod(&self, name: &str) -> Pod {
