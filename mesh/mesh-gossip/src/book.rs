@@ -203,9 +203,8 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_written_is_read_and_damage_is_told() {
-        let folder = std::env::temp_dir().join(format!("starling-book-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let path = folder.join("peers.json");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("peers.json");
         assert_eq!(Book::read(&path).unwrap(), Book::default());
         let mut book = Book::default();
         book.take(&[view("a", MemberState::Alive)], "me");
@@ -213,6 +212,5 @@ mod tests {
         assert_eq!(Book::read(&path).unwrap(), book);
         std::fs::write(&path, "{").unwrap();
         assert!(Book::read(&path).unwrap_err().to_string().ends_with("is damaged"));
-        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

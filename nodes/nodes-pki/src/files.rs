@@ -243,7 +243,8 @@ mod tests {
 
     #[test]
     fn a_second_start_reads_what_the_first_made_and_new_names_renew_the_server() {
-        let folder = std::env::temp_dir().join(format!("starling-pki-{}", std::process::id()));
+        let place = tempfile::tempdir().expect("a folder");
+        let folder = place.path().join("pki");
         let names = ["127.0.0.1".to_owned(), "kubernetes.default.svc".to_owned()];
         let now = Wall(1_800_000_000 * 1_000_000_000);
         let open =
@@ -269,6 +270,5 @@ mod tests {
         assert_eq!(again(now.after(due)).certificate_pem, renewed.certificate_pem, "it is stored");
         let mode = fs::metadata(folder.join("ca.key")).expect("the key").permissions().mode();
         assert_eq!(mode & 0o077, 0, "others can read the key");
-        fs::remove_dir_all(&folder).expect("cleaned up");
     }
 }

@@ -220,8 +220,8 @@ mod tests {
 
     #[test]
     fn a_server_that_joined_opens_the_same_keys() {
-        let place = std::env::temp_dir().join(format!("starling-join-{}", std::process::id()));
-        let (one, two) = (place.join("one"), place.join("two"));
+        let place = tempfile::tempdir().expect("a folder");
+        let (one, two) = (place.path().join("one"), place.path().join("two"));
         let open = |folder: &Path, seed| {
             Pki::open_or_create(folder, &["n".to_owned()], NOW, &mut Rng::from_number(seed))
         };
@@ -262,7 +262,6 @@ mod tests {
             second.tokens.verify(&token.expect("signed"), &["a".to_owned()], Wall(2_000_000_000));
         assert!(verified.is_ok());
         assert_eq!(NodeKeys::open(&two).expect("read").key_pem, made.key_pem);
-        std::fs::remove_dir_all(&place).expect("cleaned up");
     }
 
     #[test]

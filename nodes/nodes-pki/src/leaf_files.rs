@@ -73,7 +73,7 @@ impl Leaf {
 
 #[cfg(test)]
 mod tests {
-    use std::{path::PathBuf, time::Duration};
+    use std::time::Duration;
 
     use actors_core::Wall;
 
@@ -93,16 +93,13 @@ mod tests {
         authority.issue(&request, NOW).expect("issued")
     }
 
-    fn folder(of: &str) -> PathBuf {
-        std::env::temp_dir().join(format!("starling-leaf-{of}-{}", std::process::id()))
-    }
-
     #[test]
     fn a_pair_that_is_half_replaced_is_refused_and_one_that_is_whole_wins_over_its_halves() {
-        let (folder, authority) = (folder("pair"), Authority::create("ca", NOW).expect("made"));
+        let place = tempfile::tempdir().expect("a folder");
+        let (folder, authority) = (place.path(), Authority::create("ca", NOW).expect("made"));
         let (one, two) = (issue(&authority), issue(&authority));
-        one.store(&folder, "admin").expect("stored");
-        let open = || Leaf::open(&folder, "admin").map(|leaf| leaf.key_pem);
+        one.store(folder, "admin").expect("stored");
+        let open = || Leaf::open(folder, "admin").map(|leaf| leaf.key_pem);
         assert_eq!(open().expect("read"), one.key_pem);
         // Whoever was killed between the two files leaves the halves of two pairs.
         fs::write(folder.join("admin.key"), &two.key_pem).expect("written");
@@ -114,26 +111,24 @@ mod tests {
         assert_eq!(open().expect("both halves, as an older version wrote them"), two.key_pem);
         fs::write(folder.join("admin.pem"), &two.certificate_pem).expect("written");
         assert!(open().is_err(), "there is no key");
-        fs::remove_dir_all(&folder).expect("cleaned up");
     }
 
     #[test]
     fn who_reads_while_others_replace_a_pair_reads_a_whole_one() {
-        let (folder, authority) = (folder("race"), Authority::create("ca", NOW).expect("made"));
+        let place = tempfile::tempdir().expect("a folder");
+        let (folder, authority) = (place.path(), Authority::create("ca", NOW).expect("made"));
         let pairs = [issue(&authority), issue(&authority)];
-        pairs[0].store(&folder, "admin").expect("stored");
+        pairs[0].store(folder, "admin").expect("stored");
         std::thread::scope(|scope| {
             for pair in &pairs {
-                let folder = &folder;
                 scope.spawn(move || {
                     (0..50).for_each(|_| pair.store(folder, "admin").expect("stored"))
                 });
             }
             for _ in 0..200 {
-                let read = Leaf::open(&folder, "admin").expect("a pair");
+                let read = Leaf::open(folder, "admin").expect("a pair");
                 assert!(pairs.iter().any(|pair| pair.key_pem == read.key_pem));
             }
         });
-        fs::remove_dir_all(&folder).expect("cleaned up");
     }
 }

@@ -1,18 +1,20 @@
 //! Membership over real links: joining, dying, coming back, and a cluster that was killed whole.
 
 use mesh_gossip::{LinkEnd, LinkStanding};
+use tempfile::TempDir;
 
-use crate::scene::{Authority, Folder, PATIENCE, Process, Seeds, word};
+use crate::scene::{Authority, PATIENCE, Process, Seeds, word};
 
 const NODES: [&str; 5] = ["agent-1", "agent-2", "server-1", "server-2", "server-3"];
 
 /// Three servers and two agents that know one server at first.
-fn cluster(folder: &Folder) -> Vec<Process> {
+fn cluster(folder: &TempDir) -> Vec<Process> {
     let authority = Authority::new();
     let mut processes: Vec<Process> = Vec::new();
     let mut seeds = Seeds::new();
     for node in ["server-1", "server-2", "server-3", "agent-1", "agent-2"] {
-        let process = Process::start(authority.config(node), seeds.clone(), folder.file(node));
+        let process =
+            Process::start(authority.config(node), seeds.clone(), folder.path().join(node));
         if seeds.is_empty() {
             seeds = process.seed();
         }
@@ -30,7 +32,7 @@ fn cluster(folder: &Folder) -> Vec<Process> {
 
 #[test]
 fn a_killed_member_is_suspected_and_judged_everywhere() {
-    let folder = Folder::new("gossip-kill");
+    let folder = tempfile::tempdir().unwrap();
     let mut processes = cluster(&folder);
     let victim = processes.pop().unwrap();
     victim.kill();
@@ -55,7 +57,7 @@ fn a_killed_member_is_suspected_and_judged_everywhere() {
 
 #[test]
 fn a_process_that_is_restarted_at_once_has_lost_nothing() {
-    let folder = Folder::new("gossip-restart");
+    let folder = tempfile::tempdir().unwrap();
     let mut processes = cluster(&folder);
     let victim = processes.pop().unwrap();
     let before = victim.membership.members().iter().map(|member| member.info.started).max();
@@ -76,7 +78,7 @@ fn a_process_that_is_restarted_at_once_has_lost_nothing() {
 
 #[test]
 fn a_member_that_was_judged_is_taken_back_when_it_is_heard() {
-    let folder = Folder::new("gossip-back");
+    let folder = tempfile::tempdir().unwrap();
     let mut processes = cluster(&folder);
     let (config, file) = processes.pop().unwrap().kill();
     for process in &processes {
@@ -92,10 +94,10 @@ fn a_member_that_was_judged_is_taken_back_when_it_is_heard() {
 
 #[test]
 fn a_cluster_whose_every_process_was_killed_finds_itself_again() {
-    let folder = Folder::new("gossip-power");
+    let folder = tempfile::tempdir().unwrap();
     let processes = cluster(&folder);
     for process in &processes {
-        let path = folder.file(&process.config.me.node);
+        let path = folder.path().join(&process.config.me.node);
         process.eventually("a file of peers", || {
             let text = std::fs::read_to_string(&path).unwrap_or_default();
             NODES.iter().all(|node| text.contains(&format!("\"{node}\"")) || path.ends_with(node))
@@ -113,7 +115,7 @@ fn a_cluster_whose_every_process_was_killed_finds_itself_again() {
 
 #[test]
 fn who_leaves_has_left_and_who_stops_in_order_is_an_agent_lost() {
-    let folder = Folder::new("gossip-leave");
+    let folder = tempfile::tempdir().unwrap();
     let mut processes = cluster(&folder);
     let leaver = processes.pop().unwrap();
     leaver.membership.leave();

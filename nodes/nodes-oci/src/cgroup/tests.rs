@@ -30,6 +30,9 @@ fn a_group_limits_and_kills_what_joins_it() {
     let path = format!("/starling-test-cgroup-{}/pod", std::process::id());
     let leaf = format!("{path}/leaf");
     let top = path.trim_end_matches("/pod");
+    // A process of this number that was killed may have left its group.
+    hierarchies.kill(top, 5_000).unwrap();
+    hierarchies.remove(top).unwrap();
     let limits = Resources { memory_limit_bytes: Some(64 << 20), ..Resources::default() };
     hierarchies.create(&path, &limits).unwrap();
     hierarchies.delegate(&path).unwrap();

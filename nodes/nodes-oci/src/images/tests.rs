@@ -7,26 +7,20 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use tempfile::TempDir;
+
 use super::{Digest, ImageBuilder, ImageConfig, ImageStore, ImportError, Reference, unpack};
 
 /// A directory of its own for each test, removed at the end.
-struct Scratch(PathBuf);
+struct Scratch(TempDir);
 
 impl Scratch {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("nodes-oci-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).unwrap();
+        self.0.path().join(name)
     }
 }
 
@@ -89,7 +83,7 @@ fn command_and_args_override_the_image() {
 
 #[test]
 fn an_image_is_imported_resolved_removed_and_collected() {
-    let scratch = Scratch::new("life");
+    let scratch = Scratch::new();
     let archive = scratch.path("image.tar");
     sample("demo:1", b"one").write(&archive).unwrap();
     let store = ImageStore::open(&scratch.path("images")).unwrap();
@@ -125,7 +119,7 @@ fn an_image_is_imported_resolved_removed_and_collected() {
 
 #[test]
 fn a_directory_and_a_gzip_archive_import_like_the_archive() {
-    let scratch = Scratch::new("forms");
+    let scratch = Scratch::new();
     let archive = scratch.path("image.tar");
     sample("demo", b"one").write(&archive).unwrap();
     let store = ImageStore::open(&scratch.path("images")).unwrap();
@@ -144,7 +138,7 @@ fn a_directory_and_a_gzip_archive_import_like_the_archive() {
 
 #[test]
 fn a_changed_blob_is_refused() {
-    let scratch = Scratch::new("forged");
+    let scratch = Scratch::new();
     let archive = scratch.path("image.tar");
     sample("demo", b"one").write(&archive).unwrap();
     let layout = scratch.path("layout");
@@ -163,7 +157,7 @@ fn a_changed_blob_is_refused() {
 
 #[test]
 fn what_is_no_image_says_so() {
-    let scratch = Scratch::new("garbage");
+    let scratch = Scratch::new();
     let store = ImageStore::open(&scratch.path("images")).unwrap();
     let empty = scratch.path("empty");
     fs::create_dir_all(&empty).unwrap();
@@ -207,7 +201,7 @@ fn nothing_is_written_outside_a_layer() {
         eprintln!("not root: layers are not unpacked");
         return;
     }
-    let scratch = Scratch::new("escape");
+    let scratch = Scratch::new();
     let outside = scratch.path("outside");
     let up = format!("out{}", outside.display());
     let attacks: [&[(&str, tar::EntryType, &str)]; 5] = [
@@ -236,7 +230,7 @@ fn whiteouts_become_what_overlayfs_reads() {
         eprintln!("not root: layers are not unpacked");
         return;
     }
-    let scratch = Scratch::new("whiteout");
+    let scratch = Scratch::new();
     let archive = scratch.path("layer.tar");
     let entries = [
         ("etc", Directory, ""),
