@@ -3,33 +3,28 @@
 use std::{fs, path::PathBuf};
 
 use actors_core::Wall;
+use tempfile::TempDir;
 
 use super::{
     LINE_LEN_MAX, LOG_SIZE_MAX, LogWriter,
     OutputStream::{Stderr, Stdout},
 };
 
-struct Scratch(PathBuf);
+struct Scratch(TempDir);
 
 impl Scratch {
-    fn new(name: &str) -> Self {
-        Self(std::env::temp_dir().join(format!("nodes-shim-log-{name}-{}", std::process::id())))
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
     }
 
     fn log(&self) -> PathBuf {
-        self.0.join("web/0.log")
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).unwrap();
+        self.0.path().join("web/0.log")
     }
 }
 
 #[test]
 fn lines_have_time_stream_and_tag() {
-    let scratch = Scratch::new("format");
+    let scratch = Scratch::new();
     let mut log = LogWriter::open(&scratch.log(), LOG_SIZE_MAX).unwrap();
     log.write(Stdout, b"one\ntw", Wall(0));
     log.write(Stderr, b"oops\n", Wall(1));
@@ -48,7 +43,7 @@ fn lines_have_time_stream_and_tag() {
 
 #[test]
 fn a_long_line_comes_in_parts() {
-    let scratch = Scratch::new("parts");
+    let scratch = Scratch::new();
     let mut log = LogWriter::open(&scratch.log(), LOG_SIZE_MAX).unwrap();
     log.write(Stdout, &vec![b'a'; LINE_LEN_MAX + 10], Wall(0));
     log.write(Stdout, &vec![b'b'; LINE_LEN_MAX], Wall(0));
@@ -66,7 +61,7 @@ fn a_long_line_comes_in_parts() {
 
 #[test]
 fn a_full_file_makes_room_and_the_oldest_goes() {
-    let scratch = Scratch::new("rotate");
+    let scratch = Scratch::new();
     let mut log = LogWriter::open(&scratch.log(), 100).unwrap();
     for number in 0..8 {
         log.write(Stdout, format!("line {number} with some text\n").as_bytes(), Wall(0));

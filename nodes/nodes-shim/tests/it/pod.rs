@@ -14,6 +14,7 @@ use nodes_shim::{
     wire::{ContainerStatus, EventKind, Reply, Request},
 };
 use nodes_sys::PidFd;
+use tempfile::TempDir;
 
 const APPLETS: [&str; 15] = [
     "cat", "dd", "echo", "env", "hostname", "id", "ifconfig", "ls", "sh", "sleep", "stty", "test",
@@ -26,6 +27,7 @@ pub(crate) struct Pod {
     pub(crate) group: String,
     pub(crate) spec: PodSpec,
     pub(crate) layers: Vec<PathBuf>,
+    _folder: TempDir,
 }
 
 impl Pod {
@@ -35,10 +37,10 @@ impl Pod {
             eprintln!("not root: containers are not tested");
             return None;
         }
-        let pid = std::process::id();
-        let base = std::env::temp_dir().join(format!("starling-shim-{pid}-{name}"));
-        fs::create_dir_all(&base).unwrap();
-        let group = format!("/starling-test-{pid}-{name}");
+        let prefix = format!("starling-shim-{name}-");
+        let folder = tempfile::Builder::new().prefix(&prefix).tempdir().unwrap();
+        let base = folder.path().to_owned();
+        let group = format!("/{}", base.file_name().unwrap().to_str().unwrap());
         let spec = PodSpec {
             uid: name.to_owned(),
             name: format!("default/{name}"),
@@ -51,7 +53,7 @@ impl Pod {
         };
         nodes_oci::ensure_tmpfs(&base.join("run")).unwrap();
         let layers = import(&base);
-        Some(Self { base, group, spec, layers })
+        Some(Self { base, group, spec, layers, _folder: folder })
     }
 
     pub(crate) fn launch(&self) -> ShimClient {
@@ -96,7 +98,6 @@ impl Drop for Pod {
         }
         groups.remove(&self.group).ok();
         nodes_oci::remove_tmpfs(&self.base.join("run")).ok();
-        fs::remove_dir_all(&self.base).ok();
     }
 }
 
