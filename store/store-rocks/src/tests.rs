@@ -8,37 +8,18 @@ mod suite;
 use std::{
     fs,
     path::{Path, PathBuf},
-    process,
-    sync::atomic::{AtomicU32, Ordering},
 };
 
 use actors_core::ports::LogRecord;
+use tempfile::TempDir;
 
 use crate::ClusterUid;
 
 const CLUSTER: ClusterUid = ClusterUid([7; 16]);
 
 /// A folder that ends with the test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("store-rocks-{}-{number}", process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn join(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        drop(fs::remove_dir_all(&self.0));
-    }
+fn folder() -> TempDir {
+    tempfile::Builder::new().prefix("store-rocks-").tempdir().unwrap()
 }
 
 /// What a process finds that starts after the one that has `from` open was killed: its files as

@@ -8,14 +8,14 @@ use crate::{OpenError, RocksLogs, RocksState, error::classify};
 
 #[test]
 fn a_folder_of_another_cluster_is_refused_by_both_names() {
-    let folder = Folder::new();
-    drop(RocksLogs::open(&folder.join("log"), CLUSTER).unwrap());
-    drop(RocksState::open(&folder.join("state"), CLUSTER).unwrap());
+    let folder = folder();
+    drop(RocksLogs::open(&folder.path().join("log"), CLUSTER).unwrap());
+    drop(RocksState::open(&folder.path().join("state"), CLUSTER).unwrap());
     let other = ClusterUid([9; 16]);
     let expected = "belongs to cluster 07070707-0707-0707-0707-070707070707, \
                     not to cluster 09090909-0909-0909-0909-090909090909";
-    let log = RocksLogs::open(&folder.join("log"), other).unwrap_err().to_string();
-    let state = RocksState::open(&folder.join("state"), other).unwrap_err().to_string();
+    let log = RocksLogs::open(&folder.path().join("log"), other).unwrap_err().to_string();
+    let state = RocksState::open(&folder.path().join("state"), other).unwrap_err().to_string();
     assert!(log.ends_with(expected) && state.ends_with(expected), "{log}; {state}");
     assert_eq!(CLUSTER.to_string().parse(), Ok(CLUSTER));
     for text in
@@ -27,31 +27,31 @@ fn a_folder_of_another_cluster_is_refused_by_both_names() {
 
 #[test]
 fn a_folder_that_is_open_is_in_use() {
-    let folder = Folder::new();
-    let _open = RocksState::open(&folder.0, CLUSTER).unwrap();
-    assert!(matches!(RocksState::open(&folder.0, CLUSTER), Err(OpenError::InUse { .. })));
+    let folder = folder();
+    let _open = RocksState::open(folder.path(), CLUSTER).unwrap();
+    assert!(matches!(RocksState::open(folder.path(), CLUSTER), Err(OpenError::InUse { .. })));
 }
 
 #[test]
 fn a_database_without_its_mark_is_damaged() {
-    let folder = Folder::new();
-    drop(RocksState::open(&folder.0, CLUSTER).unwrap());
-    fs::remove_file(folder.join("cluster")).unwrap();
-    let refused = RocksState::open(&folder.0, CLUSTER);
+    let folder = folder();
+    drop(RocksState::open(folder.path(), CLUSTER).unwrap());
+    fs::remove_file(folder.path().join("cluster")).unwrap();
+    let refused = RocksState::open(folder.path(), CLUSTER);
     assert!(matches!(refused, Err(OpenError::Disk { source: DiskError::Damaged(_), .. })));
 }
 
 /// Writes ten synced records, kills the process, and breaks what it left.
 fn broken(harm: impl FnOnce(&Path)) -> Result<Vec<String>, DiskError> {
-    let folder = Folder::new();
-    let logs = RocksLogs::open(&folder.join("log"), CLUSTER).unwrap();
+    let folder = folder();
+    let logs = RocksLogs::open(&folder.path().join("log"), CLUSTER).unwrap();
     let mut log = logs.group(0).unwrap();
     for index in 1..=10 {
         log.append(&[record(index, "some bytes of an entry")]).unwrap();
         log.sync().unwrap();
     }
-    let copy = folder.join("copy");
-    copy_as_after_a_kill(&folder.join("log"), &copy);
+    let copy = folder.path().join("copy");
+    copy_as_after_a_kill(&folder.path().join("log"), &copy);
     harm(&copy);
     let log = RocksLogs::open(&copy, CLUSTER).unwrap().group(0)?;
     Ok(lines(&log.read_from(9, 9).unwrap()))
@@ -96,15 +96,15 @@ fn a_mark_that_a_power_failure_tore_is_passed_over() {
 
 #[test]
 fn records_that_were_replaced_are_not_missed() {
-    let folder = Folder::new();
-    let logs = RocksLogs::open(&folder.join("log"), CLUSTER).unwrap();
+    let folder = folder();
+    let logs = RocksLogs::open(&folder.path().join("log"), CLUSTER).unwrap();
     let mut log = logs.group(0).unwrap();
     let all: Vec<_> = (1..=10).map(|index| record(index, "old")).collect();
     log.append(&all).unwrap();
     log.sync().unwrap();
     log.append(&[record(4, "new")]).unwrap();
-    copy_as_after_a_kill(&folder.join("log"), &folder.join("copy"));
-    let log = RocksLogs::open(&folder.join("copy"), CLUSTER).unwrap().group(0).unwrap();
+    copy_as_after_a_kill(&folder.path().join("log"), &folder.path().join("copy"));
+    let log = RocksLogs::open(&folder.path().join("copy"), CLUSTER).unwrap().group(0).unwrap();
     assert_eq!(lines(&log.read_from(3, 9).unwrap()), ["3 old", "4 new"]);
 }
 

@@ -7,8 +7,8 @@ use crate::RocksLogs;
 
 #[test]
 fn records_are_appended_replaced_and_forgotten() {
-    let folder = Folder::new();
-    let mut log = RocksLogs::open(&folder.0, CLUSTER).unwrap().group(0).unwrap();
+    let folder = folder();
+    let mut log = RocksLogs::open(folder.path(), CLUSTER).unwrap().group(0).unwrap();
     assert_eq!((log.head(), log.read_from(0, 9)), (Ok(None), Ok(vec![])));
     log.append(&[record(1, "a"), record(2, "b"), record(3, "c")]).unwrap();
     log.set_head(b"term 1").unwrap();
@@ -27,8 +27,8 @@ fn records_are_appended_replaced_and_forgotten() {
 
 #[test]
 fn a_gap_is_refused_unless_a_copy_of_the_state_bridges_it() {
-    let folder = Folder::new();
-    let mut log = RocksLogs::open(&folder.0, CLUSTER).unwrap().group(0).unwrap();
+    let folder = folder();
+    let mut log = RocksLogs::open(folder.path(), CLUSTER).unwrap().group(0).unwrap();
     log.append(&[record(1, "a")]).unwrap();
     assert!(log.append(&[record(3, "c")]).is_err());
     assert!(log.append(&[record(2, "b"), record(4, "d")]).is_err());
@@ -42,8 +42,8 @@ fn a_gap_is_refused_unless_a_copy_of_the_state_bridges_it() {
 
 #[test]
 fn what_was_synced_is_there_after_a_kill() {
-    let folder = Folder::new();
-    let logs = RocksLogs::open(&folder.join("log"), CLUSTER).unwrap();
+    let folder = folder();
+    let logs = RocksLogs::open(&folder.path().join("log"), CLUSTER).unwrap();
     let mut log = logs.group(0).unwrap();
     log.append(&[record(1, "a"), record(2, "b"), record(3, "c")]).unwrap();
     log.sync().unwrap();
@@ -51,8 +51,8 @@ fn what_was_synced_is_there_after_a_kill() {
     log.truncate_below(2).unwrap();
     log.set_head(b"head").unwrap();
     log.sync().unwrap();
-    copy_as_after_a_kill(&folder.join("log"), &folder.join("copy"));
-    let mut log = RocksLogs::open(&folder.join("copy"), CLUSTER).unwrap().group(0).unwrap();
+    copy_as_after_a_kill(&folder.path().join("log"), &folder.path().join("copy"));
+    let mut log = RocksLogs::open(&folder.path().join("copy"), CLUSTER).unwrap().group(0).unwrap();
     assert_eq!(lines(&log.read_from(0, 9).unwrap()), ["2 B"]);
     assert_eq!(log.head(), Ok(Some(b"head".to_vec())));
     log.append(&[record(3, "C")]).unwrap();
@@ -61,8 +61,8 @@ fn what_was_synced_is_there_after_a_kill() {
 
 #[test]
 fn groups_share_a_database_but_nothing_else() {
-    let folder = Folder::new();
-    let logs = RocksLogs::open(&folder.0, CLUSTER).unwrap();
+    let folder = folder();
+    let logs = RocksLogs::open(folder.path(), CLUSTER).unwrap();
     let (mut first, mut second) = (logs.group(1).unwrap(), logs.group(2).unwrap());
     first.append(&[record(1, "one"), record(2, "one")]).unwrap();
     second.append(&[record(7, "two")]).unwrap();
@@ -77,9 +77,9 @@ fn groups_share_a_database_but_nothing_else() {
 
 #[test]
 fn many_records_outlive_flushes_and_recycled_files() {
-    let folder = Folder::new();
+    let folder = folder();
     let text = "x".repeat(20_000);
-    let mut log = RocksLogs::open(&folder.0, CLUSTER).unwrap().group(0).unwrap();
+    let mut log = RocksLogs::open(folder.path(), CLUSTER).unwrap().group(0).unwrap();
     for index in 1..=2_000 {
         log.append(&[record(index, &text)]).unwrap();
         if index % 100 == 0 {
@@ -88,7 +88,7 @@ fn many_records_outlive_flushes_and_recycled_files() {
         }
     }
     drop(log);
-    let log = RocksLogs::open(&folder.0, CLUSTER).unwrap().group(0).unwrap();
+    let log = RocksLogs::open(folder.path(), CLUSTER).unwrap().group(0).unwrap();
     let left: Vec<_> = log.read_from(0, 9_999).unwrap().iter().map(|record| record.index).collect();
     assert_eq!(left, (1_850..=2_000).collect::<Vec<_>>());
 }

@@ -28,8 +28,8 @@ fn put(state: &RocksState, keys: &[&str]) {
 
 #[test]
 fn ranges_are_ordered_and_bounded() {
-    let folder = Folder::new();
-    let state = RocksState::open(&folder.0, CLUSTER).unwrap();
+    let folder = folder();
+    let state = RocksState::open(folder.path(), CLUSTER).unwrap();
     put(&state, &["b", "a", "d", "c"]);
     state.flush().unwrap();
     put(&state, &["e", "aa"]);
@@ -44,8 +44,8 @@ fn ranges_are_ordered_and_bounded() {
 
 #[test]
 fn the_last_write_of_a_batch_counts() {
-    let folder = Folder::new();
-    let state = RocksState::open(&folder.0, CLUSTER).unwrap();
+    let folder = folder();
+    let state = RocksState::open(folder.path(), CLUSTER).unwrap();
     let write = |value: Option<&[u8]>| (b"k".to_vec(), value.map(<[u8]>::to_vec));
     state.batch(vec![write(Some(b"1")), write(None), write(Some(b"2"))]).unwrap();
     assert_eq!(state.get(b"k"), Ok(Some(b"2".to_vec())));
@@ -55,27 +55,30 @@ fn the_last_write_of_a_batch_counts() {
 
 #[test]
 fn a_kill_leaves_what_was_flushed() {
-    let folder = Folder::new();
-    let state = RocksState::open(&folder.join("state"), CLUSTER).unwrap();
+    let folder = folder();
+    let state = RocksState::open(&folder.path().join("state"), CLUSTER).unwrap();
     put(&state, &["a", "b"]);
     state.flush().unwrap();
     put(&state, &["c"]);
-    copy_as_after_a_kill(&folder.join("state"), &folder.join("copy"));
-    let copy = RocksState::open(&folder.join("copy"), CLUSTER).unwrap();
+    copy_as_after_a_kill(&folder.path().join("state"), &folder.path().join("copy"));
+    let copy = RocksState::open(&folder.path().join("copy"), CLUSTER).unwrap();
     assert_eq!(range(&copy, ("", None), 9, false), "a b");
 }
 
 #[test]
 fn a_checkpoint_is_the_state_of_its_moment() {
-    let folder = Folder::new();
-    let state = Arc::new(RocksState::open(&folder.join("state"), CLUSTER).unwrap());
+    let folder = folder();
+    let state = Arc::new(RocksState::open(&folder.path().join("state"), CLUSTER).unwrap());
     put(&state, &["a", "b"]);
-    state.checkpoint(&folder.join("checkpoint")).unwrap();
-    assert!(matches!(state.checkpoint(&folder.join("checkpoint")), Err(DiskError::Other(_))));
+    state.checkpoint(&folder.path().join("checkpoint")).unwrap();
+    assert!(matches!(
+        state.checkpoint(&folder.path().join("checkpoint")),
+        Err(DiskError::Other(_))
+    ));
     put(&state, &["c"]);
-    let taken = RocksState::open(&folder.join("checkpoint"), CLUSTER).unwrap();
+    let taken = RocksState::open(&folder.path().join("checkpoint"), CLUSTER).unwrap();
     assert_eq!(range(&taken, ("", None), 9, false), "a b");
     drop(taken);
-    RocksState::destroy(&folder.join("checkpoint")).unwrap();
-    assert!(!folder.join("checkpoint").exists());
+    RocksState::destroy(&folder.path().join("checkpoint")).unwrap();
+    assert!(!folder.path().join("checkpoint").exists());
 }

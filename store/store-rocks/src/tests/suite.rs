@@ -7,13 +7,13 @@ use crate::{RocksLogs, RocksState};
 
 #[test]
 fn the_log_passes_the_suite_of_the_ports() {
-    let folder = Folder::new();
-    let open = || RocksLogs::open(&folder.0, CLUSTER).unwrap().group(0).unwrap();
+    let folder = folder();
+    let open = || RocksLogs::open(folder.path(), CLUSTER).unwrap().group(0).unwrap();
     assert_eq!(suite::check_log(open), Ok(()));
 }
 
 #[test]
 fn the_state_passes_the_suite_of_the_ports() {
-    let folder = Folder::new();
-    assert_eq!(suite::check_state(|| RocksState::open(&folder.0, CLUSTER).unwrap()), Ok(()));
+    let folder = folder();
+    assert_eq!(suite::check_state(|| RocksState::open(folder.path(), CLUSTER).unwrap()), Ok(()));
 }
