@@ -37,6 +37,7 @@ fn machines_reach_each_other_until_a_cable_is_pulled_and_leave_nothing() {
         return;
     }
     let plan = plan("test-net", INDEX);
+    network::clear(&plan).expect("cleared of what a killed run left");
     let both = segments(&plan);
     let (one, two) = (both[0], both[1]);
     for _ in 0..2 {
@@ -80,6 +81,7 @@ fn a_machine_is_paused_resumed_and_killed_as_a_whole() {
         return;
     }
     let plan = plan("test-group", INDEX - 1);
+    group::kill(&plan.group).expect("cleared of what a killed run left");
     let machine = &plan.machines[0];
     assert!(group::pause(&machine.group).is_err(), "there is nothing to pause");
     let mut sleeper = Command::new("sleep").arg("600").spawn().expect("sleep runs");
