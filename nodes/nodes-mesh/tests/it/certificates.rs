@@ -1,10 +1,6 @@
 //! Certificates that end and are renewed while everything runs on, and certificates that are revoked.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use actors_object::ApiError;
 use actors_runtime::Clock;
@@ -15,6 +11,7 @@ use nodes_mesh::{
     tell_revocations,
 };
 use nodes_pki::{Authority, NodeKeys, Pki, serial_of};
+use tempfile::TempDir;
 use tokio::sync::watch;
 
 use crate::scene::{Machine, Told, authority, ending_keys, link, make_keys, until};
@@ -28,8 +25,8 @@ impl SignedLog for NoLog {
     }
 }
 
-fn folder(of: &str) -> PathBuf {
-    std::env::temp_dir().join(format!("starling-certificates-{of}-{}", std::process::id()))
+fn folder() -> TempDir {
+    tempfile::Builder::new().prefix("starling-certificates-").tempdir().unwrap()
 }
 
 fn pki(folder: &Path) -> Arc<Pki> {
@@ -62,55 +59,53 @@ fn is_up_again(mesh: &Mesh, node: &str) -> bool {
 
 #[tokio::test]
 async fn an_agents_certificate_is_renewed_by_a_server_before_it_ends() {
-    let (of_server, of_agent) = (folder("server"), folder("agent"));
-    let pki = pki(&of_server);
+    let folders = [folder(), folder()];
+    let [of_server, of_agent] = folders.each_ref().map(TempDir::path);
+    let pki = pki(of_server);
     let server = Machine::start(&pki.authority, "server-1", |mesh, _| {
         serve_renewals(mesh, Arc::clone(&pki), Arc::new(NoLog));
         Vec::new()
     })
     .await;
     let first = ending_keys(&pki.authority, "agent-1", SOON);
-    first.store(&of_agent).unwrap();
+    first.store(of_agent).unwrap();
     let told = Told::of(&["server-1", "agent-1"]);
     let agent = Machine::with_keys("agent-1", &first, |mesh, _| {
         let client = RemoteClient::new(mesh.clone(), told.view());
-        vec![client.child(), renewal(mesh, &client, of_agent.clone())]
+        vec![client.child(), renewal(mesh, &client, of_agent.to_owned())]
     })
     .await;
     link(&[&server, &agent]).await;
     until("another certificate on disk", || {
-        NodeKeys::open(&of_agent).is_ok_and(|keys| keys.certificate_pem != first.certificate_pem)
+        NodeKeys::open(of_agent).is_ok_and(|keys| keys.certificate_pem != first.certificate_pem)
     })
     .await;
-    let fresh = NodeKeys::open(&of_agent).unwrap();
+    let fresh = NodeKeys::open(of_agent).unwrap();
     assert!(!fresh.is_due(Clock.now().wall));
     assert_ne!(fresh.key_pem, first.key_pem, "a new key with each certificate");
     // A link ends with the certificate that it was made with; only the new one brings it up again.
     until("the link under the new certificate", || is_up_again(&server.mesh, "agent-1")).await;
     assert!(first.is_due(Clock.now().wall));
-    for folder in [of_server, of_agent] {
-        std::fs::remove_dir_all(folder).unwrap();
-    }
 }
 
 #[tokio::test]
 async fn a_servers_certificate_is_renewed_by_itself_before_it_ends() {
-    let own = folder("own");
-    let pki = pki(&own);
+    let folder = folder();
+    let own = folder.path();
+    let pki = pki(own);
     let first = ending_keys(&pki.authority, "server-1", SOON);
-    first.store(&own).unwrap();
+    first.store(own).unwrap();
     let (linked, after_link) = watch::channel(false);
     let server = Machine::with_keys("server-1", &first, |mesh, _| {
-        vec![own_renewal(mesh, &pki, Arc::new(AfterLink(after_link)), own.clone())]
+        vec![own_renewal(mesh, &pki, Arc::new(AfterLink(after_link)), own.to_owned())]
     })
     .await;
     let other = Machine::start(&pki.authority, "server-2", |_, _| Vec::new()).await;
     link(&[&server, &other]).await;
     linked.send_replace(true);
     until("the link under the new certificate", || is_up_again(&other.mesh, "server-1")).await;
-    let fresh = NodeKeys::open(&own).unwrap();
+    let fresh = NodeKeys::open(own).unwrap();
     assert!(fresh.certificate_pem != first.certificate_pem && !fresh.is_due(Clock.now().wall));
-    std::fs::remove_dir_all(own).unwrap();
 }
 
 async fn hearing(authority: &Authority, node: &str) -> (Machine, NodeKeys) {

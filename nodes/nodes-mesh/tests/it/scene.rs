@@ -77,7 +77,7 @@ pub(crate) struct Machine {
     pub(crate) mesh: Mesh,
     pub(crate) system: System,
     runtime: Option<Runtime>,
-    _root: Root,
+    root: Root,
 }
 
 impl Machine {
@@ -129,7 +129,12 @@ impl Machine {
         drop(guard);
         let running = system.clone();
         let root = runtime.spawn(async move { running.run(tree).await.unwrap() }).await.unwrap();
-        Self { mesh, system, runtime: Some(runtime), _root: root }
+        Self { mesh, system, runtime: Some(runtime), root }
+    }
+
+    /// Ends in order: nothing is written once it has ended.
+    pub(crate) async fn stop(self) {
+        within("the end of a machine", self.root.shutdown()).await;
     }
 
     /// Ends as by SIGKILL.

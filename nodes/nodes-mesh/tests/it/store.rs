@@ -1,37 +1,23 @@
 //! Raft over the mesh: a second server gets the state, votes, and writes through the first.
 
-use std::{
-    path::PathBuf,
-    sync::{Arc, Mutex},
-};
+use std::sync::{Arc, Mutex};
 
 use actors_core::Wall;
 use nodes_mesh::{Directory, MeshTransport};
 use store_mvcc::{Columns, Expect, GroupId, Key, Op, Proposal, Token, Writer};
 use store_raft::NodeId;
 use store_service::{Group, Ports, RocksDisks, Store, StoreConfig};
+use tempfile::TempDir;
 
 use crate::scene::{Machine, Told, authority, link, until, within};
 
-/// A folder that is deleted at the end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let name = format!("starling-nodes-mesh-{}-{name}", std::process::id());
-        Self(std::env::temp_dir().join(name))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        drop(std::fs::remove_dir_all(&self.0));
-    }
+fn folder() -> TempDir {
+    tempfile::Builder::new().prefix("starling-nodes-mesh-").tempdir().unwrap()
 }
 
 async fn server(
     authority: &nodes_pki::Authority,
-    (told, folder): (&Told, &Folder),
+    (told, folder): (&Told, &TempDir),
     (member, first_voters): (u64, Vec<NodeId>),
 ) -> (Machine, Store) {
     let made = Mutex::new(None);
@@ -39,7 +25,7 @@ async fn server(
     let machine = Machine::start(authority, &format!("server-{member}"), |mesh, system| {
         let config = StoreConfig::new(NodeId(member), [5; 16], first_voters);
         let transport = MeshTransport::new(mesh.clone(), Directory::new(view, []), NodeId(member));
-        let disks = Arc::new(RocksDisks::new(&folder.0, &config));
+        let disks = Arc::new(RocksDisks::new(folder.path(), &config));
         let ports = Ports { disks, transport: Arc::new(transport.clone()), opener: None };
         let group = Group::open(config, ports).unwrap();
         let store = group.store(system);
@@ -71,7 +57,7 @@ fn put(number: u8, size: usize) -> Proposal {
 async fn a_second_server_gets_the_state_over_the_mesh_votes_and_writes() {
     let authority = authority();
     let told = Told::of(&["server-1", "server-2"]);
-    let folders = [Folder::new("one"), Folder::new("two")];
+    let folders = [folder(), folder()];
     let (one, first) = server(&authority, (&told, &folders[0]), (1, vec![NodeId(1)])).await;
     let mut leadership = first.leadership();
     within("a leader", leadership.wait_for(|now| now.epoch.is_some())).await.unwrap();
@@ -93,4 +79,6 @@ async fn a_second_server_gets_the_state_over_the_mesh_votes_and_writes() {
     until("the write at the leader", || first.snapshot().len() == 101).await;
     assert!(two.mesh.links().iter().all(|link| link.received.frames > 0));
     assert!(one.system.tree().len() > 5);
+    one.stop().await;
+    two.stop().await;
 }
