@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
@@ -23,6 +23,7 @@ use store_service::{
     Alone, DiskFailure, Disks, Group, Ports, ProposeError, RocksDisks, Store, StoreConfig,
     Transport,
 };
+use tempfile::TempDir;
 
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
@@ -33,22 +34,15 @@ pub(crate) fn next() -> u64 {
 }
 
 /// A folder that is deleted at the end.
-pub(crate) struct Folder(PathBuf);
+pub(crate) struct Folder(TempDir);
 
 impl Folder {
     pub(crate) fn new() -> Self {
-        let name = format!("starling-store-{}-{}", std::process::id(), next());
-        Self(std::env::temp_dir().join(name))
+        Self(tempfile::Builder::new().prefix("starling-store-").tempdir().unwrap())
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        drop(std::fs::remove_dir_all(&self.0));
+        self.0.path()
     }
 }
 
