@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr, TcpListener},
-    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -23,6 +22,7 @@ use rustls::{
     client::Resumption,
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _},
 };
+use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -39,7 +39,7 @@ pub(crate) struct Edge {
     system: System,
     tls: Arc<ClientConfig>,
     root: Root,
-    folder: PathBuf,
+    _folder: TempDir,
 }
 
 /// A node that streams nothing.
@@ -65,8 +65,7 @@ impl Edge {
     /// Starts a server whose folder was prepared; what that answers is called when the server has read its keys.
     pub(crate) async fn start_with<C: FnOnce()>(prepare: impl FnOnce(&ServerConfig) -> C) -> Self {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("starling-edge-{}-{number}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
+        let folder = tempfile::Builder::new().prefix("starling-edge-").tempdir().unwrap();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         listener.set_nonblocking(true).unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -74,7 +73,7 @@ impl Edge {
             uid: "0123456789abcdef0123456789abcdef".to_owned(),
             cluster: "edge".to_owned(),
             node: "edge-1".to_owned(),
-            data_dir: folder.clone(),
+            data_dir: folder.path().to_owned(),
             api_port: port,
             // Of nobody (RFC 5737): an endpoint must not be a loopback address.
             node_address: Ipv4Addr::new(192, 0, 2, 1),
@@ -112,15 +111,14 @@ impl Edge {
             panic!("the API never came: {why:#?}");
         }
         let (now, mut rng) = (Clock.now().wall, Rng::from_number(1));
-        let pki = Pki::open_or_create(&folder.join("pki"), &names, now, &mut rng).unwrap();
+        let pki = Pki::open_or_create(&folder.path().join("pki"), &names, now, &mut rng).unwrap();
         let admin = Identity::new("admin", &["system:masters"]);
         let calls = Calls::new(server.client(), admin, "test");
-        Self { port, calls, system, tls: tls(&pki), root, folder }
+        Self { port, calls, system, tls: tls(&pki), root, _folder: folder }
     }
 
     pub(crate) async fn stop(self) {
         self.root.shutdown().await;
-        drop(std::fs::remove_dir_all(&self.folder));
     }
 
     /// A connection of the operator's.

@@ -1,13 +1,6 @@
 //! Three servers' stores and gates, without edge, mesh or controllers.
 
-use std::{
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use actors_core::{Intensity, OnLimit, Rng};
 use actors_kinds::Registry;
@@ -18,6 +11,7 @@ use nodes_door::{Door, DoorConfig, Identity, Target};
 use nodes_pki::Pki;
 use nodes_server::{Gate, GateParts, NodeId};
 use store_service::{Group, InProcess, Ports, RocksDisks, Store, StoreConfig};
+use tempfile::TempDir;
 use tokio::{
     sync::watch,
     time::{interval, timeout},
@@ -58,27 +52,23 @@ pub(crate) struct Member {
 pub(crate) struct Cluster {
     pub(crate) net: InProcess,
     pub(crate) members: Vec<Member>,
-    folder: PathBuf,
+    _folder: TempDir,
 }
-
-static NEXT: AtomicU64 = AtomicU64::new(1);
 
 impl Cluster {
     pub(crate) async fn start(count: u64) -> Self {
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("starling-gate-{}-{number}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
+        let folder = tempfile::Builder::new().prefix("starling-gate-").tempdir().unwrap();
         let net = InProcess::default();
         let names = ["127.0.0.1".to_owned()];
         let mut rng = Rng::from_number(1);
         let now = Clock.now().wall;
-        let pki = Pki::open_or_create(&folder.join("pki"), &names, now, &mut rng).unwrap();
+        let pki = Pki::open_or_create(&folder.path().join("pki"), &names, now, &mut rng).unwrap();
         let pki = Arc::new(pki);
         let mut members = Vec::new();
         for node in (1..=count).map(NodeId) {
             let voters = (1..=count).map(NodeId).collect();
             let config = StoreConfig::new(node, [5; 16], voters);
-            let disks = RocksDisks::new(folder.join(node.0.to_string()), &config);
+            let disks = RocksDisks::new(folder.path().join(node.0.to_string()), &config);
             let transport = Arc::new(net.at(node));
             let registry = Registry::builtin().unwrap();
             let door = Arc::new(Door::new(registry, DoorConfig::default(), None));
@@ -104,7 +94,7 @@ impl Cluster {
             let calls = Calls::new(Arc::new(gate.clone()), root_user, "test");
             members.push(Member { gate, store, calls, able, root });
         }
-        let cluster = Self { net, members, folder };
+        let cluster = Self { net, members, _folder: folder };
         cluster.leader().await;
         let namespace = value!({
             "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "default" },
@@ -138,7 +128,6 @@ impl Cluster {
         for member in self.members {
             member.root.shutdown().await;
         }
-        drop(std::fs::remove_dir_all(&self.folder));
     }
 }
 
