@@ -226,9 +226,8 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// A configuration for tests of pure parts.
-    pub(crate) fn config(dns: Option<Ipv4Addr>) -> AgentConfig {
-        let folder = std::env::temp_dir().join("starling-agent-tests");
+    /// A configuration for tests of parts, which keep their files in `folder`.
+    pub(crate) fn config(folder: &std::path::Path, dns: Option<Ipv4Addr>) -> AgentConfig {
         AgentConfig {
             cluster: "demo".into(),
             cluster_uid: "0".repeat(32),

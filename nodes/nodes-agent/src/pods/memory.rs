@@ -51,7 +51,8 @@ mod tests {
 
     #[test]
     fn pods_are_recalled_by_their_own_cluster_until_they_are_forgotten() {
-        let paths = crate::agent::tests::config(None).paths();
+        let folder = tempfile::tempdir().expect("a folder");
+        let paths = crate::agent::tests::config(folder.path(), None).paths();
         let pod = |uid: &str| Object(value!({ "metadata": { "name": "web", "uid": uid } }));
         keep(&paths, "one", &pod("u1")).expect("kept");
         keep(&paths, "one", &pod("u1")).expect("kept again");
@@ -61,6 +62,5 @@ mod tests {
         forget(&paths, "u1").expect("forgotten");
         forget(&paths, "u1").expect("forgotten twice");
         assert_eq!(recall(&paths, "one"), []);
-        fs::remove_dir_all(paths.run()).expect("removed");
     }
 }

@@ -132,30 +132,29 @@ mod tests {
 
     #[test]
     fn files_are_replaced_as_a_whole_and_unchanged_ones_are_left_alone() {
-        let folder = std::env::temp_dir().join(format!("starling-atomic-{}", std::process::id()));
-        fs::create_dir_all(&folder).expect("a folder");
+        let place = tempfile::tempdir().expect("a folder");
+        let folder = place.path();
         let text = |path: &str| fs::read_to_string(folder.join(path)).ok();
-        write(&folder, &files(&[("a", "1"), ("sub/b", "2")]), Owner::default()).expect("written");
+        write(folder, &files(&[("a", "1"), ("sub/b", "2")]), Owner::default()).expect("written");
         assert_eq!((text("a"), text("sub/b")), (Some("1".into()), Some("2".into())));
         assert_eq!(
             fs::metadata(folder.join("a")).expect("a file").permissions().mode() & 0o777,
             0o640
         );
         let first = fs::read_link(folder.join(CURRENT)).expect("a link");
-        write(&folder, &files(&[("a", "1"), ("sub/b", "2")]), Owner::default()).expect("written");
+        write(folder, &files(&[("a", "1"), ("sub/b", "2")]), Owner::default()).expect("written");
         assert_eq!(fs::read_link(folder.join(CURRENT)).expect("a link"), first);
-        write(&folder, &files(&[("a", "3"), ("c", "4")]), Owner::default()).expect("written");
+        write(folder, &files(&[("a", "3"), ("c", "4")]), Owner::default()).expect("written");
         assert_eq!(
             (text("a"), text("sub/b"), text("c")),
             (Some("3".into()), None, Some("4".into()))
         );
-        let left: Vec<String> = fs::read_dir(&folder)
+        let left: Vec<String> = fs::read_dir(folder)
             .expect("a folder")
             .flatten()
             .map(|entry| entry.file_name().to_string_lossy().into_owned())
             .filter(|name| name.starts_with("..v"))
             .collect();
         assert_eq!(left, ["..v2"], "old files are gone");
-        fs::remove_dir_all(&folder).expect("removed");
     }
 }

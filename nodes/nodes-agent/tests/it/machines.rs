@@ -1,6 +1,13 @@
 //! Two machines of one cluster on one host: the end of one is not the end of the other.
 
-use std::{fs, net::Ipv4Addr, path::PathBuf, process::Command, sync::mpsc, thread};
+use std::{
+    fs,
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::mpsc,
+    thread,
+};
 
 use nix::sched::{CloneFlags, unshare};
 use nodes_agent::{Agent, AgentConfig, tear_down};
@@ -8,7 +15,7 @@ use nodes_network::within;
 use nodes_oci::cgroup::Hierarchies;
 use nodes_shim::RuntimeKind;
 
-use crate::{SharedApi, api};
+use crate::{SharedApi, api, node::place};
 use std::sync::Arc;
 
 struct Machine {
@@ -18,12 +25,10 @@ struct Machine {
 }
 
 impl Machine {
-    fn new(node: &str, number: u8) -> Self {
+    fn new((base, cluster): (&Path, &str), node: &str, number: u8) -> Self {
         let (netns, stop) = namespace();
-        let cluster = format!("test-{}-machines", std::process::id());
-        let base = std::env::temp_dir().join(format!("sl-{cluster}"));
         let config = AgentConfig {
-            cluster,
+            cluster: cluster.to_owned(),
             cluster_uid: "8".repeat(32),
             index: 8,
             node: node.into(),
@@ -59,6 +64,14 @@ impl Machine {
     }
 }
 
+impl Drop for Machine {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            drop(tear_down(&self.config));
+        }
+    }
+}
+
 /// The names of interfaces where this thread is.
 fn links() -> String {
     let output = Command::new("ip").args(["-o", "link"]).output().unwrap();
@@ -81,7 +94,7 @@ fn namespace() -> (PathBuf, mpsc::Sender<()>) {
 
 #[test]
 fn the_end_of_one_machine_leaves_the_others_alone() {
-    if !nix::unistd::geteuid().is_root() || !std::path::Path::new("/usr/sbin/nft").exists() {
+    if !nix::unistd::geteuid().is_root() || !Path::new("/usr/sbin/nft").exists() {
         eprintln!("SKIPPED machines: needs root and nft");
         return;
     }
@@ -89,7 +102,9 @@ fn the_end_of_one_machine_leaves_the_others_alone() {
     let (outside, _stop) = namespace();
     let add = || Command::new("ip").args(["link", "add", "sl-8", "type", "bridge"]).status();
     assert!(within(&outside, add).unwrap().unwrap().success());
-    let (one, two) = (Machine::new("one", 1), Machine::new("two", 2));
+    let (folder, cluster) = place("machines");
+    let machine = |node, number| Machine::new((folder.path(), &cluster), node, number);
+    let (one, two) = (machine("one", 1), machine("two", 2));
     assert_eq!((one.traces(), two.traces()), ((true, true, true), (true, true, true)));
 
     within(&outside, || tear_down(&one.config)).unwrap().unwrap();
@@ -103,5 +118,4 @@ fn the_end_of_one_machine_leaves_the_others_alone() {
     assert_eq!(two.traces(), (false, false, false));
     let groups = Hierarchies::discover().unwrap();
     assert!(!groups.exists(&format!("/starling/{}", one.config.cluster)), "the last one");
-    fs::remove_dir_all(one.config.data.parent().unwrap().parent().unwrap()).unwrap();
 }

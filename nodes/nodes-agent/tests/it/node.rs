@@ -14,6 +14,7 @@ use nodes_agent::{Agent, AgentConfig, tear_down};
 use nodes_oci::{ImageBuilder, ImageConfig, ImageStore, Reference};
 use nodes_shim::RuntimeKind;
 use std::sync::Arc;
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::{PATIENCE, SharedApi, api};
@@ -25,7 +26,7 @@ pub(crate) struct Node {
     config: AgentConfig,
     pub(crate) system: System,
     root: actors_runtime::Root,
-    base: PathBuf,
+    folder: TempDir,
 }
 
 /// Runs `test` in a namespace of its own, if this machine lets us.
@@ -47,12 +48,20 @@ pub(crate) fn on_a_node<F: Future<Output = ()>>(name: &str, test: impl FnOnce(No
     });
 }
 
+/// A folder with a short path, as sockets need, and a cluster that is called like it: both are new.
+pub(crate) fn place(test: &str) -> (TempDir, String) {
+    let prefix = format!("sl-agent-{test}-");
+    let folder = tempfile::Builder::new().prefix(&prefix).tempdir_in("/tmp").unwrap();
+    let name = folder.path().file_name().unwrap().to_str().unwrap().to_owned();
+    (folder, name)
+}
+
 impl Node {
     async fn new(name: &str) -> Self {
-        let base = PathBuf::from(format!("/tmp/sl-agent-{}-{name}", std::process::id()));
-        fs::create_dir_all(&base).unwrap();
+        let (folder, cluster) = place(name);
+        let base = folder.path();
         let config = AgentConfig {
-            cluster: format!("test-{}-{name}", std::process::id()),
+            cluster,
             cluster_uid: "9".repeat(32),
             index: 9,
             node: "n1".into(),
@@ -73,10 +82,10 @@ impl Node {
             domain: "cluster.local".into(),
             pods_max: 110,
         };
-        import(&base);
+        import(base);
         let api = SharedApi::default();
         let (agent, system, root) = start(&config, &api).await;
-        Self { api, agent, config, system, root, base }
+        Self { api, agent, config, system, root, folder }
     }
 
     /// The agent ends, and another one begins.
@@ -185,7 +194,8 @@ impl Node {
     fn left(&self) -> Vec<PathBuf> {
         let folders =
             ["data/pods", "data/logs", "data/volumes", "run/pods", "run/volumes", "run/told"];
-        let entries = folders.iter().flat_map(|folder| fs::read_dir(self.base.join(folder)));
+        let entries =
+            folders.iter().flat_map(|folder| fs::read_dir(self.folder.path().join(folder)));
         entries.flatten().flatten().map(|entry| entry.path()).collect()
     }
 
@@ -246,16 +256,16 @@ impl Node {
         let config = self.config.clone();
         tokio::task::spawn_blocking(move || tear_down(&config)).await.unwrap().unwrap();
         let mounts = fs::read_to_string("/proc/mounts").unwrap();
-        assert!(!mounts.contains(self.base.to_str().unwrap()), "{mounts}");
-        fs::remove_dir_all(&self.base).unwrap();
+        assert!(!mounts.contains(self.folder.path().to_str().unwrap()), "{mounts}");
     }
 }
 
 impl Drop for Node {
     fn drop(&mut self) {
         // A test that failed leaves nothing running either.
-        if std::thread::panicking() && tear_down(&self.config).is_ok() {
-            fs::remove_dir_all(&self.base).ok();
+        if std::thread::panicking() && tear_down(&self.config).is_err() {
+            // Below are mounts, perhaps of what is not the test's.
+            self.folder.disable_cleanup(true);
         }
     }
 }

@@ -15,7 +15,8 @@ fn pod(spec: &str) -> Object {
 const HOST: &str = "nameserver 192.0.2.53\nsearch example.com\noptions timeout:2\n";
 
 fn resolver(spec: &str, dns: bool) -> String {
-    let config = crate::agent::tests::config(dns.then_some(Ipv4Addr::new(10, 96, 0, 2)));
+    let dns = dns.then_some(Ipv4Addr::new(10, 96, 0, 2));
+    let config = crate::agent::tests::config("/nowhere".as_ref(), dns);
     resolv_conf(&config, &pod(spec), HOST)
 }
 
