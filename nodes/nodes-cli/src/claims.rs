@@ -35,16 +35,14 @@ impl Claims {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
     use crate::{Place, Records, preflight, record::NewCluster};
 
     #[test]
     fn two_data_folders_choose_different_ports_and_bridges_before_anything_runs() {
-        let base = std::env::temp_dir().join(format!("starling-two-{}", std::process::id()));
+        let base = tempfile::tempdir().expect("a folder");
         let create = |folder: &str, claims: &Claims| {
-            let data = base.join(folder);
+            let data = base.path().join(folder);
             let place = Place { run: data.join("run"), data, is_root: true };
             let mut records = Records::open(&place).expect("opened");
             let wanted = NewCluster { name: "one".to_owned(), ..NewCluster::default() };
@@ -54,7 +52,6 @@ mod tests {
         let (one, two) = (create("a", &first), create("b", &second));
         assert_ne!(one.api_port, two.api_port);
         assert_ne!((one.index, &one.bridge), (two.index, &two.bridge));
-        fs::remove_dir_all(&base).expect("cleaned up");
     }
 
     #[test]

@@ -102,8 +102,9 @@ mod tests {
 
     #[test]
     fn keys_that_are_no_pair_are_told_of_with_a_remedy_and_never_panic() {
-        let data = std::env::temp_dir().join(format!("starling-operator-{}", std::process::id()));
-        let (record, now) = (ClusterRecord::for_test("c", &data), Wall(1_800_000_000_000_000_000));
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path();
+        let (record, now) = (ClusterRecord::for_test("c", data), Wall(1_800_000_000_000_000_000));
         let authority = Authority::create("ca", now).expect("made");
         let (one, two) = (issue(&authority, now), issue(&authority, now));
         let pki = data.join("pki");
@@ -116,6 +117,5 @@ mod tests {
         let failure = Client::of(&record).err().expect("a failure");
         assert!(failure.cause.contains("do not belong together"), "{}", failure.cause);
         assert_eq!(failure.next.as_deref(), Some("starling up --name c"));
-        fs::remove_dir_all(&data).expect("cleaned up");
     }
 }

@@ -409,10 +409,14 @@ mod tests {
         Machine { is_port_free, is_bridge_free: &|bridge| bridge != "sl-2", stranger: &|_, _| None }
     }
 
+    fn place(folder: &Path) -> Place {
+        Place { data: folder.to_owned(), run: folder.join("run"), is_root: true }
+    }
+
     #[test]
     fn clusters_of_one_machine_share_nothing_and_free_numbers_are_used_again() {
-        let data = std::env::temp_dir().join(format!("starling-records-{}", std::process::id()));
-        let place = Place { data: data.clone(), run: data.join("run"), is_root: true };
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = place(folder.path());
         let mut records = Records::open(&place).expect("opened");
         let one = records.create(&wanted("starling"), &machine(&|_| true)).expect("one");
         let two = records.create(&wanted("two"), &machine(&|port| port != 6_444)).expect("two");
@@ -429,13 +433,12 @@ mod tests {
         assert_eq!(again.create(&wanted("three"), &machine(&|_| true)).expect("three").index, 0);
         let four = again.create(&wanted("four"), &machine(&|_| true)).expect("four");
         assert_eq!(four.index, 3, "another's bridge is left alone");
-        fs::remove_dir_all(&data).expect("cleaned up");
     }
 
     #[test]
     fn a_name_that_another_data_folder_runs_here_is_refused_before_anything_is_written() {
-        let data = std::env::temp_dir().join(format!("starling-elsewhere-{}", std::process::id()));
-        let place = Place { data: data.clone(), run: data.join("run"), is_root: true };
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = place(folder.path());
         let mut records = Records::open(&place).expect("opened");
         let other = |run: &Path, _: &Path| run.ends_with("run/two/b").then(|| PathBuf::from("/x"));
         let here = Machine { stranger: &other, ..machine(&|_| true) };
@@ -452,13 +455,12 @@ mod tests {
         assert!(!place.cluster_data("two").exists());
         // Another machine of that cluster, whose folder this is not.
         assert!(records.create(&node("c"), &here).is_ok());
-        fs::remove_dir_all(&data).expect("cleaned up");
     }
 
     #[test]
     fn the_files_that_a_cluster_was_written_into_are_remembered_and_bounded() {
-        let data = std::env::temp_dir().join(format!("starling-noted-{}", std::process::id()));
-        let place = Place { data: data.clone(), run: data.join("run"), is_root: true };
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = place(folder.path());
         let mut records = Records::open(&place).expect("opened");
         records.create(&wanted("one"), &machine(&|_| true)).expect("one");
         drop(records);
@@ -471,7 +473,6 @@ mod tests {
         assert_eq!(noted(), [Path::new("/b"), Path::new("/a")]);
         (0..20).for_each(|number| note(&format!("/{number}")));
         assert_eq!(noted().len(), KUBECONFIGS_MAX);
-        fs::remove_dir_all(&data).expect("cleaned up");
     }
 
     #[test]

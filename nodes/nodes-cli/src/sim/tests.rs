@@ -71,7 +71,8 @@ fn the_world_of_actors_is_sound_over_many_seeds_and_reaches_every_fault_point() 
 
 #[test]
 fn a_plan_from_a_file_is_replayed_by_its_path() {
-    let path = std::env::temp_dir().join(format!("starling-plan-{}.yaml", std::process::id()));
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("plan.yaml");
     let plan = "world: actors\nfaultsFor: 5s\ndrawn: nothing\nplanted: [late-timer]\n";
     std::fs::write(&path, plan).expect("a folder for files that do not last");
     let name = path.display().to_string();
