@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
+use tempfile::TempDir;
 
 use super::{Better, Row};
 
@@ -42,7 +43,7 @@ pub(crate) fn measure(runs: usize) -> Result<Vec<Row>> {
         let (mut figures, mut rivals) = (Vec::new(), Vec::new());
         for _ in 0..runs {
             figures.push(run(Command::new(&ours).arg(row))?);
-            rivals.push(run_rival(&rival, their_row)?);
+            rivals.push(run_rival(rival.path(), their_row)?);
         }
         rows.push(match row {
             "churn" => Row::alone(subject, unit, figures, CHURN_MAX, None),
@@ -70,13 +71,12 @@ fn build_ours() -> Result<PathBuf> {
     Ok(target.join("quick/examples/measure"))
 }
 
-/// Where the rival's compiled program is.
-fn build_rival() -> Result<PathBuf> {
-    let folder = env::temp_dir().join(format!("starling-bench-{}", std::process::id()));
-    fs::create_dir_all(&folder)?;
-    let source = folder.join("rival.erl");
+/// The folder of the rival's compiled program.
+fn build_rival() -> Result<TempDir> {
+    let folder = tempfile::tempdir()?;
+    let source = folder.path().join("rival.erl");
     fs::write(&source, include_str!("actors/rival.erl"))?;
-    let compiled = Command::new("erlc").arg("-o").arg(&folder).arg(&source).status();
+    let compiled = Command::new("erlc").arg("-o").arg(folder.path()).arg(&source).status();
     match compiled.context("erl and erlc are needed: apt-get install erlang-base")?.success() {
         true => Ok(folder),
         false => bail!("the rival's program cannot be compiled"),

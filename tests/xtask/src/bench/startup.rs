@@ -3,8 +3,7 @@
 //! Way in: [`measure`].  The image is imported before the clock starts: it stands in a content store.
 
 use std::{
-    fs, io,
-    io::{Read as _, Write as _},
+    io::{self, Read as _, Write as _},
     net::TcpStream,
     path::Path,
 };
@@ -27,11 +26,11 @@ const POD: &str = r#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web"},"
 
 pub(crate) fn measure(runs: usize) -> Result<Vec<Row>> {
     let image = demo_image()?;
-    let pod = std::env::temp_dir().join("starling-bench-pod.json");
-    fs::write(&pod, POD)?;
+    let mut pod = tempfile::Builder::new().suffix(".json").tempfile()?;
+    pod.write_all(POD.as_bytes())?;
     let mut seconds = Vec::new();
     for _ in 0..runs {
-        seconds.push(once(&image, &pod)?);
+        seconds.push(once(&image, pod.path())?);
     }
     let size = Cluster::binary()?.metadata()?.len();
     Ok(vec![

@@ -3,34 +3,36 @@
 //! Way in: [`Bare::start`].  It ends when it is dropped.
 
 use std::{
-    env, fs,
-    io::{BufRead as _, BufReader},
+    env,
+    io::{BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
 
 use anyhow::{Context as _, Result, bail};
+use tempfile::NamedTempFile;
 
 /// A running handler.
 pub(crate) struct Bare {
     process: Child,
     /// Where it listens.
     pub(crate) port: u16,
+    _served: NamedTempFile,
 }
 
 impl Bare {
     /// Serves these bytes with the keys of a cluster.
     pub(crate) fn start(folder: &Path, bytes: &[u8]) -> Result<Self> {
         let program = build()?;
-        let file = env::temp_dir().join(format!("starling-bench-bare-{}", std::process::id()));
-        fs::write(&file, bytes)?;
+        let mut served = NamedTempFile::new()?;
+        served.write_all(bytes)?;
         let mut command = Command::new(program);
-        let mut process = command.arg(folder).arg(&file).stdout(Stdio::piped()).spawn()?;
+        let mut process = command.arg(folder).arg(served.path()).stdout(Stdio::piped()).spawn()?;
         let output = process.stdout.take().context("the bare handler has no output")?;
         let mut line = String::new();
         BufReader::new(output).read_line(&mut line)?;
         let port = line.trim().parse().context("the bare handler named no port")?;
-        Ok(Self { process, port })
+        Ok(Self { process, port, _served: served })
     }
 
     /// Its process.
