@@ -23,15 +23,6 @@ const FOLDER: &str = "starling-bench-";
 /// The demonstration image's reference.
 pub(crate) const IMAGE: &str = "starling.dev/demo:1";
 
-/// Where data folders are.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a folder is removed before it is used, and looked for after its process"
-)]
-fn folders() -> PathBuf {
-    std::env::temp_dir()
-}
-
 /// Makes the demonstration image, a file to be imported, which is removed when it is dropped.
 pub(crate) fn demo_image() -> Result<TempPath> {
     let image = tempfile::Builder::new().prefix("starling-demo-").suffix(".tar").tempfile()?;
@@ -65,7 +56,7 @@ impl Cluster {
     /// A cluster with a blank data folder, not started yet. What measurements left behind that were killed is removed.
     pub(crate) fn blank() -> Result<Self> {
         let binary = Self::binary()?;
-        for entry in fs::read_dir(folders())? {
+        for entry in fs::read_dir(tempfile::env::temp_dir())? {
             let (data, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
             let pid = name.to_str().and_then(|name| name.strip_prefix(FOLDER));
             let pid = pid.filter(|pid| pid.parse::<u32>().is_ok());
@@ -73,7 +64,7 @@ impl Cluster {
                 drop(Self { binary: binary.clone(), data });
             }
         }
-        let data = folders().join(format!("{FOLDER}{}", std::process::id()));
+        let data = tempfile::env::temp_dir().join(format!("{FOLDER}{}", std::process::id()));
         let cluster = Self { binary, data };
         cluster.remove();
         Ok(cluster)
