@@ -66,7 +66,7 @@ const FOLDER: &str = "starling-conformance-";
 
 /// Removes what earlier runs left: servers live as long as their process, which cannot clear up behind itself.
 fn remove_leftovers() {
-    let entries = std::fs::read_dir(std::env::temp_dir()).unwrap();
+    let entries = std::fs::read_dir(tempfile::env::temp_dir()).unwrap();
     for entry in entries.filter_map(Result::ok) {
         let name = entry.file_name();
         let process = name.to_str().and_then(|name| name.strip_prefix(FOLDER));
@@ -89,7 +89,7 @@ struct Machine {
 impl Machine {
     fn new(index: usize) -> Self {
         let folder = format!("{FOLDER}{}", std::process::id());
-        let data_dir = std::env::temp_dir().join(folder).join(NODES[index]);
+        let data_dir = tempfile::env::temp_dir().join(folder).join(NODES[index]);
         drop(std::fs::remove_dir_all(&data_dir));
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let api = TcpListener::bind(loopback).unwrap();

@@ -7,14 +7,13 @@ use std::{
     net::Ipv4Addr,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
-    sync::atomic::Ordering,
     time::Duration,
 };
 
 use actors_runtime::Clock;
 use serde_json::Value;
 
-use crate::{CLUSTERS, Ran, built_binary};
+use crate::{Ran, built_binary, claim};
 
 /// How long a condition may take. Far longer than it does, for machines that are busy.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -47,10 +46,7 @@ impl Lab {
     /// Computers with these names, which nothing runs on.
     #[must_use]
     pub fn of(computers: &[&str]) -> Self {
-        let number = CLUSTERS.fetch_add(1, Ordering::Relaxed);
-        let id = format!("{}{number}", std::process::id());
-        let folder = std::env::temp_dir().join(format!("starling-lab-{id}"));
-        fs::create_dir_all(&folder).expect("a folder for the computers");
+        let (folder, id) = claim("starling-lab-");
         let taken = run_text("ip", &["-4", "-o", "address"]);
         let free = (0..=255).find(|net| !taken.contains(&format!(" 10.230.{net}.1/")));
         let lab = Self {

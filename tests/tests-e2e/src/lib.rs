@@ -13,8 +13,9 @@ mod lab;
 mod load;
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fs,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::{
@@ -31,7 +32,7 @@ pub use load::{Beats, Visits, Writes};
 /// The demonstration image's reference.
 pub const IMAGE: &str = "starling.dev/demo:1";
 
-static CLUSTERS: AtomicU32 = AtomicU32::new(0);
+static MANIFESTS: AtomicU32 = AtomicU32::new(0);
 
 /// A cluster of this test alone.
 #[derive(Debug)]
@@ -88,11 +89,8 @@ impl Cluster {
             "{} is missing: cargo build --release -p starling",
             binary.display()
         );
-        let number = CLUSTERS.fetch_add(1, Ordering::Relaxed);
-        let name = format!("e2e-{}-{number}", std::process::id());
-        let folder = std::env::temp_dir().join(format!("starling-{name}"));
-        fs::create_dir_all(&folder).expect("a folder for the cluster");
-        Self { binary, name, folder }
+        let (folder, id) = claim("starling-e2e-");
+        Self { binary, name: format!("e2e-{id}"), folder }
     }
 
     /// A running cluster with the demonstration image.
@@ -169,7 +167,7 @@ impl Cluster {
 
     /// Applies a manifest that may be refused.
     pub fn try_apply(&self, manifest: &str) -> Ran {
-        let number = CLUSTERS.fetch_add(1, Ordering::Relaxed);
+        let number = MANIFESTS.fetch_add(1, Ordering::Relaxed);
         let file = self.folder.join(format!("manifest-{number}.yaml"));
         fs::write(&file, manifest).expect("a manifest can be written");
         self.try_kubectl(&["apply", "-f", file.to_str().expect("a path of text")])
@@ -356,6 +354,17 @@ impl Drop for Cluster {
     }
 }
 
+/// A new folder that every user may enter, and the end of its name: what is called like it is new too.
+fn claim(prefix: &str) -> (PathBuf, String) {
+    let mut new = tempfile::Builder::new();
+    let new = new.prefix(prefix).permissions(fs::Permissions::from_mode(0o755));
+    let folder = new.tempdir().expect("a folder").keep();
+    let name =
+        folder.file_name().and_then(OsStr::to_str).and_then(|name| name.strip_prefix(prefix));
+    let id = name.expect("a name of text").to_lowercase();
+    (folder, id)
+}
+
 /// The release binary of the shared build folder.
 fn built_binary() -> PathBuf {
     let target =
@@ -368,7 +377,7 @@ const ARCHIVE: &str = "starling-e2e-demo-";
 
 /// Removes the archives of test processes that have ended: none can clear up behind itself.
 fn remove_old_archives() {
-    let entries = fs::read_dir(std::env::temp_dir()).into_iter().flatten();
+    let entries = fs::read_dir(tempfile::env::temp_dir()).into_iter().flatten();
     for entry in entries.filter_map(Result::ok) {
         let name = entry.file_name();
         let process =
@@ -386,7 +395,8 @@ pub fn demo_image() -> String {
     static MADE: OnceLock<String> = OnceLock::new();
     let make = || {
         remove_old_archives();
-        let archive = std::env::temp_dir().join(format!("{ARCHIVE}{}.tar", std::process::id()));
+        let archive =
+            tempfile::env::temp_dir().join(format!("{ARCHIVE}{}.tar", std::process::id()));
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/demo-image");
         let made =
             Command::new(script).arg(&archive).arg(IMAGE).status().expect("the script can be run");

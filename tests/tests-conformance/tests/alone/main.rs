@@ -131,14 +131,12 @@ fn a_watch_behind_a_forgotten_revision_is_told_so_by_an_event() {
 
 /// Stock kubectl, with the kubeconfig of one server: what it prints, what it complains, and how it ends.
 fn kubectl(door: &Door, words: &[&str]) -> String {
-    let folder = std::env::temp_dir().join(format!("starling-kubectl-gone-{}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
-    let config = folder.join("config");
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config");
     fs::write(&config, door.kubeconfig()).unwrap();
     let mut command = Command::new("kubectl");
-    let ran = command.env("HOME", &folder).env("KUBECONFIG", config).args(words).output();
+    let ran = command.env("HOME", folder.path()).env("KUBECONFIG", config).args(words).output();
     let ran = ran.expect("kubectl runs");
-    fs::remove_dir_all(&folder).unwrap();
     let (out, err) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
     format!("{out}{err}exit code {}\n", ran.status.code().unwrap_or(-1))
 }

@@ -5,19 +5,18 @@ use std::{
     io::{BufRead as _, BufReader},
     net::TcpStream,
     os::unix::net::UnixStream,
-    path::PathBuf,
     process::{Child, ChildStdout, Command, Output, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
 };
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::door::{Door, PATIENCE};
 
 /// A user of kubectl, with a folder for a kubeconfig and what kubectl keeps.
 struct User {
     door: &'static Door,
-    folder: PathBuf,
+    folder: TempDir,
 }
 
 /// The sentence that says that the test has not run.
@@ -29,19 +28,15 @@ fn lacking() -> Option<&'static str> {
 
 impl User {
     fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(1);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("starling-kubectl-{}-{number}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        fs::create_dir_all(&folder).unwrap();
+        let folder = tempfile::Builder::new().prefix("starling-kubectl-").tempdir().unwrap();
         Self { door: Door::open(), folder }
     }
 
     fn command(&self, words: &[&str]) -> Command {
-        let config = self.folder.join("config");
+        let config = self.folder.path().join("config");
         fs::write(&config, self.door.kubeconfig()).unwrap();
         let mut command = Command::new("kubectl");
-        command.env("HOME", &self.folder).env("KUBECONFIG", config).args(words);
+        command.env("HOME", self.folder.path()).env("KUBECONFIG", config).args(words);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
@@ -73,15 +68,9 @@ impl User {
     }
 
     fn file(&self, name: &str, object: &Value) -> String {
-        let path = self.folder.join(name);
+        let path = self.folder.path().join(name);
         fs::write(&path, object.to_string()).unwrap();
         path.to_str().unwrap().to_owned()
-    }
-}
-
-impl Drop for User {
-    fn drop(&mut self) {
-        drop(fs::remove_dir_all(&self.folder));
     }
 }
 
@@ -226,7 +215,7 @@ fn a_proxy_serves_on_a_unix_socket() {
         return println!("{lack}");
     }
     let user = User::new();
-    let socket = user.folder.join("socket");
+    let socket = user.folder.path().join("socket");
     let (_proxy, place) = user.proxy(&[&format!("--unix-socket={}", socket.display())]);
     assert_eq!(place, socket.to_str().unwrap());
     let stream = UnixStream::connect(&socket).unwrap();

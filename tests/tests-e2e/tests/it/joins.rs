@@ -56,12 +56,12 @@ fn take_out(lab: &Lab) {
         ask_with_keys(lab, (at, whose), &format!("/api/v1/nodes/{whose}"), "/dev/null").out
     };
     assert_eq!(answer("a", "c"), "200");
-    let heard = std::env::temp_dir().join(format!("starling-heard-{}", std::process::id()));
+    let heard = tempfile::NamedTempFile::new().expect("a file");
     thread::scope(|scope| {
-        let body = heard.display().to_string();
+        let body = heard.path().display().to_string();
         let watch = scope
             .spawn(move || ask_with_keys(lab, ("a", "c"), "/api/v1/services?watch=true", &body));
-        until("the watch begins", || fs::metadata(&heard).is_ok_and(|file| file.len() > 0));
+        until("the watch begins", || fs::metadata(heard.path()).is_ok_and(|file| file.len() > 0));
         lab.starling("a", &["server", "remove", "c"]);
         for server in ["a", "b"] {
             until("its certificate is refused", || answer(server, "c") == "401");
@@ -73,7 +73,6 @@ fn take_out(lab: &Lab) {
             "it ended, and not by its time: {watch:?}"
         );
     });
-    fs::remove_file(&heard).expect("cleaned up");
     assert_eq!(answer("a", "b"), "200", "that of others is not");
 }
 
