@@ -1,6 +1,6 @@
 //! Actors of other machines, looked at and handled over the mesh.
 
-use actors_runtime::{Fault, NodeState, OrderError};
+use actors_runtime::{Fault, Node, NodeState, OrderError};
 use nodes_mesh::{ActorsAnswer, ActorsQuestion, ask_actors, ask_tree, serve_actors};
 
 use crate::scene::{Machine, authority, link, until, within};
@@ -15,11 +15,13 @@ async fn servers_see_and_handle_the_actors_of_other_machines_and_agents_do_not()
     let server = Machine::start(&authority, "server-1", serve).await;
     let agent = Machine::start(&authority, "agent-1", serve).await;
     link(&[&server, &agent]).await;
+    let before = agent.system.tree();
     let tree = within("a tree", ask_tree(&server.mesh, "agent-1")).await.unwrap();
-    // It also has what answered: a part that lives no longer than its question.
-    let seen: Vec<_> = tree.iter().map(|node| node.path.as_str()).collect();
-    let lasting = agent.system.tree();
-    assert!(lasting.iter().all(|node| seen.contains(&node.path.as_str())), "{seen:?}");
+    let after = agent.system.tree();
+    // Parts begin and end meanwhile, such as the one that answered; all that were there throughout are seen.
+    let has = |tree: &[Node], path: &str| tree.iter().any(|node| node.path == path);
+    let mut lasting = before.iter().filter(|node| has(&after, &node.path));
+    assert!(lasting.all(|node| has(&tree, &node.path)), "{before:#?}, then {tree:#?}");
     let victim = tree.iter().find(|node| node.capacity > 0 && node.path.contains('/')).unwrap();
     let path = victim.path.clone();
     let ask = async |question: ActorsQuestion| {
