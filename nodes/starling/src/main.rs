@@ -112,7 +112,7 @@ fn command(arguments: &Arguments) -> Result<(), Failure> {
     nodes_cli::run(arguments, &mut caller)
 }
 
-/// The environment is read here and nowhere else.
+/// The environment is read here, and for what is told in [`log_to_stderr`], and nowhere else.
 fn environment() -> Environment {
     let path = |name: &str| {
         std::env::var_os(name).filter(|value: &OsString| !value.is_empty()).map(Into::into)
@@ -152,8 +152,8 @@ const TOLD: &str = "info,actix_http::h2::dispatcher=error";
 
 /// What is told of a process's life goes to standard error, which its guardian points to a file.
 fn log_to_stderr() {
-    #[expect(clippy::disallowed_methods, reason = "the app's own setting, read once")]
-    let told = std::env::var("STARLING_LOG").unwrap_or_else(|_| TOLD.to_owned());
+    let told = std::env::var_os("STARLING_LOG").and_then(|told| told.into_string().ok());
+    let told = told.unwrap_or_else(|| TOLD.to_owned());
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::builder().parse_lossy(told))
         .with_ansi(false)
