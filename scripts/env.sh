@@ -11,9 +11,12 @@ if [ -f "$rocksdb_dir/librocksdb.a" ]; then
     export ROCKSDB_LIB_DIR="$rocksdb_dir" ROCKSDB_STATIC=1
 fi
 # Cargo judges by times of change whether something must be built, and two checkouts share the build folder: whoever
-# did not build last touches its sources, or it would run what the other one built.
+# did not build last touches its sources, or it would run what the other one built. What cannot be used again then is
+# removed, or each checkout would leave gigabytes: compilers' notes, and programs that will be linked anew.
 if [ "$(cat "$CARGO_TARGET_DIR/.checkout" 2>/dev/null)" != "$PWD" ]; then
     mkdir -p "$CARGO_TARGET_DIR"
     find actors mesh store nodes chaos tests -type f -exec touch {} + 2>/dev/null
+    rm -rf "$CARGO_TARGET_DIR"/*/incremental
+    find "$CARGO_TARGET_DIR"/*/deps -type f -executable ! -name '*.so' -size +5M -delete 2>/dev/null || true
     printf '%s' "$PWD" >"$CARGO_TARGET_DIR/.checkout"
 fi

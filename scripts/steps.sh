@@ -9,6 +9,18 @@ fail() {
     exit 1
 }
 
+# room FOLDER: fails unless its disk has room for nodes that take pods: a tenth of it, 10 GiB at most, and a little more.
+room() {
+    local used free least
+    read -r used free < <(df --output=used,avail --block-size=M "$1" | tail -n 1 | tr -d M)
+    least=$(((used + free) / 10))
+    if [ "$least" -gt 10240 ]; then least=10240; fi
+    if [ "$free" -lt $((least + 1024)) ]; then
+        fail "the disk of $1 has $free MiB free: under $least MiB nodes report disk pressure and take no pods" \
+            "rm -rf $CARGO_TARGET_DIR   (what was built; or free something else)"
+    fi
+}
+
 # step NAME REASON COMMAND...: runs the command; its output goes to a log that is shown only if it fails.
 step() {
     local name=$1 reason=$2 started log status

@@ -13,7 +13,7 @@ use std::{
 use actors_runtime::Clock;
 use serde_json::Value;
 
-use crate::{Ran, built_binary, claim};
+use crate::{IN_TIME, Ran, built_binary, claim};
 
 /// How long a condition may take. Far longer than it does, for machines that are busy.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -115,8 +115,14 @@ impl Lab {
         // Only the network is another one: `ip netns exec` would hide the control groups.
         let namespace = format!("--net=/run/netns/{}", self.namespace(name));
         let home = self.home(name);
-        let mut command = Command::new("nsenter");
-        command.arg(namespace).arg("--").arg(program).args(words);
+        let mut command = Command::new(IN_TIME[0]);
+        command
+            .args(&IN_TIME[1..])
+            .arg("nsenter")
+            .arg(namespace)
+            .arg("--")
+            .arg(program)
+            .args(words);
         command
             .env("STARLING_DATA_DIR", home.join("data"))
             .env("KUBECONFIG", home.join("kubeconfig"))

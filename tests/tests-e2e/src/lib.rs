@@ -32,6 +32,9 @@ pub use load::{Beats, Visits, Writes};
 /// The demonstration image's reference.
 pub const IMAGE: &str = "starling.dev/demo:1";
 
+/// No command takes longer, however busy the machine is: one that hangs is ended, with exit code 124, and its test fails.
+pub(crate) const IN_TIME: [&str; 3] = ["timeout", "--kill-after=5s", "300s"];
+
 static MANIFESTS: AtomicU32 = AtomicU32::new(0);
 
 /// A cluster of this test alone.
@@ -117,7 +120,7 @@ impl Cluster {
 
     /// Runs a verb that may fail.
     pub fn try_starling(&self, arguments: &[&str]) -> Ran {
-        let mut command = self.command(&self.binary);
+        let mut command = self.user().bounded(&self.binary);
         // Options of a command that is run in a container stand behind `--`.
         let at = arguments.iter().position(|word| *word == "--").unwrap_or(arguments.len());
         command.args(&arguments[..at]).args(["--name", &self.name]).args(&arguments[at..]);
@@ -268,7 +271,7 @@ impl User {
     /// Runs kubectl, which may fail.
     #[must_use]
     pub fn try_kubectl(&self, arguments: &[&str]) -> Ran {
-        let mut command = self.command(Path::new("kubectl"));
+        let mut command = self.bounded(Path::new("kubectl"));
         Ran::of(&command.args(arguments).output().expect("kubectl can be run"))
     }
 
@@ -312,8 +315,15 @@ impl User {
     /// If it cannot be run.
     #[must_use]
     pub fn try_run(&self, program: &Path, arguments: &[&str]) -> Ran {
-        let output = self.command(program).args(arguments).output();
+        let output = self.bounded(program).args(arguments).output();
         Ran::of(&output.unwrap_or_else(|error| panic!("{}: {error}", program.display())))
+    }
+
+    /// The same as [`Self::command`] of a program that must end in time.
+    fn bounded(&self, program: &Path) -> Command {
+        let mut command = self.command(Path::new(IN_TIME[0]));
+        command.args(&IN_TIME[1..]).arg(program);
+        command
     }
 
     fn command(&self, program: &Path) -> Command {

@@ -13,13 +13,30 @@ use crate::shared::Shared;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Reading {
     pub(crate) memory_available: u64,
-    pub(crate) disk_available: u64,
-    pub(crate) disk_size: u64,
+    pub(crate) disk: Disk,
     pub(crate) processes: u64,
     pub(crate) processes_max: u64,
     /// Changes when the image store does.
     pub(crate) images_stamp: i128,
     pub(crate) images: Vec<Image>,
+}
+
+/// The disk of the node's data, in bytes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Disk {
+    pub(crate) available: u64,
+    /// What is used or available: not what the file system keeps back. df(1) counts so.
+    pub(crate) usable: u64,
+}
+
+impl Disk {
+    fn of(data: &Path) -> Self {
+        let Ok(disk) = statvfs(data) else { return Self::default() };
+        let bytes = |blocks: u64| blocks * disk.fragment_size();
+        let used = disk.blocks().saturating_sub(disk.blocks_free());
+        let available = disk.blocks_available();
+        Self { available: bytes(available), usable: bytes(used + available) }
+    }
 }
 
 /// What the machine has, as quantities by resource name; and what pods may have of it.
@@ -53,7 +70,6 @@ pub(crate) fn capacity(data: &Path, pods_max: u32) -> Capacity {
 
 /// Reads what changes; images only if their store did since `before`.
 pub(crate) fn read(shared: &Shared, before: Reading) -> Reading {
-    let disk = statvfs(&shared.config.data).ok();
     let stamp = fs::metadata(shared.config.images.join("references.json"));
     let stamp = stamp
         .map_or(0, |file| i128::from(file.mtime()) * 1_000_000_000 + i128::from(file.mtime_nsec()));
@@ -65,8 +81,7 @@ pub(crate) fn read(shared: &Shared, before: Reading) -> Reading {
         |path: &str| fs::read_to_string(path).ok().and_then(|text| text.trim().parse().ok());
     Reading {
         memory_available: meminfo("MemAvailable"),
-        disk_available: disk.map_or(0, |disk| disk.blocks_available() * disk.fragment_size()),
-        disk_size: disk.map_or(0, |disk| disk.blocks() * disk.fragment_size()),
+        disk: Disk::of(&shared.config.data),
         processes: processes(),
         processes_max: number("/proc/sys/kernel/pid_max").unwrap_or(u64::MAX),
         images_stamp: stamp,

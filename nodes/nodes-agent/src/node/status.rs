@@ -6,13 +6,15 @@
 use actors_core::Wall;
 use actors_object::{Value, timefmt, value};
 
-use super::readings::{Machine, Reading, architecture};
+use super::readings::{Disk, Machine, Reading, architecture};
 use crate::shared::Shared;
 
 /// Less memory than this is pressure.
 const MEMORY_MIN: u64 = 100 << 20;
-/// A smaller share of the disk, in percent, is pressure.
-const DISK_MIN_PERCENT: u64 = 10;
+/// Less of the disk than one of so many parts is pressure: `nodefs.available<10%`.
+const DISK_MIN_PART: u64 = 10;
+/// So much is enough on a disk of any size.
+const DISK_ENOUGH: u64 = 10 << 30;
 /// A larger share of all process numbers in use, in percent, is pressure.
 const PROCESSES_MAX_PERCENT: u64 = 90;
 /// The node names at most so many images.
@@ -92,10 +94,14 @@ pub(super) fn status(
     })
 }
 
+fn is_short(disk: Disk) -> bool {
+    disk.available < (disk.usable / DISK_MIN_PART).min(DISK_ENOUGH)
+}
+
 fn conditions(reading: &Reading, told: &mut Told, now: Wall) -> Vec<Value> {
     let percent = |part: u64, whole: u64| part.saturating_mul(100) / whole.max(1);
     let memory = reading.memory_available < MEMORY_MIN;
-    let disk = percent(reading.disk_available, reading.disk_size) < DISK_MIN_PERCENT;
+    let disk = is_short(reading.disk);
     let processes = percent(reading.processes, reading.processes_max) > PROCESSES_MAX_PERCENT;
     let rows = [
         (
@@ -105,7 +111,13 @@ fn conditions(reading: &Reading, told: &mut Told, now: Wall) -> Vec<Value> {
             "KubeletHasSufficientMemory",
             "memory",
         ),
-        ("DiskPressure", disk, "KubeletHasDiskPressure", "KubeletHasNoDiskPressure", "disk space"),
+        (
+            "DiskPressure",
+            disk,
+            "KubeletHasDiskPressure",
+            "KubeletHasNoDiskPressure",
+            "space on the disk of its data",
+        ),
         (
             "PIDPressure",
             processes,
@@ -151,4 +163,19 @@ fn images(reading: &Reading) -> Vec<Value> {
         value!({ "names": Value::List(names), "sizeBytes": size })
     };
     images.iter().take(IMAGES_MAX).map(entry).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenth_of_a_disk_must_be_free_and_of_a_large_one_ten_gibibytes() {
+        let is_short =
+            |available, usable| is_short(Disk { available: available << 30, usable: usable << 30 });
+        assert!(is_short(4, 50));
+        assert!(!is_short(5, 50));
+        assert!(is_short(9, 4_000));
+        assert!(!is_short(10, 4_000));
+    }
 }
