@@ -171,8 +171,9 @@ mod tests {
 
     #[test]
     fn a_tenth_of_a_disk_must_be_free_and_of_a_large_one_ten_gibibytes() {
-        let is_short =
-            |available, usable| is_short(Disk { available: available << 30, usable: usable << 30 });
+        let is_short = |available: u64, usable: u64| {
+            is_short(Disk { available: available << 30, usable: usable << 30 })
+        };
         assert!(is_short(4, 50));
         assert!(!is_short(5, 50));
         assert!(is_short(9, 4_000));
