@@ -94,8 +94,9 @@ pub(super) fn status(
     })
 }
 
+/// A disk that cannot be read is short, too.
 fn is_short(disk: Disk) -> bool {
-    disk.available < (disk.usable / DISK_MIN_PART).min(DISK_ENOUGH)
+    disk.usable == 0 || disk.available < (disk.usable / DISK_MIN_PART).min(DISK_ENOUGH)
 }
 
 fn conditions(reading: &Reading, told: &mut Told, now: Wall) -> Vec<Value> {
@@ -178,5 +179,6 @@ mod tests {
         assert!(!is_short(5, 50));
         assert!(is_short(9, 4_000));
         assert!(!is_short(10, 4_000));
+        assert!(is_short(0, 0));
     }
 }
